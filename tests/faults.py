@@ -137,11 +137,12 @@ class CuttingProxy:
             self._listener = None
 
     async def _cut(self) -> None:
-        connections = list(self._connections)
-        for connection in connections:
-            connection.cancel()
-        if connections:
-            await asyncio.wait(connections)
+        # All other tasks of this loop serve connections, also those accepted only just now.
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
 
     async def _set_flow(self, *, flowing: bool, delay_seconds: float) -> None:
         self._delay_seconds = delay_seconds
@@ -173,10 +174,11 @@ class CuttingProxy:
         try:
             await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
         finally:
+            # First of all: a cut may come while the pumps are awaited.
+            to_server.transport.abort()
             for pump in pumps:
                 pump.cancel()
             await asyncio.gather(*pumps, return_exceptions=True)
-            to_server.transport.abort()
 
     async def _pump(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, counter: str

@@ -30,4 +30,6 @@ def _refuse_skip(report: pytest.TestReport | pytest.CollectReport) -> None:
     if promised and report.skipped and not hasattr(report, "wasxfail"):
         reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
         report.outcome = "failed"
-        report.longrepr = f"{reason}\nCI is set, so nothing may be missing here: no test is skipped."
+        report.longrepr = (
+            f"{reason}\nCI is set, so nothing may be missing: no test is skipped here."
+        )

@@ -1,10 +1,10 @@
 """The fixtures that the other tests stand on."""
 
 import os
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from pymongo import MongoClient
 from pymongo.database import Database
 from pymongo.errors import AutoReconnect, OperationFailure
 
@@ -13,7 +13,7 @@ from tests.recorder import Commands
 
 
 @pytest.fixture
-def application(mongo_url: str, commands: Commands) -> Any:
+def application(mongo_url: str, commands: Commands) -> Iterator[Client]:
     """Make a client as an application would, after the recording began."""
     with Client(mongo_url, retryReads=False, retryWrites=False) as client:
         yield client
@@ -114,7 +114,7 @@ class TestFailPoint:
     ) -> None:
         """With an application name, other clients see no failure."""
         with (
-            MongoClient(mongo_url, appname="unlucky") as unlucky,
+            Client(mongo_url, appname="unlucky") as unlucky,
             fail_point("find", error_code=2, app_name="unlucky"),
         ):
             assert database.things.find_one() is None
@@ -126,7 +126,7 @@ class TestFailPoint:
     ) -> None:
         """A command can be held up for longer than the client waits."""
         with (
-            MongoClient(mongo_url, timeoutMS=100) as impatient,
+            Client(mongo_url, timeoutMS=100) as impatient,
             fail_point("find", block_ms=2000),
             pytest.raises(AutoReconnect),
         ):
@@ -150,7 +150,7 @@ class TestPython:
 
     def test_an_error_there_is_an_error_here(self, run_python: RunPython) -> None:
         """A process that fails unasked fails the test, with what it said."""
-        with pytest.raises(AssertionError, match="SystemExit: too bad|too bad"):
+        with pytest.raises(AssertionError, match="too bad"):
             run_python("raise SystemExit('too bad')")
         assert 1 == run_python("raise SystemExit('too bad')", check=False).returncode
 

@@ -17,7 +17,7 @@ _REMEDIES = (
 
 
 def find_mongod() -> Path:
-    """Find a ``mongod`` program: ``MONGOD``, then ``PATH``, then the package of the extra ``server``.
+    """Find a ``mongod`` program: in ``MONGOD``, on ``PATH``, or in the extra ``server``.
 
     :returns: the path of a file that this user may execute.
     :raises MongodNotFound: there is none, or ``MONGOD`` names something that cannot be run.
@@ -43,7 +43,7 @@ def mongod_version(binary: Path, env: Mapping[str, str] | None = None) -> str:
     """
     try:
         answer = subprocess.run(
-            [binary, "--version"], capture_output=True, text=True, timeout=30, env=env
+            [binary, "--version"], capture_output=True, text=True, timeout=30, env=env, check=False
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise ServerError(f"{binary} --version does not run: {error}") from error

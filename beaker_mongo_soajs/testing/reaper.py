@@ -1,8 +1,8 @@
 """The watching process itself: ``python -I -S reaper.py FOLDER``.
 
 Each line on its standard input is the id of the process to end, or 0 for none. At the end of the
-input, so when its owner is done or dead, it ends that process and removes FOLDER, where one is given.
-It runs without site packages, to start quickly: it imports the standard library alone.
+input, so when its owner is done or dead, it ends that process and removes FOLDER, where one is
+given. To start quickly it runs without site packages, on the standard library alone.
 """
 
 import os

@@ -24,20 +24,20 @@ class Watchdog:
 
         :param folder: what to remove in the end; ``None`` removes nothing.
         """
+        reading_end, writing_end = os.pipe()
+        self._pipe = os.fdopen(writing_end, "wb", buffering=0)
         command = [sys.executable, "-I", "-S", reaper.__file__, str(folder or "")]
         # A session of its own: Ctrl-C in a terminal is for the owner, who then ends us in order.
-        self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, bufsize=0, start_new_session=True
-        )
+        self._process = subprocess.Popen(command, stdin=reading_end, start_new_session=True)
+        os.close(reading_end)
         _watchdogs.add(self)
 
     def guard(self, pid: int) -> None:
         """Name the process to end.
 
-        :param pid: its id; 0 for none, which is due before the id can belong to anyone else.
+        :param pid: its id; 0 for none.
         """
-        assert self._process.stdin is not None
-        self._process.stdin.write(b"%d\n" % pid)
+        self._pipe.write(b"%d\n" % pid)
 
     def close(self) -> None:
         """End the guarded process, remove the folder, and wait until both are done."""
@@ -46,8 +46,7 @@ class Watchdog:
 
     def drop_pipe(self) -> None:
         """Close the writing end of the pipe that this process holds."""
-        assert self._process.stdin is not None
-        self._process.stdin.close()
+        self._pipe.close()
 
 
 _watchdogs: weakref.WeakSet[Watchdog] = weakref.WeakSet()

@@ -1,0 +1,19 @@
+"""Wait until something is so, and no longer."""
+
+import time
+from collections.abc import Callable
+
+_POLL_SECONDS = 0.01
+
+
+def wait_until(condition: Callable[[], object], seconds: float = 10.0) -> None:
+    """Wait for a condition.
+
+    :param condition: is asked again and again until its answer is true.
+    :param seconds: how long at most.
+    :raises AssertionError: it did not become true in this time.
+    """
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"not so within {seconds:g} s: {condition}"
+        time.sleep(_POLL_SECONDS)
