@@ -1,0 +1,222 @@
+"""What values an option takes, and how a value is read from Python, JSON or INI text.
+
+A reader takes a raw value and answers the value that the configuration keeps: hashable, the same
+whichever form it was written in. Where it cannot, it raises :class:`Unfit`, whose text completes
+the sentence "it must be ...".
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from beaker_mongo_soajs.frozen import FrozenDict, freeze
+
+BOOLEANS = {
+    **dict.fromkeys(("true", "yes", "on", "y", "t", "1"), True),
+    **dict.fromkeys(("false", "no", "off", "n", "f", "0"), False),
+}
+"""The words that Beaker's and Paste's ``asbool`` know."""
+
+NULL_WORDS = frozenset({"", "null", "none"})
+"""How an INI file writes the ``null`` of a JSON one."""
+
+FOREVER_MS = 1000 * 365 * 24 * 3600 * 1000
+"""A thousand years: dates beyond the year 9999 exist neither here nor in the store."""
+
+
+class Unfit(ValueError):
+    """Signal a value that a reader cannot take; the text completes "it must be"."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """Say what values an option takes.
+
+    :param name: for the documentation: "true or false"
+    :param read: turns a raw value into the value to keep, or raises :class:`Unfit`
+    :param nullable: whether ``null`` means "not given"
+    :param null_words: whether text that says ``null``, ``none`` or nothing means so as well
+    """
+
+    name: str
+    read: Callable[[Any], Any]
+    nullable: bool = True
+    null_words: bool = True
+
+    def is_null(self, value: object) -> bool:
+        """Tell whether a raw value says "not given".
+
+        :param value: the raw value
+        :returns: whether to treat the option as if it were absent
+        """
+        if isinstance(value, str):
+            return self.nullable and self.null_words and value.strip().lower() in NULL_WORDS
+        return self.nullable and value is None
+
+
+def parse_json(text: str) -> Any:
+    """Read a JSON text strictly.
+
+    :param text: the JSON text
+    :returns: the value
+    :raises Unfit: the text is no JSON, or gives one name twice
+    """
+
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for name, value in pairs:
+            if name in found:
+                raise Unfit(f"JSON that names {name!r} once only")
+            found[name] = value
+        return found
+
+    def no_constant(name: str) -> NoReturn:
+        raise Unfit(f"JSON, which has no {name}")
+
+    try:
+        return json.loads(text, object_pairs_hook=unique, parse_constant=no_constant)
+    except json.JSONDecodeError as error:
+        # The error's own text would quote nothing, but its doc attribute holds the whole text.
+        raise Unfit(f"valid JSON (line {error.lineno}, column {error.colno})") from None
+
+
+def _looks_like_json(value: object) -> bool:
+    return isinstance(value, str) and value.lstrip()[:1] in ("{", "[")
+
+
+def read_boolean(value: Any) -> bool:
+    """Read true or false."""
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, str) and value.strip().lower() in BOOLEANS:
+        return BOOLEANS[value.strip().lower()]
+    raise Unfit("true or false")
+
+
+def integer(minimum: int | None = 0, maximum: int | None = None) -> Callable[[Any], int]:
+    """Make a reader of whole numbers."""
+    bounds = "" if minimum is None else f" of {minimum} or more"
+    if minimum is not None and maximum is not None:
+        bounds = f" from {minimum} to {maximum}"
+
+    def read(value: Any) -> int:
+        if isinstance(value, str) and re.fullmatch(r"[+-]?[0-9]{1,18}", value.strip()):
+            value = int(value)
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise Unfit(f"a whole number{bounds}")
+        if (minimum is not None and value < minimum) or (maximum is not None and value > maximum):
+            raise Unfit(f"a whole number{bounds}")
+        return value
+
+    return read
+
+
+def number(above: float | None = None) -> Callable[[Any], float]:
+    """Make a reader of finite numbers: zero or more, or above a bound."""
+    bounds = "of 0 or more" if above is None else f"above {above:g}"
+
+    def read(value: Any) -> float:
+        if isinstance(value, str):
+            try:
+                value = float(value)
+            except ValueError:
+                raise Unfit(f"a number {bounds}") from None
+        if not isinstance(value, int | float) or isinstance(value, bool):
+            raise Unfit(f"a number {bounds}")
+        fits = value >= 0 if above is None else value > above
+        if not (math.isfinite(value) and fits and value <= FOREVER_MS):
+            raise Unfit(f"a number {bounds}")
+        return int(value) if float(value).is_integer() else value
+
+    return read
+
+
+def read_text(value: Any) -> str:
+    """Read text as it stands."""
+    if not isinstance(value, str):
+        raise Unfit("text")
+    return value
+
+
+def choice(*choices: str) -> Callable[[Any], str]:
+    """Make a reader of one word out of several, in any case."""
+    known = {word.lower(): word for word in choices}
+
+    def read(value: Any) -> str:
+        if isinstance(value, str) and value.strip().lower() in known:
+            return known[value.strip().lower()]
+        raise Unfit("one of " + ", ".join(choices))
+
+    return read
+
+
+def read_text_list(value: Any) -> tuple[str, ...]:
+    """Read a list of texts, or text with commas between them."""
+    if _looks_like_json(value):
+        value = parse_json(value)
+    if isinstance(value, str):
+        value = [part.strip() for part in value.split(",") if part.strip()]
+    if not isinstance(value, list | tuple) or not all(isinstance(part, str) for part in value):
+        raise Unfit("a list of texts, or text with commas between them")
+    return tuple(value)
+
+
+def read_text_map(value: Any) -> FrozenDict:
+    """Read an object of texts, or text of the form ``NAME:value,NAME:value``."""
+    if _looks_like_json(value):
+        value = parse_json(value)
+    if isinstance(value, str):
+        value = _pairs(value.split(","), "an object, or text of the form NAME:value,NAME:value")
+    if not isinstance(value, Mapping) or not all(isinstance(name, str) for name in value):
+        raise Unfit("an object, or text of the form NAME:value,NAME:value")
+    return FrozenDict(value)
+
+
+def _pairs(parts: Iterable[str], wanted: str) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for part in parts:
+        name, colon, item = part.strip().partition(":")
+        if not colon or not name.strip() or name.strip() in found:
+            raise Unfit(wanted)
+        found[name.strip()] = item.strip()
+    return found
+
+
+def read_object(value: Any) -> Any:
+    """Take a Python object as it is; no text can stand for one."""
+    if isinstance(value, str):
+        raise Unfit("a Python object, which no text can stand for")
+    return freeze(value)
+
+
+def read_anything(value: Any) -> Any:
+    """Take whatever there is: for options without effect here."""
+    value = freeze(value)
+    try:
+        hash(value)
+    except TypeError:
+        return f"a {type(value).__name__}"
+    return value
+
+
+BOOLEAN = Kind("true or false", read_boolean)
+COUNT = Kind("whole number", integer())
+MILLISECONDS = Kind("milliseconds", integer())
+SECONDS = Kind("seconds", number())
+TEXT = Kind("text", read_text)
+TEXT_LIST = Kind("list of texts", read_text_list)
+TEXT_MAP = Kind("object of texts", read_text_map)
+OBJECT = Kind("Python object", read_object)
+ANYTHING = Kind("anything", read_anything)
+
+
+def one_of(*choices: str) -> Kind:
+    """Make the kind of option that takes one word out of several."""
+    return Kind(" / ".join(f"`{word}`" for word in choices), choice(*choices))

@@ -1,0 +1,200 @@
+"""The configuration as a value: :class:`DbConfig`."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pymongo import MongoClient
+
+from beaker_mongo_soajs.connection_string import build_host
+from beaker_mongo_soajs.credentials import Credentials
+from beaker_mongo_soajs.endpoint import Endpoint
+from beaker_mongo_soajs.exceptions import ConfigError
+from beaker_mongo_soajs.forms import add_url_options, gather
+from beaker_mongo_soajs.frozen import FrozenDict
+from beaker_mongo_soajs.names import check_collection, check_database
+from beaker_mongo_soajs.option import Path
+from beaker_mongo_soajs.options import TABLE
+from beaker_mongo_soajs.report import default_outcomes, given_outcomes
+from beaker_mongo_soajs.servers import Address
+from beaker_mongo_soajs.store_options import StoreOptions
+from beaker_mongo_soajs.translation import Outcome, translate
+
+
+@dataclass(frozen=True)
+class DbConfig:
+    """Hold a dbConfig: where sessions are kept, and how.
+
+    Made by :meth:`from_options`. Configurations are equal whichever form they were written in. The
+    ``repr`` shows no secret.
+
+    :param name: name of the database without the prefix
+    :param prefix: what stands in front of it
+    :param database: the database: prefix + name
+    :param servers: host and port of each server; a socket has a path and no port; none with
+        ``client``
+    :param credentials: who authenticates, or ``None``
+    :param url: the connection string, as it was given
+    :param client: a client of the caller's, used as it is
+    :param client_id: tells two such clients apart, which compare equal when their servers do
+    :param host: where to connect to, as a connection string without a secret
+    :param url_param: the options of ``URLParam``, those of ``url`` included
+    :param extra_param: the options of ``extraParam``: one mapping for each group that has any
+    :param store: this package's own options
+    :param collection: name of the collection
+    :param collection_given: whether that was configured, rather than the default
+    :param stringify: whether a session is stored as JSON text
+    :param expire_after_ms: how long a session lives that has no timeout of its own
+    :param keywords: the keyword arguments for ``MongoClient``, credentials and ``host`` aside;
+        certificates and keys still as text or path
+    :param origins: the option behind each keyword
+    :param outcomes: what became of each option given
+    :param default_outcomes: what holds for each option that was not given
+    """
+
+    name: str
+    prefix: str
+    database: str
+    servers: tuple[Address, ...]
+    credentials: Credentials | None
+    url: str | None = field(repr=False)
+    client: MongoClient[Any] | None = field(repr=False, compare=False)
+    client_id: int | None = field(repr=False)
+    host: str = field(repr=False)
+    url_param: FrozenDict
+    extra_param: FrozenDict
+    store: StoreOptions
+    collection: str
+    collection_given: bool
+    stringify: bool
+    expire_after_ms: int
+    keywords: FrozenDict = field(repr=False)
+    origins: FrozenDict = field(repr=False, compare=False)
+    outcomes: tuple[Outcome, ...] = field(repr=False, compare=False)
+    default_outcomes: tuple[Outcome, ...] = field(repr=False, compare=False)
+
+    @classmethod
+    def from_options(cls, options: Mapping[str, object]) -> DbConfig:
+        """Read a configuration.
+
+        Nothing is connected to, and no file is read but the one that ``dbConfig`` may name.
+
+        :param options: the options without Beaker's prefix, as Beaker hands them to a
+            ``NamespaceManager``; what Beaker adds for itself is left aside
+        :returns: the configuration
+        :raises ConfigError: it cannot be used
+        """
+        given = gather(options)
+        endpoint = Endpoint.from_values(given.values)
+        given = add_url_options(given, endpoint.url_options)
+        values = given.values
+        translation = translate(values, len(endpoint.servers), endpoint.srv, endpoint.credentials)
+        prefix: str = _get(values, "prefix")
+        database = _name_database(endpoint, prefix)
+        stringify: bool = _get(values, "stringify")
+        store = StoreOptions.from_values(values)
+        _check_indexes(store, stringify)
+        return cls(
+            name=endpoint.name,
+            prefix=prefix,
+            database=database,
+            servers=endpoint.servers,
+            credentials=endpoint.credentials,
+            url=endpoint.url,
+            client=endpoint.client,
+            client_id=None if endpoint.client is None else id(endpoint.client),
+            host=_build_host(endpoint, database),
+            url_param=_group(values, "URLParam"),
+            extra_param=_group(values, "extraParam"),
+            store=store,
+            collection=check_collection(_get(values, "collection"), database),
+            collection_given=("collection",) in values,
+            stringify=stringify,
+            expire_after_ms=_get(values, "expireAfter"),
+            keywords=translation.keywords if endpoint.client is None else FrozenDict(),
+            origins=translation.origins,
+            outcomes=given_outcomes(given, translation),
+            default_outcomes=default_outcomes(given, endpoint, translation),
+        )
+
+    @property
+    def expire_after_seconds(self) -> float:
+        """How long a session lives that has no timeout of its own, in seconds."""
+        return self.expire_after_ms / 1000
+
+    @property
+    def connection_key(self) -> Hashable:
+        """What two configurations have in common exactly when they can share one client."""
+        if self.client is not None:
+            return ("client", self.client_id)
+        return (self.host, self.credentials, self.keywords)
+
+    def explain(self, defaults: bool = False) -> str:
+        """Say what became of each option.
+
+        :param defaults: whether to list what holds for the options that were not given, too
+        :returns: a line for the whole, then a line for each option, without a secret
+        """
+        form = "JSON text" if self.stringify else "documents"
+        lines = [f"{self.database}.{self.collection} on {self._describe_place()}, as {form}"]
+        lines += [str(outcome) for outcome in self.outcomes]
+        if defaults:
+            lines += [f"{outcome} (default)" for outcome in self.default_outcomes]
+        return "\n".join(lines)
+
+    def _describe_place(self) -> str:
+        if self.client is not None:
+            return "the client given"
+        return self.host.rpartition("/")[0]
+
+
+def _get(values: Mapping[Path, Any], name: str) -> Any:
+    return values.get((name,), TABLE[name,].default)
+
+
+def _group(values: Mapping[Path, Any], name: str) -> FrozenDict:
+    """Put the options of a group back into the shape that a dbConfig has."""
+    group: dict[str, Any] = {}
+    for path, value in values.items():
+        if path[0] == name:
+            place = group
+            for segment in path[1:-1]:
+                place = place.setdefault(segment, {})
+            place[path[-1]] = value
+    return FrozenDict(group)
+
+
+def _name_database(endpoint: Endpoint, prefix: str) -> str:
+    if endpoint.name:
+        return check_database(prefix + endpoint.name)
+    if endpoint.client is None and endpoint.url is None:
+        return check_database("")
+    source = "url" if endpoint.client is None else "client"
+    raise ConfigError(
+        f"There is no database to connect to: {source} names none.",
+        option="name",
+        value="",
+        hint="Set name to the name of the database.",
+        code=190,
+    )
+
+
+def _build_host(endpoint: Endpoint, database: str) -> str:
+    if endpoint.client is not None:
+        return ""
+    # As in the reference, whose connection string ends in the database: that one authenticates.
+    where = database if endpoint.auth_database is None else endpoint.auth_database
+    return build_host(endpoint.srv, endpoint.servers, where if endpoint.credentials else None)
+
+
+def _check_indexes(store: StoreOptions, stringify: bool) -> None:
+    inside = [name for name in store.indexes if name.partition(".")[0] == "session"]
+    if stringify and inside:
+        raise ConfigError(
+            f"store.indexes names {inside[0]}, and stringify stores sessions as text.",
+            option="store.indexes",
+            value=store.indexes,
+            hint="Set stringify to false, or leave the field out.",
+        )

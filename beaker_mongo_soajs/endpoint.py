@@ -1,0 +1,131 @@
+"""Where to connect to, as whom, and to which database: ``servers``, ``url`` or ``client``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pymongo import MongoClient
+from pymongo.errors import ConfigurationError
+
+from beaker_mongo_soajs.connection_string import parse_connection_string
+from beaker_mongo_soajs.credentials import Credentials
+from beaker_mongo_soajs.exceptions import MASK, ConfigError
+from beaker_mongo_soajs.option import Path, show
+from beaker_mongo_soajs.options import TABLE
+from beaker_mongo_soajs.servers import Address
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """Hold where to connect to.
+
+    :param servers: host and port of each server; empty with a client of the caller's
+    :param srv: whether the one host is looked up in the DNS
+    :param credentials: who authenticates
+    :param name: name of the database without the prefix; empty where none is configured
+    :param auth_database: the database that authenticates unless ``authSource`` says otherwise;
+        ``None`` where the database of the sessions does
+    :param url: the connection string, as given
+    :param url_options: names and values of its options
+    :param client: a client of the caller's
+    """
+
+    servers: tuple[Address, ...]
+    srv: bool
+    credentials: Credentials | None
+    name: str
+    auth_database: str | None = None
+    url: str | None = field(default=None, repr=False)
+    url_options: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    client: MongoClient[Any] | None = field(default=None, repr=False)
+
+    @classmethod
+    def from_values(cls, values: Mapping[Path, Any]) -> Endpoint:
+        """Take the endpoint out of all options.
+
+        :param values: the options given
+        :returns: the endpoint
+        :raises ConfigError: options contradict each other, or one does not fit
+        """
+        url, client = values.get(("url",)), values.get(("client",))
+        if isinstance(url, MongoClient) and client is None:
+            # Beaker's own ext:mongodb takes a client as its url.
+            url, client = None, url
+        if client is not None:
+            return _from_client(values, client)
+        if url is not None:
+            return _from_url(values, url)
+        servers = values.get(("servers",), TABLE["servers",].default)
+        if not servers:
+            raise TABLE["servers",].error(
+                [], "a list of one server or more", code=190, hint="Leave it out for localhost."
+            )
+        name = values.get(("name",), TABLE["name",].default)
+        return cls(servers, False, _read_credentials(values), name)
+
+
+def _from_client(values: Mapping[Path, Any], client: Any) -> Endpoint:
+    if not isinstance(client, MongoClient):
+        raise ConfigError(
+            f"client is {show(client)}: it must be a pymongo.MongoClient.",
+            option="client",
+            value=show(client),
+        )
+    groups = ("servers", "credentials", "URLParam", "extraParam")
+    for path in values:
+        if path[0] in groups or (path == ("url",) and values[path] is not client):
+            raise _excludes("client", TABLE[path].name, "A client brings all of its own settings.")
+    name = values.get(("name",))
+    if name is None:
+        try:
+            name = client.get_default_database().name
+        except ConfigurationError:
+            name = ""
+    return Endpoint((), False, None, name, client=client)
+
+
+def _from_url(values: Mapping[Path, Any], url: Any) -> Endpoint:
+    if not isinstance(url, str):
+        raise ConfigError(
+            f"url is {show(url)}: it must be a connection string.", option="url", value=show(url)
+        )
+    parts = parse_connection_string(url)
+    if ("servers",) in values:
+        raise _excludes("url", "servers", "The URL names the servers.")
+    credentials = _read_credentials(values)
+    if credentials and parts.username is not None:
+        raise _excludes("url", "credentials", "The URL holds a user already.")
+    if parts.username is not None:
+        credentials = Credentials(parts.username, parts.password)
+    return Endpoint(
+        servers=parts.servers,
+        srv=parts.srv,
+        credentials=credentials,
+        name=values.get(("name",), parts.database or ""),
+        auth_database=parts.database or "",
+        url=url,
+        url_options=parts.options,
+    )
+
+
+def _excludes(one: str, other: str, why: str) -> ConfigError:
+    return ConfigError(
+        f"{one} and {other} are both given.", option=other, hint=f"{why} Leave one of them out."
+    )
+
+
+def _read_credentials(values: Mapping[Path, Any]) -> Credentials | None:
+    username = values.get(("credentials", "username"))
+    password = values.get(("credentials", "password"))
+    if username:
+        return Credentials(username, password)
+    if password:
+        raise ConfigError(
+            "credentials.password is given without credentials.username.",
+            option="credentials.username",
+            value=None if username is None else MASK,
+            hint="Give both, or neither for a server without authentication.",
+        )
+    return None

@@ -1,0 +1,197 @@
+"""The kinds of value that only a MongoDB driver knows: write concerns, tag sets, certificates."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from beaker_mongo_soajs.coerce import (
+    Kind,
+    Unfit,
+    choice,
+    integer,
+    one_of,
+    parse_json,
+    read_text,
+    read_text_list,
+)
+from beaker_mongo_soajs.frozen import FrozenDict
+
+PEM_BEGIN = "-----BEGIN"
+TAG_PLACEHOLDER = "TAG"
+"""What the reference's full example shows for ``readPreferenceTags``: no tag set, a placeholder."""
+
+MECHANISMS = (
+    "DEFAULT",
+    "GSSAPI",
+    "MONGODB-AWS",
+    "MONGODB-OIDC",
+    "MONGODB-X509",
+    "PLAIN",
+    "SCRAM-SHA-1",
+    "SCRAM-SHA-256",
+)
+READ_CONCERN_LEVELS = ("local", "majority", "available", "linearizable", "snapshot")
+READ_PREFERENCES = ("primary", "primaryPreferred", "secondary", "secondaryPreferred", "nearest")
+
+
+def is_json(value: object) -> bool:
+    """Tell whether a raw value is text that holds a JSON object or list."""
+    return isinstance(value, str) and value.lstrip()[:1] in ("{", "[")
+
+
+def read_write_concern(value: Any) -> int | str:
+    """Read ``w``: how many members, ``majority``, or the name of a custom write concern."""
+    wanted = (
+        'a whole number of 1 or more, "majority", or the name of a write concern that the replica'
+        " set's settings.getLastErrorModes defines"
+    )
+    if isinstance(value, str) and value.strip() and not is_json(value):
+        value = value.strip()
+        if not value.lstrip("+-").isdigit():
+            return "majority" if value.lower() == "majority" else value
+    try:
+        members = integer(0)(value)
+    except Unfit:
+        raise Unfit(wanted) from None
+    if members == 0:
+        # Without an acknowledgement nobody learns that a session was not found, so a
+        # destroyed session could come back, and a write that failed would look like success.
+        raise Unfit(f"{wanted}: the store relies on the server's answers, which 0 turns off")
+    return members
+
+
+def read_tag_sets(value: Any) -> tuple[FrozenDict, ...] | str:
+    """Read tag sets: one or several, each an object or text of the form ``dc:ny,rack:1``.
+
+    :returns: the tag sets in order of preference, or :data:`TAG_PLACEHOLDER` as it stands
+    """
+    if is_json(value):
+        value = parse_json(value)
+    if value == TAG_PLACEHOLDER:
+        return TAG_PLACEHOLDER
+    sets = value if isinstance(value, list | tuple) else [value]
+    return tuple(_read_tag_set(tags) for tags in sets)
+
+
+def _read_tag_set(value: Any) -> FrozenDict:
+    wanted = "a tag set (an object, or text of the form dc:ny,rack:1) or a list of those"
+    if isinstance(value, str):
+        found: dict[str, str] = {}
+        for tag in filter(None, (part.strip() for part in value.split(","))):
+            name, colon, content = tag.partition(":")
+            if not colon or not name.strip() or name.strip() in found:
+                raise Unfit(wanted)
+            found[name.strip()] = content.strip()
+        return FrozenDict(found)
+    if not isinstance(value, Mapping):
+        raise Unfit(wanted)
+    tags: dict[str, str] = {}
+    for name, content in value.items():
+        # A tag's value is text on the server; {"rack": 1} can only mean "1".
+        if isinstance(content, int) and not isinstance(content, bool):
+            content = str(content)
+        if not isinstance(name, str) or not name or not isinstance(content, str):
+            raise Unfit(wanted)
+        tags[name] = content
+    return FrozenDict(tags)
+
+
+def read_read_concern(value: Any) -> str | None:
+    """Read a read concern: its level, or an object with the one name ``level``."""
+    if is_json(value):
+        value = parse_json(value)
+    if isinstance(value, Mapping):
+        if set(value) - {"level"}:
+            raise Unfit('a level, or an object with the one name "level"')
+        value = value.get("level")
+        if value is None:
+            return None
+    return choice(*READ_CONCERN_LEVELS)(value)
+
+
+def read_mechanism(value: Any) -> str:
+    """Read the name of an authentication mechanism."""
+    if isinstance(value, str) and value.strip().upper() == "MONGODB-CR":
+        raise Unfit("SCRAM-SHA-1 or SCRAM-SHA-256: MongoDB 4.0 removed MONGODB-CR")
+    return choice(*MECHANISMS)(value)
+
+
+def read_pem(value: Any) -> str:
+    """Read one certificate or key: PEM text, PEM bytes, or the path of a PEM file."""
+    wanted = "PEM text, PEM bytes, or the path of a PEM file"
+    if isinstance(value, os.PathLike):
+        value = os.fspath(value)
+    if isinstance(value, bytes | bytearray | memoryview):
+        value = bytes(value)
+        try:
+            value = value.decode("utf-8")
+        except UnicodeDecodeError:
+            raise Unfit(f"{wanted} (these bytes may be DER: convert them with openssl)") from None
+    if not isinstance(value, str) or not value.strip() or "\0" in value:
+        raise Unfit(wanted)
+    if PEM_BEGIN not in value and ("\n" in value or len(value) > 4096):
+        raise Unfit(f"{wanted} (this is neither a path nor does it hold {PEM_BEGIN})")
+    return value.strip()
+
+
+def read_pem_list(value: Any) -> tuple[str, ...]:
+    """Read certificates: one or a list of what :func:`read_pem` takes."""
+    if isinstance(value, str) and value.lstrip().startswith("["):
+        value = parse_json(value)
+    parts = value if isinstance(value, list | tuple) else [value]
+    if not parts:
+        raise Unfit("one certificate or more")
+    return tuple(read_pem(part) for part in parts)
+
+
+def read_passphrase(value: Any) -> str:
+    """Read a passphrase: text or bytes."""
+    if isinstance(value, bytes):
+        try:
+            return value.decode("utf-8")
+        except UnicodeDecodeError:
+            raise Unfit("text, or bytes in UTF-8") from None
+    return read_text(value)
+
+
+def read_signing_key(value: Any) -> bytes:
+    """Read a key that signs what is stored: bytes, or text, which counts as its UTF-8 bytes."""
+    key = value.encode("utf-8") if isinstance(value, str) else value
+    # A key of "null" would sign, and everybody could forge: refused rather than taken for absent.
+    if not isinstance(key, bytes) or key.strip().lower() in (b"", b"null", b"none"):
+        raise Unfit("a secret text or bytes; leave the option out to sign nothing")
+    return key
+
+
+def read_compressors(value: Any) -> tuple[str, ...]:
+    """Read the names of wire compressors, the preferred one first."""
+    return tuple(choice("snappy", "zlib", "zstd")(name) for name in read_text_list(value))
+
+
+def read_index_fields(value: Any) -> tuple[str, ...]:
+    """Read the names of fields to index: a list, or text with commas between them."""
+    fields = read_text_list(value)
+    for field in fields:
+        if not field or "\0" in field or any(not part for part in field.split(".")):
+            raise Unfit('a list of field names such as "session.user"')
+        if any(part.startswith("$") for part in field.split(".")):
+            raise Unfit('a list of field names such as "session.user", none of which starts with $')
+    if len(set(fields)) != len(fields):
+        raise Unfit("a list that names each field once")
+    return fields
+
+
+WRITE_CONCERN = Kind('number / `"majority"` / name', read_write_concern)
+TAG_SETS = Kind("tag sets", read_tag_sets)
+READ_CONCERN_LEVEL = one_of(*READ_CONCERN_LEVELS)
+READ_CONCERN = Kind('`{"level": …}` or a level', read_read_concern)
+READ_PREFERENCE = one_of(*READ_PREFERENCES)
+MECHANISM = Kind("mechanism", read_mechanism)
+PEM = Kind("PEM text, bytes or path", read_pem)
+PEM_LIST = Kind("list of PEM texts, bytes or paths", read_pem_list)
+PASSPHRASE = Kind("text or bytes", read_passphrase)
+SIGNING_KEY = Kind("text or bytes", read_signing_key, null_words=False)
+COMPRESSORS = Kind("list of `snappy`, `zlib`, `zstd`", read_compressors)
+INDEX_FIELDS = Kind("list of field names", read_index_fields)

@@ -1,0 +1,64 @@
+"""The table of all options, and the search for a name in it."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+
+from beaker_mongo_soajs import options_extraparam, options_pymongo, options_top, options_urlparam
+from beaker_mongo_soajs.exceptions import ConfigError
+from beaker_mongo_soajs.option import Option, Path
+
+ROWS: tuple[Option, ...] = (
+    *options_top.ROWS,
+    *options_urlparam.ROWS,
+    *options_pymongo.ROWS,
+    *options_extraparam.ROWS,
+)
+TABLE: dict[Path, Option] = {row.path: row for row in ROWS}
+
+GROUPS: frozenset[Path] = frozenset(
+    path[:length] for path in TABLE for length in range(1, len(path))
+)
+"""What holds options and is none itself: ``("extraParam", "db")``."""
+
+_CHILDREN: dict[Path, dict[str, str]] = {}
+for _path in TABLE:
+    for _depth, _segment in enumerate(_path):
+        _CHILDREN.setdefault(_path[:_depth], {})[_segment.lower()] = _segment
+
+
+def find_path(group: Path, name: str) -> Path:
+    """Find an option or a group of options by its name, in any case.
+
+    :param group: the group that the name stands in, ``()`` at the top
+    :param name: the name, with dots where it leads into a group
+    :returns: the path in dbConfig spelling
+    :raises ConfigError: there is no such option; the hint has the closest names
+    """
+    path = group
+    for segment in name.split("."):
+        known = _CHILDREN.get(path, {})
+        spelling = known.get(segment.strip().lower())
+        if spelling is None:
+            raise _unknown(group, name, path)
+        path = (*path, spelling)
+    return path
+
+
+def _unknown(group: Path, name: str, reached: Path) -> ConfigError:
+    full = ".".join((*group, name))
+    wanted = name.rpartition(".")[2].strip().lower()
+    siblings = _CHILDREN.get(reached, {})
+    close = [
+        ".".join((*reached, siblings[match]))
+        for match in get_close_matches(wanted, siblings, n=3, cutoff=0.6)
+    ]
+    leaves: dict[str, list[str]] = {}
+    for path in TABLE:
+        leaves.setdefault(path[-1].lower(), []).append(".".join(path))
+    for match in get_close_matches(wanted, leaves, n=3, cutoff=0.8):
+        close += [option for option in leaves[match] if option not in close]
+    hint = (
+        f"Did you mean {' or '.join(close[:4])}?" if close else "docs/options.md lists all options."
+    )
+    return ConfigError(f"There is no option {full}.", option=full, hint=hint)

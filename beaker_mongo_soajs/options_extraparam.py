@@ -1,0 +1,248 @@
+"""The rows of ``extraParam``: ``db``, ``server``, ``replSet`` and ``mongos``."""
+
+from __future__ import annotations
+
+from beaker_mongo_soajs import coerce, kinds
+from beaker_mongo_soajs.coerce import Kind
+from beaker_mongo_soajs.option import Effect, Keyword, LeaveOut, NoEffect, Option
+from beaker_mongo_soajs.options_urlparam import (
+    BUFFER,
+    BUFFER_DOC,
+    CONNECT_TIMEOUT,
+    CONNECT_TIMEOUT_DOC,
+    JOURNAL,
+    POOL_SIZE,
+    SOCKET_TIMEOUT,
+    SOCKET_TIMEOUT_DOC,
+    TLS,
+    W,
+    W_DOC,
+    W_TIMEOUT,
+    read_concern,
+)
+
+Row = tuple[str, Kind, Effect, str, str]
+"""Name, kind, effect, documentation, and the reference's value."""
+
+_STORE_ENCODES = NoEffect("the store writes and reads its documents in a way of its own")
+_ID_IS_GIVEN = NoEffect("the _id of a document is the session id, which Beaker makes")
+_ALWAYS_MONITORS = NoEffect("PyMongo always watches its servers")
+_TRIES_FOR_EVER = NoEffect(
+    "PyMongo looks for a lost server for ever; serverSelectionTimeoutMS says how long an operation"
+    " waits for that"
+)
+
+DB: tuple[Row, ...] = (
+    ("authSource", coerce.TEXT, Keyword("authSource"), "As `URLParam.authSource`.", "null"),
+    ("w", kinds.WRITE_CONCERN, W, W_DOC, '"majority"'),
+    (
+        "wtimeoutMS",
+        coerce.MILLISECONDS,
+        W_TIMEOUT,
+        "Milliseconds to wait for `w`; 0 = never give up.",
+        "0",
+    ),
+    (
+        "wtimeout",
+        coerce.MILLISECONDS,
+        W_TIMEOUT,
+        "Another name of `wtimeoutMS`, the Node driver's own.",
+        "0",
+    ),
+    ("j", coerce.BOOLEAN, JOURNAL, "Whether a write waits for the journal.", "false"),
+    ("journal", coerce.BOOLEAN, JOURNAL, "Another name of `j`.", ""),
+    ("forceServerObjectId", coerce.BOOLEAN, _ID_IS_GIVEN, "", "false"),
+    (
+        "serializeFunctions",
+        coerce.BOOLEAN,
+        NoEffect("a session holds data; a function in it is an error"),
+        "",
+        "false",
+    ),
+    ("ignoreUndefined", coerce.BOOLEAN, NoEffect("Python has no undefined"), "", "false"),
+    ("raw", coerce.BOOLEAN, _STORE_ENCODES, "", "false"),
+    (
+        "promoteLongs",
+        coerce.BOOLEAN,
+        NoEffect("a Python int holds every 64-bit number"),
+        "",
+        "true",
+    ),
+    ("bufferMaxEntries", Kind("whole number", coerce.integer(-1)), BUFFER, BUFFER_DOC, "-1"),
+    (
+        "readPreference",
+        kinds.READ_PREFERENCE,
+        Keyword("readPreference"),
+        "As `URLParam.readPreference`.",
+        '"secondaryPreferred"',
+    ),
+    (
+        "readConcern",
+        kinds.READ_CONCERN,
+        Keyword("readConcernLevel", read_concern, "its `level`"),
+        "How durable the data is that a read may see.",
+        "null",
+    ),
+    ("pkFactory", coerce.ANYTHING, _ID_IS_GIVEN, "", "null"),
+    ("promiseLibrary", coerce.ANYTHING, NoEffect("Python needs no promises"), "", "null"),
+    (
+        "slaveOk",
+        coerce.BOOLEAN,
+        NoEffect(
+            "readPreference alone decides who answers; by default the primary, so that a session"
+            " is never read older than it was written"
+        ),
+        "",
+        "true",
+    ),
+    (
+        "native_parser",
+        coerce.BOOLEAN,
+        NoEffect("PyMongo uses its compiled parser wherever it is installed"),
+        "",
+        "true",
+    ),
+)
+
+
+def _skip_check(keyword: str) -> Keyword:
+    def convert(check: bool) -> object:
+        return LeaveOut("PyMongo checks it whenever it uses TLS") if check else True
+
+    return Keyword(keyword, convert, "inverted")
+
+
+TLS_ROWS: tuple[Row, ...] = (
+    ("ssl", coerce.BOOLEAN, TLS, "Whether to connect with TLS.", "false"),
+    (
+        "sslValidate",
+        coerce.BOOLEAN,
+        _skip_check("tlsAllowInvalidCertificates"),
+        "Whether the server's certificate must be valid.",
+        "true",
+    ),
+    (
+        "checkServerIdentity",
+        coerce.BOOLEAN,
+        _skip_check("tlsAllowInvalidHostnames"),
+        "Whether the server's certificate must be for its host.",
+        "true",
+    ),
+    (
+        "sslCA",
+        kinds.PEM_LIST,
+        Keyword("tlsCAFile"),
+        "Certificates of the authorities that may have signed the server's. Implies TLS.",
+        "null",
+    ),
+    (
+        "sslCert",
+        kinds.PEM,
+        Keyword("tlsCertificateKeyFile"),
+        "This client's certificate. Implies TLS.",
+        "null",
+    ),
+    (
+        "sslKey",
+        kinds.PEM,
+        Keyword("sslKey", note="joined with `sslCert`"),
+        "Its private key. Implies TLS.",
+        "null",
+    ),
+    (
+        "sslPass",
+        kinds.PASSPHRASE,
+        Keyword("tlsCertificateKeyFilePassword"),
+        "Passphrase of the key.",
+        "null",
+    ),
+)
+SECRETS = frozenset({"sslKey", "sslPass"})
+
+SOCKET: tuple[Row, ...] = (
+    ("noDelay", coerce.BOOLEAN, NoEffect("PyMongo always sets TCP_NODELAY"), "", "true"),
+    (
+        "keepAlive",
+        coerce.MILLISECONDS,
+        NoEffect("PyMongo always keeps connections alive, with times of its own"),
+        "",
+        "0",
+    ),
+    ("connectTimeoutMS", coerce.MILLISECONDS, CONNECT_TIMEOUT, CONNECT_TIMEOUT_DOC, "0"),
+    ("socketTimeoutMS", coerce.MILLISECONDS, SOCKET_TIMEOUT, SOCKET_TIMEOUT_DOC, "0"),
+)
+AUTO_RECONNECT: Row = (
+    "autoReconnect",
+    coerce.BOOLEAN,
+    NoEffect("PyMongo always connects again"),
+    "",
+    "true",
+)
+POOL: Row = (
+    "poolSize",
+    coerce.COUNT,
+    POOL_SIZE,
+    "Most connections of one process to one server; 0 = any number.",
+    "5",
+)
+HA: Row = ("ha", coerce.BOOLEAN, _ALWAYS_MONITORS, "", "true")
+HA_INTERVAL: Row = (
+    "haInterval",
+    Kind("milliseconds, 500 or more", coerce.integer(500)),
+    Keyword("heartbeatFrequencyMS"),
+    "Milliseconds between two looks at a server.",
+    "10000",
+)
+
+
+def _latency(name: str) -> Row:
+    doc = "Milliseconds: a server this much slower than the nearest is not chosen."
+    return name, coerce.MILLISECONDS, Keyword("localThresholdMS"), doc, "15"
+
+
+GROUPS: dict[tuple[str, ...], tuple[Row, ...]] = {
+    ("db",): DB,
+    ("server",): (
+        POOL,
+        *TLS_ROWS,
+        ("reconnectTries", coerce.COUNT, _TRIES_FOR_EVER, "", "30"),
+        ("reconnectInterval", coerce.MILLISECONDS, _TRIES_FOR_EVER, "", "1000"),
+        ("monitoring", coerce.BOOLEAN, _ALWAYS_MONITORS, "", "true"),
+        HA_INTERVAL,
+    ),
+    ("server", "socketOptions"): (AUTO_RECONNECT, *SOCKET),
+    ("replSet",): (
+        HA,
+        HA_INTERVAL,
+        ("replicaSet", coerce.TEXT, Keyword("replicaSet"), "Name of the replica set.", '"rs"'),
+        _latency("secondaryAcceptableLatencyMS"),
+        (
+            "connectWithNoPrimary",
+            coerce.BOOLEAN,
+            NoEffect(
+                "PyMongo connects to the members there are; readPreference says which of them"
+                " may answer"
+            ),
+            "",
+            "false",
+        ),
+        POOL,
+        *TLS_ROWS,
+    ),
+    ("replSet", "socketOptions"): SOCKET,
+    ("mongos",): (HA, HA_INTERVAL, POOL, _latency("acceptableLatencyMS"), *TLS_ROWS),
+    ("mongos", "socketOptions"): SOCKET,
+}
+
+ROWS = tuple(
+    Option(
+        ("extraParam", *group, name),
+        kind,
+        effect,
+        doc,
+        reference=reference,
+        secret=name in SECRETS,
+    )
+    for group, rows in GROUPS.items()
+    for name, kind, effect, doc, reference in rows
+)

@@ -1,0 +1,60 @@
+"""What became of each option of a configuration, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from beaker_mongo_soajs.connection_string import mask_url
+from beaker_mongo_soajs.endpoint import Endpoint
+from beaker_mongo_soajs.forms import Given
+from beaker_mongo_soajs.option import Option, Setting
+from beaker_mongo_soajs.options import ROWS, TABLE
+from beaker_mongo_soajs.translation import Outcome, Translation
+
+
+def given_outcomes(given: Given, translation: Translation) -> tuple[Outcome, ...]:
+    """Say what became of the options that were given.
+
+    :param given: the options
+    :param translation: what became of those for the driver
+    :returns: an outcome for each option, those that say ``null`` included
+    """
+    settings = tuple(
+        Outcome(TABLE[path].name, _show(TABLE[path], value), effect.what)
+        for path, value in given.values.items()
+        if isinstance(effect := TABLE[path].effect, Setting)
+    )
+    nulls = tuple(
+        Outcome(".".join(path), "null", "as if it were not given") for path in given.nulls
+    )
+    return settings + translation.given + nulls
+
+
+def default_outcomes(
+    given: Given, endpoint: Endpoint, translation: Translation
+) -> tuple[Outcome, ...]:
+    """Say what holds for the options that were not given.
+
+    :param given: the options that were
+    :param endpoint: where to connect to
+    :param translation: the defaults for the driver
+    :returns: an outcome for each default
+    """
+    settings = tuple(_default_settings(given, endpoint))
+    return settings if endpoint.client is not None else settings + translation.defaults
+
+
+def _default_settings(given: Given, endpoint: Endpoint) -> Iterator[Outcome]:
+    for option in ROWS:
+        if option.path in given.values or not isinstance(option.effect, Setting):
+            continue
+        elsewhere = endpoint.url is not None or endpoint.client is not None
+        if option.default is None or (elsewhere and option.path in (("name",), ("servers",))):
+            continue
+        yield Outcome(option.name, _show(option, option.default), option.effect.what)
+
+
+def _show(option: Option, value: object) -> str:
+    if option.path == ("url",) and isinstance(value, str):
+        return mask_url(value)
+    return option.show(value)

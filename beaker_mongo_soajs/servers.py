@@ -1,0 +1,89 @@
+"""Where the servers are: the forms of ``servers``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from beaker_mongo_soajs.coerce import Kind, Unfit, integer, parse_json
+
+DEFAULT_PORT = 27017
+
+Address = tuple[str, int | None]
+"""Host and port; a path and no port for a Unix domain socket, which only a URL can name."""
+
+_PORT = integer(1, 65535)
+_WANTED = (
+    'a list of servers, each {"host": "db1", "port": 27017} or "db1:27017"; '
+    "an IPv6 address with a port stands in brackets"
+)
+
+
+def read_servers(value: Any) -> tuple[Address, ...]:
+    """Read the list of servers.
+
+    :param value: a list of ``{"host": …, "port": …}`` or ``"host:port"``, or text that holds one
+    :returns: host and port of each, in order
+    :raises Unfit: it is something else
+    """
+    if isinstance(value, str):
+        value = parse_json(value) if value.lstrip()[:1] == "[" else _split(value)
+    if not isinstance(value, list | tuple):
+        raise Unfit(_WANTED)
+    return tuple(_read_server(server) for server in value)
+
+
+def _split(text: str) -> list[str]:
+    return [server.strip() for server in text.split(",")] if text.strip() else []
+
+
+def _read_server(server: Any) -> Address:
+    if isinstance(server, str):
+        return _parse_address(server)
+    if not isinstance(server, Mapping):
+        raise Unfit(_WANTED)
+    names = {str(name).lower(): content for name, content in server.items()}
+    if len(names) != len(server) or not names.keys() <= {"host", "port"}:
+        raise Unfit(f"{_WANTED}; a server has the names host and port, and no other")
+    host = names.get("host")
+    if not isinstance(host, str):
+        raise Unfit(f"{_WANTED}; every server has a host")
+    host = host.strip()
+    if host.startswith("[") and host.endswith("]"):
+        host = host[1:-1]
+    return _check_host(host), _read_port(names.get("port", DEFAULT_PORT))
+
+
+def _parse_address(text: str) -> Address:
+    match = re.fullmatch(r"\[([^\[\]]*)\](?::(.*))?", text.strip())
+    if match:
+        host, port = match.groups()
+    elif text.count(":") > 1:
+        host, port = text.strip(), None
+    else:
+        host, _, port = text.strip().partition(":")
+        port = port if ":" in text else None
+    return _check_host(host), _read_port(DEFAULT_PORT if port is None else port)
+
+
+def _check_host(host: str) -> str:
+    if host.count(":") == 1:
+        raise Unfit(f"{_WANTED}; the host holds no port, which has a name of its own")
+    if not host or re.search(r"[\s/@,?%\[\]\"'\\]", host.partition("%")[0]):
+        # A slash would make PyMongo take the host for a whole URL, options and all.
+        raise Unfit(
+            f"{_WANTED}; neither a user nor an option belongs into a host "
+            "(credentials and URLParam hold them, or use url for all of it)"
+        )
+    return host
+
+
+def _read_port(port: Any) -> int:
+    try:
+        return _PORT(port)
+    except Unfit:
+        raise Unfit(f"{_WANTED}; a port is a whole number from 1 to 65535") from None
+
+
+SERVERS = Kind("list of servers", read_servers, nullable=False)

@@ -1,0 +1,143 @@
+"""Certificates and keys for PyMongo, which takes nothing but files."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from beaker_mongo_soajs.exceptions import ConfigError
+from beaker_mongo_soajs.kinds import PEM_BEGIN
+
+CERTIFICATE = "tlsCertificateKeyFile"
+PASSPHRASE = "tlsCertificateKeyFilePassword"
+
+
+class PemFiles:
+    """Turn the PEM texts among a client's keywords into private files, for as long as needed.
+
+    A context manager: PyMongo reads the files while it makes a client, so they go when the ``with``
+    block ends. A path that was given as it is stays as it is, and is never removed.
+
+    :param keywords: the keyword arguments for ``MongoClient``: certificates and keys as PEM text or
+        path, ``tlsCAFile`` a list of those, ``sslKey`` apart from its certificate
+    :param origins: the option behind each keyword, for the errors
+    :param keep: leave the files until the interpreter ends, for a client that reads them again: one
+        whose servers come from the DNS does, on its first use
+    :ivar keywords: the same with paths only
+    :raises ConfigError: a file cannot be read or holds no PEM, or a key needs a passphrase
+    """
+
+    def __init__(
+        self, keywords: Mapping[str, Any], origins: Mapping[str, str], keep: bool = False
+    ) -> None:
+        self.keywords = dict(keywords)
+        self._origins = origins
+        self._keep = keep
+        self._folder: Path | None = None
+        self._owner = os.getpid()
+        try:
+            self._write_all()
+        except BaseException:
+            self.remove()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        error_class: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._keep and error is None:
+            atexit.register(self.remove)
+        else:
+            self.remove()
+
+    def remove(self) -> None:
+        """Remove the files, unless they are those of another process."""
+        # A forked child runs the parent's exit handlers, and the parent may still need its files.
+        if self._folder is not None and self._owner == os.getpid():
+            shutil.rmtree(self._folder, ignore_errors=True)
+            self._folder = None
+
+    def _write_all(self) -> None:
+        authorities = self.keywords.get("tlsCAFile")
+        if authorities:
+            self._replace("tlsCAFile", authorities, self._read_all("tlsCAFile", authorities))
+        if "tlsCRLFile" in self.keywords:
+            # A revocation list may also be DER, which only a path can name.
+            lists = (self.keywords["tlsCRLFile"],)
+            self._replace("tlsCRLFile", lists, _texts(lists))
+        if CERTIFICATE in self.keywords:
+            self._write_certificate()
+
+    def _write_certificate(self) -> None:
+        parts = [self.keywords[CERTIFICATE]]
+        texts = self._read_all(CERTIFICATE, parts)
+        key = self.keywords.pop("sslKey", None)
+        if key is not None:
+            parts.append(key)
+            texts += self._read_all("sslKey", [key])
+        if PASSPHRASE not in self.keywords and any("ENCRYPTED" in text for text in texts):
+            # OpenSSL would ask for the passphrase on the terminal, and wait.
+            name = self._name("sslKey" if key is not None else CERTIFICATE)
+            raise ConfigError(
+                f"{name} is encrypted, and no passphrase is given.",
+                option=name,
+                hint="Give sslPass, or tlsCertificateKeyFilePassword in URLParam.",
+            )
+        self._replace(CERTIFICATE, parts, texts)
+
+    def _replace(self, keyword: str, parts: Any, texts: list[str]) -> None:
+        """Let a keyword name one file: the one that was given, or a new one with all the texts."""
+        if len(parts) == 1 and PEM_BEGIN not in parts[0]:
+            self.keywords[keyword] = parts[0]
+            return
+        if self._folder is None:
+            self._folder = Path(tempfile.mkdtemp(prefix="beaker-mongo-"))
+        path = self._folder / f"{keyword}.pem"
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write("\n".join(text.strip() for text in texts) + "\n")
+        self.keywords[keyword] = str(path)
+
+    def _read_all(self, keyword: str, parts: Any) -> list[str]:
+        return [self._read(keyword, part) for part in parts]
+
+    def _read(self, keyword: str, part: str) -> str:
+        if PEM_BEGIN in part:
+            return part
+        name = self._name(keyword)
+        try:
+            text = Path(part).read_text(encoding="utf-8")
+        except OSError as error:
+            # The path stays out of the text: a key that lost its BEGIN line would pass for one.
+            raise ConfigError(
+                f"{name} names a file that cannot be read: {error.strerror}.",
+                option=name,
+                hint="Give the path of a PEM file that this process may read, or PEM text.",
+            ) from None
+        except ValueError:
+            text = ""
+        if PEM_BEGIN not in text:
+            raise ConfigError(
+                f"{name} names a file that holds no PEM text.",
+                option=name,
+                hint="Convert it: openssl x509 -inform der -in FILE -out FILE.pem.",
+            )
+        return text
+
+    def _name(self, keyword: str) -> str:
+        return self._origins.get(keyword, keyword)
+
+
+def _texts(parts: tuple[str, ...]) -> list[str]:
+    return [part for part in parts if PEM_BEGIN in part]

@@ -1,0 +1,240 @@
+"""From the options of ``URLParam`` and ``extraParam`` to the keywords of a ``MongoClient``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from beaker_mongo_soajs.credentials import Credentials
+from beaker_mongo_soajs.exceptions import ConfigError
+from beaker_mongo_soajs.frozen import FrozenDict
+from beaker_mongo_soajs.option import Keyword, LeaveOut, NoEffect, Option, Path, Refused
+from beaker_mongo_soajs.options import TABLE
+from beaker_mongo_soajs.settlement import TLS_LENIENCE, Settlement
+
+SECURITY = frozenset({"ssl", "sslCA", "sslCert", "sslKey", "sslPass"})
+"""Options that ask for protection: one that is in force nowhere is an error, not a remark."""
+
+DRIVER_GROUPS = ("URLParam", "extraParam")
+
+GROUP_MEANING = {
+    "server": "one server",
+    "replSet": "a replica set",
+    "mongos": "several servers without a replicaSet name",
+}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Say what became of one option.
+
+    :param name: its full name
+    :param shown: its value, without a secret
+    :param text: what became of it: "applied as maxPoolSize = 5"
+    :param idle: whether it changes nothing
+    """
+
+    name: str
+    shown: str
+    text: str
+    idle: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.name} = {self.shown}: {self.text}"
+
+
+@dataclass(frozen=True)
+class Translation:
+    """Hold the keywords of a ``MongoClient``, and what became of each option.
+
+    :param keywords: PyMongo's keyword arguments, frozen; ``tlsCAFile`` and its like hold PEM text
+        or paths, ``sslKey`` the key that belongs to ``tlsCertificateKeyFile``
+    :param origins: the option behind each keyword
+    :param given: the outcome of each option given
+    :param defaults: the outcome of each default in force
+    """
+
+    keywords: FrozenDict
+    origins: FrozenDict
+    given: tuple[Outcome, ...]
+    defaults: tuple[Outcome, ...]
+
+
+@dataclass(frozen=True)
+class _Bid:
+    """An option that asks for a keyword's value. The highest rank gets it."""
+
+    rank: int
+    option: Option
+    value: Any
+    converted: Any
+
+
+def topology_group(values: Mapping[Path, Any], count: int, srv: bool) -> str:
+    """Tell which of ``server``, ``replSet`` and ``mongos`` applies.
+
+    :param values: the options given
+    :param count: how many servers there are
+    :param srv: whether they come from the DNS, as those of hosted replica sets do
+    :returns: the name of the group
+    """
+    named = ("URLParam", "replicaSet") in values or (
+        "extraParam",
+        "replSet",
+        "replicaSet",
+    ) in values
+    if named or srv:
+        return "replSet"
+    return "server" if count == 1 else "mongos"
+
+
+def translate(
+    values: Mapping[Path, Any], count: int, srv: bool, credentials: Credentials | None
+) -> Translation:
+    """Translate the driver options.
+
+    :param values: the options given, all groups
+    :param count: how many servers there are
+    :param srv: whether they come from the DNS
+    :param credentials: who authenticates
+    :returns: keywords and outcomes
+    :raises ConfigError: options contradict each other, or one is refused
+    """
+    group = topology_group(values, count, srv)
+    won = {name: _decide(contest) for name, contest in _collect(values, group).items()}
+    keywords = {
+        name: bid.converted for name, bid in won.items() if not isinstance(bid.converted, LeaveOut)
+    }
+    names = {name: bid.option.name for name, bid in won.items() if bid.rank >= 0}
+    settlement = Settlement(keywords, names, count, srv, credentials)
+    settlement.settle()
+    _check_idle_security(values, group, keywords)
+    report = _Report(group, won, settlement.dropped)
+    return Translation(
+        FrozenDict(keywords),
+        FrozenDict(names),
+        tuple(
+            report.describe(TABLE[path], value)
+            for path, value in values.items()
+            if path[0] in DRIVER_GROUPS
+        ),
+        tuple(
+            report.describe(option, option.default)
+            for option in _defaulted()
+            if option.path not in values
+        ),
+    )
+
+
+def _collect(values: Mapping[Path, Any], group: str) -> dict[str, list[_Bid]]:
+    bids: dict[str, list[_Bid]] = {}
+    for path, value, rank in _ranked(values, group):
+        option = TABLE[path]
+        if isinstance(option.effect, Refused):
+            raise ConfigError(
+                f"{option.name} is refused, because {option.effect.because}.",
+                option=option.name,
+                value=option.show(value),
+            )
+        if isinstance(option.effect, Keyword):
+            keyword = option.effect
+            # serverSelectionTimeoutMS itself goes before bufferMaxEntries, wherever that stands.
+            bid = _Bid(rank - 10 if keyword.yields else rank, option, value, keyword.convert(value))
+            bids.setdefault(keyword.name, []).append(bid)
+    return bids
+
+
+def _check_idle_security(values: Mapping[Path, Any], group: str, keywords: dict[str, Any]) -> None:
+    """Refuse protection that is asked for where it protects nothing."""
+    for path, value in values.items():
+        if path[0] != "extraParam" or path[1] in ("db", group) or path[-1] not in SECURITY:
+            continue
+        effect = TABLE[path].effect
+        assert isinstance(effect, Keyword)
+        if value is not False and keywords.get(effect.name) != value:
+            raise ConfigError(
+                f"{TABLE[path].name} protects nothing: it is for {GROUP_MEANING[path[1]]}, and this"
+                f" is {GROUP_MEANING[group]}.",
+                option=TABLE[path].name,
+                value=TABLE[path].show(value),
+                hint=f"Give it as extraParam.{group}.{path[-1]}.",
+            )
+
+
+def _defaulted() -> Iterable[Option]:
+    return (
+        option
+        for option in TABLE.values()
+        if option.path[0] in DRIVER_GROUPS and option.default is not None
+    )
+
+
+def _ranked(values: Mapping[Path, Any], group: str) -> Iterable[tuple[Path, Any, int]]:
+    """Name the options that take part, and their rank: extraParam, URLParam, then defaults."""
+    for path, value in values.items():
+        if path[0] == "URLParam":
+            yield path, value, 1
+        elif path[0] == "extraParam" and path[1] in ("db", group):
+            yield path, value, 2
+    for option in _defaulted():
+        if option.path not in values:
+            yield option.path, option.default, 0
+
+
+def _decide(contest: list[_Bid]) -> _Bid:
+    best = max(bid.rank for bid in contest)
+    first = next(bid for bid in contest if bid.rank == best)
+    for other in contest:
+        rival = other.rank == best or (other.rank > 0 and _weakens(first, other))
+        if rival and other.converted != first.converted:
+            raise ConfigError(
+                f"{first.option.name} is {first.option.show(first.value)} and {other.option.name}"
+                f" is {other.option.show(other.value)}, and both mean the same setting.",
+                option=other.option.name,
+                value=other.option.show(other.value),
+                hint="Leave one of them out.",
+            )
+    return first
+
+
+def _weakens(first: _Bid, other: _Bid) -> bool:
+    """Tell whether the first of two bids for a keyword takes away protection the other asks for."""
+    assert isinstance(first.option.effect, Keyword)
+    keyword = first.option.effect.name
+    if keyword == "tls":
+        return other.converted is True
+    return keyword in TLS_LENIENCE and first.converted is True
+
+
+@dataclass(frozen=True)
+class _Report:
+    """Write what became of options."""
+
+    group: str
+    won: Mapping[str, _Bid]
+    dropped: Mapping[str, str]
+
+    def describe(self, option: Option, value: Any) -> Outcome:
+        place = option.path[1]
+        if option.path[0] == "extraParam" and place not in ("db", self.group):
+            here = GROUP_MEANING[self.group]
+            return _idle(option, value, f"it is for {GROUP_MEANING[place]}, and this is {here}")
+        effect = option.effect
+        if isinstance(effect, NoEffect):
+            return _idle(option, value, effect.because)
+        assert isinstance(effect, Keyword)
+        winner = self.won[effect.name]
+        if winner.option is not option and winner.converted != effect.convert(value):
+            return _idle(option, value, f"{winner.option.name} goes before it")
+        if effect.name in self.dropped:
+            return _idle(option, value, self.dropped[effect.name])
+        if isinstance(winner.converted, LeaveOut):
+            text = f"applied without {effect.name}, because {winner.converted.because}"
+        else:
+            text = f"applied as {effect.name} = {option.show(winner.converted)}"
+        return Outcome(option.name, option.show(value), text)
+
+
+def _idle(option: Option, value: Any, because: str) -> Outcome:
+    return Outcome(option.name, option.show(value), f"no effect, because {because}", idle=True)
