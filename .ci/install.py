@@ -1,0 +1,77 @@
+"""Have this package, editable, with one of its extras in ``.venv``: ``python install.py EXTRA``.
+
+It does nothing where that is so already. An installation that was interrupted is begun anew, and two
+at once wait for each other.
+"""
+
+import fcntl
+import shutil
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+VENV = ROOT / ".venv"
+# The extras that a person may have installed earlier and that hold the one that is wanted now.
+HOLDERS = {"demo": ("demo", "dev"), "dev": ("dev",)}
+
+
+def main(extra: str) -> None:
+    """Install what is missing.
+
+    :param extra: the name of the extra.
+    """
+    with (ROOT / ".venv.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not _is_installed(extra):
+            _install(extra)
+
+
+def _is_installed(extra: str) -> bool:
+    wanted = _state()
+    stamps = [_stamp(holder) for holder in HOLDERS[extra]]
+    installed = any(stamp.exists() and stamp.read_text() == wanted for stamp in stamps)
+    return installed and _python().exists() and not _unfinished().exists()
+
+
+def _install(extra: str) -> None:
+    if _unfinished().exists() or not _python().exists():
+        shutil.rmtree(VENV, ignore_errors=True)
+        VENV.mkdir()
+    _unfinished().touch()
+    if not _python().exists():
+        _say(f"Making .venv with Python {sys.version.split()[0]}.")
+        venv.create(VENV, with_pip=True)
+    _say(f"Installing {ROOT.name} with the extra '{extra}' into .venv; this takes a minute, once.")
+    pip = [_python(), "-m", "pip", "install", "-qq", "--no-input", "--disable-pip-version-check"]
+    failed = subprocess.run([*pip, "--editable", f"{ROOT}[{extra}]"], check=False).returncode
+    if failed:
+        sys.exit("pip could not install this; its own words stand above.")
+    _stamp(extra).write_text(_state())
+    _unfinished().unlink()
+
+
+def _state() -> str:
+    # An editable installation is bound to its folder, so a moved checkout needs a new one.
+    return f"{ROOT}\n{(ROOT / 'pyproject.toml').read_text()}"
+
+
+def _stamp(extra: str) -> Path:
+    return VENV / f"installed-{extra}"
+
+
+def _unfinished() -> Path:
+    return VENV / "unfinished"
+
+
+def _python() -> Path:
+    return VENV / "bin" / "python"
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(f"{text}\n")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,44 @@
+# Each command makes its own virtual environment in .venv, on first use, and asks nothing.
+# PYTHON=/path/to/python chooses the Python to make it with.
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint bench clean
+export PYTHON
+# The tools belong to .venv, whatever else is active.
+unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
+
+INSTALL = @.ci/python .ci/install.py
+RUN = @.venv/bin/python -m
+
+help:
+	@echo 'make demo    show sessions in MongoDB in a browser; Ctrl-C ends it'
+	@echo 'make test    check style, types and documents, then run all tests'
+	@echo 'make lint    check style and types alone'
+	@echo 'make bench   measure'
+	@echo 'make clean   remove .venv and everything else that was made here'
+	@echo
+	@echo 'MONGODB_URL=mongodb://... uses a server that is already there,'
+	@echo 'MONGOD=/path/to/mongod a program; otherwise one is found or installed.'
+
+demo:
+	$(INSTALL) demo
+	$(RUN) examples.demo
+
+lint:
+	$(INSTALL) dev
+	$(RUN) ruff check --quiet
+	$(RUN) ruff format --check --quiet
+	$(RUN) mypy
+
+# The last words are pytest's.
+test: lint
+	$(RUN) pytest
+
+bench:
+	$(INSTALL) dev
+	$(RUN) benchmarks
+
+clean:
+	rm -rf .venv .venv.lock .tox .coverage .coverage.* htmlcov build dist *.egg-info
+	rm -rf .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
