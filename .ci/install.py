@@ -1,7 +1,7 @@
 """Have this package, editable, with one of its extras in ``.venv``: ``python install.py EXTRA``.
 
-It does nothing where that is so already. An installation that was interrupted is begun anew, and two
-at once wait for each other.
+It does nothing where that is so already. An installation that was interrupted is begun anew, and
+two at once wait for each other.
 """
 
 import fcntl
@@ -43,8 +43,16 @@ def _install(extra: str) -> None:
     if not _python().exists():
         _say(f"Making .venv with Python {sys.version.split()[0]}.")
         venv.create(VENV, with_pip=True)
-    _say(f"Installing {ROOT.name} with the extra '{extra}' into .venv; this takes a minute, once.")
-    pip = [_python(), "-m", "pip", "install", "-qq", "--no-input", "--disable-pip-version-check"]
+    _say(f"Installing beaker_mongo_soajs[{extra}] into .venv; this takes a minute, once.")
+    pip = [
+        str(_python()),
+        "-m",
+        "pip",
+        "install",
+        "-qq",
+        "--no-input",
+        "--disable-pip-version-check",
+    ]
     failed = subprocess.run([*pip, "--editable", f"{ROOT}[{extra}]"], check=False).returncode
     if failed:
         sys.exit("pip could not install this; its own words stand above.")

@@ -1,0 +1,215 @@
+"""The rules of the house: documents that are true, modules in order, a clean package."""
+
+import ast
+import functools
+import os
+import re
+import shutil
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pymongo.uri_parser import parse_uri
+
+from tests.conftest import RunPython
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = ROOT / "beaker_mongo_soajs"
+
+# From the ground up. A module may import, by whatever detour, only modules that stand before it;
+# helpers that are not named here may stand anywhere, as long as no detour leads through them.
+ORDER = (
+    *("exceptions", "options", "config", "tls", "client", "codec", "payload", "changes", "lock"),
+    *("store", "cache", "namespace", "session", "middleware", "pyramid"),
+)
+LONGEST_MODULE_LINES = 400
+# Put together here, so that this file does not hold what it forbids.
+MACHINE_PATHS = tuple(f"/{name}/" for name in ("work", "tmp/dev", "root", ".pyenv"))
+EXECUTED = "<!-- executed by the tests -->"
+
+
+@functools.cache
+def _files(*suffixes: str) -> list[Path]:
+    listing = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    paths = [ROOT / name for name in listing.stdout.split("\0") if name.endswith(suffixes)]
+    return sorted(path for path in paths if path.is_file())
+
+
+def _name(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def _line(text: str, position: int) -> int:
+    return text.count("\n", 0, position) + 1
+
+
+class TestDocuments:
+    """What stands in the Markdown files."""
+
+    def _code(self, language: str) -> Iterator[tuple[str, str, bool]]:
+        fence = re.compile(rf"(?m)^({EXECUTED}\n+)?```{language}\n((?:.*\n)*?)```$")
+        for path in _files(".md"):
+            text = path.read_text()
+            for match in fence.finditer(text):
+                place = f"{_name(path)}:{_line(text, match.start(2))}"
+                yield place, match[2], match[1] is not None
+
+    def test_python_code_compiles(self) -> None:
+        """Each block of Python code is Python."""
+        for place, code, _ in self._code("python"):
+            compile(code, place, "exec")
+
+    def test_marked_python_code_runs(self, run_python: RunPython, mongo_url: str) -> None:
+        """Each block that says so runs by itself, against the server of the tests."""
+        host, port = parse_uri(mongo_url)["nodelist"][0]
+        for place, code, executed in self._code("python"):
+            if executed:
+                here = code.replace("127.0.0.1", host).replace("27017", str(port))
+                answer = run_python(here, check=False)
+                assert 0 == answer.returncode, f"{place} fails:\n{answer.stderr}"
+
+    def test_the_readme_holds_code_that_runs(self) -> None:
+        """What a newcomer sees first is code that the test above has run."""
+        if not (ROOT / "README.md").exists():
+            pytest.skip("there is no README.md")
+        places = [place for place, _, executed in self._code("python") if executed]
+        assert any(place.startswith("README.md:") for place in places)
+
+    def test_links_lead_somewhere(self) -> None:
+        """Each link to a file of the repository, or to a heading in one, has a target."""
+        fence = re.compile(r"(?ms)^```.*?^```$")
+        link = re.compile(r"(?<!!)\[[^]\n]+]\(([^)\s]+)\)|!\[[^]\n]*]\(([^)\s]+)\)")
+        for path in _files(".md"):
+            # Code is no prose, but its lines count.
+            text = fence.sub(lambda match: "\n" * match[0].count("\n"), path.read_text())
+            for match in link.finditer(text):
+                target = match[1] or match[2]
+                if not re.match(r"[a-z]+:", target):
+                    place = f"{_name(path)}:{_line(text, match.start())}"
+                    assert self._exists(path, target), f"{place} links to {target}: not there"
+
+    def _exists(self, origin: Path, target: str) -> bool:
+        name, _, anchor = target.partition("#")
+        path = origin.parent / name if name else origin
+        if not path.exists() or not path.resolve().is_relative_to(ROOT):
+            return False
+        return not anchor or anchor in self._anchors(path.read_text())
+
+    def _anchors(self, text: str) -> set[str]:
+        # As GitHub makes them: lower case, spaces to hyphens, other punctuation left out.
+        headings: list[str] = re.findall(r"(?m)^#+ +(.*?) *$", text)
+        return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in headings}
+
+
+class TestModules:
+    """How the modules stand to each other."""
+
+    @functools.cached_property
+    def imports(self) -> dict[str, set[str]]:
+        """The modules that each module of the package imports itself; ``testing`` is one."""
+        found: dict[str, set[str]] = {}
+        for path in PACKAGE.rglob("*.py"):
+            module = path.relative_to(PACKAGE).with_suffix("").parts[0]
+            targets = found.setdefault(module, set())
+            targets |= set(self._imported(ast.parse(path.read_text()))) - {module}
+        return found
+
+    def _imported(self, tree: ast.Module) -> Iterator[str]:
+        for node in ast.walk(tree):
+            names: list[str] = []
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom):
+                module = "." * node.level + (node.module or "")
+                names = [f"{module}.{alias.name}" for alias in node.names]
+            for name in names:
+                assert not name.startswith("."), f"{ast.unparse(node)}: write the whole name"
+                if name.split(".")[0] == PACKAGE.name:
+                    yield f"{name}.".split(".")[1]
+
+    def _reach(self, module: str) -> set[str]:
+        reached: set[str] = set()
+        ahead = {module}
+        while ahead:
+            new = set().union(*(self.imports.get(name, set()) for name in ahead)) - reached
+            reached |= new
+            ahead = new
+        return reached
+
+    def test_no_module_imports_itself_by_a_detour(self) -> None:
+        """The imports form no circle, not even inside functions."""
+        circles = [module for module in self.imports if module in self._reach(module)]
+        assert [] == circles
+
+    @pytest.mark.parametrize("module", ORDER)
+    def test_imports_point_downward(self, module: str) -> None:
+        """No module needs one that stands above it."""
+        above = ORDER[ORDER.index(module) :]
+        assert set() == self._reach(module).intersection(above)
+
+    def test_modules_import_modules(self) -> None:
+        """Within the package nothing is imported from the package as a whole, which imports all."""
+        for module, targets in self.imports.items():
+            if module != "__init__":
+                assert targets <= self.imports.keys(), f"{module} imports a name of the package"
+
+    def test_testing_stands_alone(self) -> None:
+        """Throw-away servers need nothing of the package, and nothing needs them."""
+        assert set() == self.imports["testing"]
+        assert [] == [module for module in self.imports if "testing" in self.imports[module]]
+
+    def test_modules_are_short(self) -> None:
+        """No module is longer than one noun needs."""
+        lengths = {_name(path): path.read_text().count("\n") for path in _files(".py")}
+        assert {} == {name: n for name, n in lengths.items() if n > LONGEST_MODULE_LINES}
+
+
+class TestRepository:
+    """What is in the repository, and what leaves it."""
+
+    def test_no_path_of_a_machine_is_in_it(self) -> None:
+        """No file names a folder of the machine that it was written on."""
+        for path in _files(""):
+            text = path.read_text(errors="replace")
+            for folder in MACHINE_PATHS:
+                position = text.find(folder)
+                assert position < 0, f"{_name(path)}:{_line(text, position)} names {folder}"
+
+    def test_the_wheel_holds_the_package_and_nothing_else(self, tmp_path: Path) -> None:
+        """A built package has all modules, the mark for type checkers, the license and no more."""
+        copy = tmp_path / "source"
+        copy.mkdir()
+        for path in ROOT.glob("*"):
+            if path.is_file():
+                shutil.copy(path, copy)
+        for folder in ("beaker_mongo_soajs", "tests"):
+            ignored = shutil.ignore_patterns("__pycache__")
+            shutil.copytree(ROOT / folder, copy / folder, ignore=ignored)
+        build = "import sys; from setuptools import build_meta; build_meta.build_wheel(sys.argv[1])"
+        subprocess.run(
+            [sys.executable, "-c", build, str(tmp_path)], cwd=copy, check=True, capture_output=True
+        )
+        (wheel,) = tmp_path.glob("*.whl")
+        with zipfile.ZipFile(wheel) as archive:
+            names = set(archive.namelist())
+            metadata = next(name for name in names if name.endswith("/METADATA")).split("/")[0]
+            entry_points = archive.read(f"{metadata}/entry_points.txt").decode()
+        modules = {_name(path) for path in _files(".py") if path.is_relative_to(PACKAGE)}
+        packaged = {name for name in names if not name.startswith(f"{metadata}/")}
+        assert modules | {"beaker_mongo_soajs/py.typed"} == packaged
+        assert f"{metadata}/licenses/LICENSE" in names
+        assert "ext:mongodb_soajs = beaker_mongo_soajs.namespace" in entry_points
+
+    def test_commands_of_the_makefile_are_scripts_that_run(self) -> None:
+        """What the commands start with may be executed."""
+        for name in (".ci/run", ".ci/python"):
+            assert os.access(ROOT / name, os.X_OK), f"{name} is not executable"

@@ -1,0 +1,25 @@
+"""What these tests need of the operating system."""
+
+import os
+from pathlib import Path
+
+
+def alive(pid: int) -> bool:
+    """Tell whether a process runs."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    # A process whose parent has not asked for its end yet still has an id.
+    status = Path(f"/proc/{pid}/stat")
+    return not status.exists() or status.read_text().rpartition(")")[2].split()[0] != "Z"
+
+
+def program(path: Path, text: str) -> Path:
+    """Write a shell script that can be executed.
+
+    :returns: its path.
+    """
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(0o755)
+    return path

@@ -1,0 +1,78 @@
+"""Finding a ``mongod`` program."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from beaker_mongo_soajs.testing import MongodNotFound, find_mongod
+from tests.testing.support import program
+
+
+class TestFindMongod:
+    """The function ``find_mongod``."""
+
+    @pytest.fixture(autouse=True)
+    def _nothing_there(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+        monkeypatch.delenv("MONGOD", raising=False)
+        monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+        monkeypatch.setattr("sys.path", [str(tmp_path / "site")])
+        monkeypatch.delitem(sys.modules, "fiftyone", raising=False)
+        (tmp_path / "bin").mkdir()
+        (tmp_path / "site/fiftyone/db/bin").mkdir(parents=True)
+
+    def _packaged(self, tmp_path: Path) -> Path:
+        return program(tmp_path / "site/fiftyone/db/bin/mongod", "")
+
+    def test_the_environment_comes_first(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The program that MONGOD names is taken before all others."""
+        program(tmp_path / "bin/mongod", "")
+        named = program(tmp_path / "my-mongod", "")
+        monkeypatch.setenv("MONGOD", str(named))
+        assert named == find_mongod()
+
+    def test_the_path_comes_second(self, tmp_path: Path) -> None:
+        """A program on PATH is taken before that of the package."""
+        self._packaged(tmp_path)
+        assert program(tmp_path / "bin/mongod", "") == find_mongod()
+
+    def test_the_package_comes_last(self, tmp_path: Path) -> None:
+        """Without any other program, that of the package is taken."""
+        assert self._packaged(tmp_path) == find_mongod()
+
+    def test_the_package_is_not_imported(self, tmp_path: Path) -> None:
+        """The package is looked into without running its code."""
+        binary = self._packaged(tmp_path)
+        (tmp_path / "site/fiftyone/__init__.py").write_text("raise SystemExit('imported')")
+        assert binary == find_mongod()
+
+    @pytest.mark.parametrize("name", ["absent", "."])
+    def test_a_wrong_path_in_the_environment_is_an_error(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+    ) -> None:
+        """A MONGOD that names no file is refused, though another program is there."""
+        program(tmp_path / "bin/mongod", "")
+        monkeypatch.setenv("MONGOD", str(tmp_path / name))
+        with pytest.raises(MongodNotFound, match=r"^MONGOD names .* no file"):
+            find_mongod()
+
+    def test_a_program_that_may_not_run_is_an_error(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A file without the right to execute it is named, with the remedy."""
+        named = program(tmp_path / "my-mongod", "")
+        named.chmod(0o644)
+        monkeypatch.setenv("MONGOD", str(named))
+        with pytest.raises(MongodNotFound, match=r"not executable: chmod \+x"):
+            find_mongod()
+
+    def test_without_any_program_every_remedy_is_named(self) -> None:
+        """Where there is nothing, one sentence says what can be done."""
+        with pytest.raises(MongodNotFound) as failure:
+            find_mongod()
+        message = str(failure.value)
+        assert "\n" not in message
+        for remedy in ("beaker_mongo_soajs[server]", "PATH", "MONGOD", "MONGODB_URL"):
+            assert remedy in message

@@ -1,0 +1,49 @@
+"""A throw-away replica set."""
+
+from pathlib import Path
+
+import pytest
+
+from beaker_mongo_soajs.testing import MongoServer, ReplicaSet, ServerError
+from tests.conftest import Client
+
+
+class TestReplicaSet:
+    """The class ``ReplicaSet``."""
+
+    def test_it_replicates_and_fails_over(self, temporary: Path) -> None:
+        """A write to a majority survives the death of the primary, and tags lead to a member."""
+        tags = [{"room": "north"}, {"room": "south"}]
+        with ReplicaSet(3, tags=tags, for_tests=True) as replica_set:
+            with Client(replica_set.url, w="majority") as client:
+                client.shop.things.insert_one({"_id": 1})
+                config = client.admin.command("replSetGetConfig")["config"]
+                old = replica_set.primary
+                old.kill()
+                new = replica_set.primary
+                assert {"_id": 1} == client.shop.things.find_one()
+            assert [*tags, {}] == [member["tags"] for member in config["members"]]
+            assert old is not new
+            assert 3 == len(replica_set.members)
+        assert [] == list(temporary.iterdir())
+
+    def test_a_set_of_one_is_a_set(self) -> None:
+        """One member is enough for what needs a replica set."""
+        with ReplicaSet(1) as replica_set, Client(replica_set.url) as client:
+            with client.start_session() as session, session.start_transaction():
+                client.shop.things.insert_one({"_id": 1}, session=session)
+            assert replica_set.members == [replica_set.primary]
+
+    def test_more_tags_than_members_are_an_error(self) -> None:
+        """Tags for a member that does not exist are refused."""
+        with pytest.raises(ValueError, match="tags for 2 members, but there are 1"):
+            ReplicaSet(1, tags=[{}, {}])
+
+    def test_a_member_that_does_not_start_ends_the_others(self, temporary: Path) -> None:
+        """An error on the way leaves no process and no folder behind."""
+        replica_set = ReplicaSet(2)
+        replica_set.members[1] = MongoServer(args=["--nonsense"])
+        with pytest.raises(ServerError):
+            replica_set.start()
+        assert not replica_set.members[0].running
+        assert [] == list(temporary.iterdir())
