@@ -1,0 +1,105 @@
+"""What a request changed in its session.
+
+A save writes only that. Two requests that change different keys then both keep what they wrote, and
+one that changed nothing cannot put an old snapshot over a newer save.
+"""
+
+import operator
+import pickle
+from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
+from typing import Any
+
+ACCESSED_TIME = "_accessed_time"
+"""Beaker's key for the time of the last request; it moves with every touch and is no change."""
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """The top-level keys of a session that a request changed.
+
+    :param assigned: the new values of added and changed keys.
+    :param removed: the keys that are gone.
+    """
+
+    assigned: dict[Any, Any] = field(default_factory=dict)
+    removed: frozenset[Any] = frozenset()
+
+    def __bool__(self) -> bool:
+        return bool(self.assigned or self.removed)
+
+
+def changes_between(before: dict[Any, Any], after: dict[Any, Any]) -> Changes:
+    """Return what turns one session into another, Beaker's time of access left aside.
+
+    :param before: the session as it was loaded.
+    :param after: the session as it is to be saved.
+    """
+    assigned = {
+        key: value
+        for key, value in after.items()
+        if key != ACCESSED_TIME and not (key in before and is_same(before[key], value))
+    }
+    removed = frozenset(key for key in before if key not in after and key != ACCESSED_TIME)
+    return Changes(assigned, removed)
+
+
+def merged(session: dict[Any, Any], changes: Changes) -> dict[Any, Any]:
+    """Return a session with changes applied to it.
+
+    :param session: the session that another request saved meanwhile.
+    :param changes: what this request changed.
+    """
+    kept = {key: value for key, value in session.items() if key not in changes.removed}
+    return kept | changes.assigned
+
+
+def is_same(one: Any, other: Any) -> bool:
+    """Tell whether two values are equal and of the same types: 1, 1.0 and True are not.
+
+    :param one: a value that a session holds.
+    :param other: another.
+    """
+    kind = type(one)
+    if kind is not type(other):
+        return False
+    compare = _COMPARISONS.get(kind)
+    if compare is not None:
+        return bool(compare(one, other))
+    if kind.__module__.startswith("bson."):
+        return bool(one == other)
+    # Exact where == is not (Decimal 1.0 and 1.00, equal moments in two time zones), and objects
+    # that only a pickle can hold do not always know how to be compared.
+    return pickle.dumps(one, 2) == pickle.dumps(other, 2)
+
+
+def _are_same_dicts(one: dict[Any, Any], other: dict[Any, Any]) -> bool:
+    return one.keys() == other.keys() and all(is_same(one[key], other[key]) for key in one)
+
+
+def _are_same_sequences(one: Sequence[Any], other: Sequence[Any]) -> bool:
+    return len(one) == len(other) and all(map(is_same, one, other))
+
+
+def _are_same_sets(one: AbstractSet[Any], other: AbstractSet[Any]) -> bool:
+    return one == other and _type_names(one) == _type_names(other)
+
+
+def _are_same_floats(one: float, other: float) -> bool:
+    return repr(one) == repr(other)  # tells 0.0 from -0.0, and takes one NaN for another
+
+
+def _type_names(values: Iterable[Any]) -> list[str]:
+    return sorted(type(value).__name__ for value in values)
+
+
+_COMPARISONS: dict[type, Callable[[Any, Any], bool]] = {
+    **dict.fromkeys((str, bytes, int, bool, type(None)), operator.eq),
+    float: _are_same_floats,
+    dict: _are_same_dicts,
+    list: _are_same_sequences,
+    tuple: _are_same_sequences,
+    set: _are_same_sets,
+    frozenset: _are_same_sets,
+}

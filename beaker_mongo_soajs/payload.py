@@ -1,0 +1,156 @@
+"""Beaker's payload ⇄ session dict.
+
+Beaker's Session hands its backend not a dict but a text: base64 of a pickle, of zlib-compressed
+JSON, or of what ``encrypt_key`` encrypted (``beaker.session.Session._encrypt_data``). Documents
+hold dicts, so the text is turned back before it is stored, and made anew after it was read.
+"""
+
+import base64
+import binascii
+import json
+import pickle
+import re
+import struct
+import zlib
+from typing import Any, Literal, NoReturn
+
+from beaker_mongo_soajs.exceptions import SerializationError
+
+Serializer = Literal["pickle", "json"]
+
+# Beaker pickles a plain dict with protocol 2: PROTO 2, EMPTY_DICT, BINPUT 0 … STOP. Ciphertext
+# starts with random bytes; the chance that it passes for such a pickle is 2^-48.
+_PICKLE_HEAD = b"\x80\x02}q\x00"
+_PICKLE_TAIL = b"."
+_ZLIB_HEAD = b"x"
+# The pickle of the key, its place in the memo, then a float of eight bytes.
+_ACCESSED_TIME = re.compile(rb"X\x0e\0\0\0_accessed_time(?:q.|r....)G", re.DOTALL)
+_ACCESSED_TIME_NAME = b"_accessed_time"
+_FLOAT = struct.Struct(">d")
+
+
+class Payload:
+    """A payload that Beaker made a moment ago in this process, taken apart.
+
+    :param text: what Beaker's Session assigned to ``namespace["session"]``.
+    """
+
+    __slots__ = ("_data", "text")
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        try:
+            self._data = base64.b64decode(text, validate=True)
+        except (binascii.Error, ValueError, TypeError):
+            self._data = b""
+
+    def accessed_time_if_else_equal(self, pickled: bytes) -> float | None:
+        """Return the new ``_accessed_time`` if nothing but that differs from an earlier pickle.
+
+        A request that only reads saves what it loaded with a new time. Comparing the two pickles
+        tells so without unpickling either; where it answers ``None`` something may have changed, or
+        not.
+
+        :param pickled: the pickle that Beaker was given when it loaded the session.
+        """
+        data = self._data
+        if len(data) != len(pickled):
+            return None
+        match = _ACCESSED_TIME.search(pickled)
+        if match is None or pickled.count(_ACCESSED_TIME_NAME) != 1:
+            return None
+        start, end = match.end(), match.end() + _FLOAT.size
+        if data[:start] != pickled[:start] or data[end:] != pickled[end:]:
+            return None
+        accessed_time: float = _FLOAT.unpack(data[start:end])[0]
+        return accessed_time
+
+    def unpack(self) -> tuple[dict[Any, Any], Serializer] | None:
+        """Return the session and how Beaker serialized it, or ``None`` for anything else.
+
+        Anything else is ciphertext, or the text of a serializer of the application's own.
+        Unpickling is safe here: the pickle was made by this process, and came from no database.
+
+        :raises SerializationError: for a pickle that cannot be loaded again.
+        """
+        data = self._data
+        session: object = None
+        serializer: Serializer = "pickle"
+        if data.startswith(_PICKLE_HEAD) and data.endswith(_PICKLE_TAIL):
+            session = _load_pickle(data)
+        elif data.startswith(_ZLIB_HEAD):
+            session, serializer = _load_json(data), "json"
+        return (session, serializer) if type(session) is dict else None
+
+
+class SealedText(str):
+    """A text from the database that only Beaker's decryption may open.
+
+    ``Session._decrypt_data`` takes it apart by slices when there is an ``encrypt_key``, and decodes
+    it whole, to unpickle it, when there is none. The second is how a planted pickle would run: it
+    is refused.
+    """
+
+    __slots__ = ()
+
+    def encode(self, *_: object, **__: object) -> NoReturn:
+        """Refuse to be decoded whole.
+
+        :raises SerializationError: always.
+        """
+        raise SerializationError(
+            "The stored session is ciphertext, or made by an unknown serializer.",
+            path="session",
+            hint="Set the encrypt_key and validate_key that it was saved with. Without them, "
+            "nothing but sub-documents and JSON is loaded from the database.",
+        )
+
+
+def pack_json(session: dict[Any, Any]) -> str:
+    """Return the payload of a session for a Beaker Session with ``data_serializer = json``.
+
+    :param session: the session.
+    :raises SerializationError: for a value that JSON does not hold.
+    """
+    try:
+        text = json.dumps(session)
+    except (TypeError, ValueError) as error:
+        raise SerializationError(
+            "The session holds a value that JSON does not know, and data_serializer is json.",
+            path="session",
+            hint="Use data_serializer pickle in every application that shares this session.",
+        ) from error
+    return base64.b64encode(zlib.compress(text.encode())).decode("ascii")
+
+
+def pickle_session(session: dict[Any, Any]) -> bytes:
+    """Return the pickle of a session for a Beaker Session with ``data_serializer = pickle``.
+
+    The pickle is made of what the codec built, so that loading it runs nothing from the database.
+
+    :param session: the session.
+    """
+    return pickle.dumps(session, 2)
+
+
+def pack_pickle(pickled: bytes) -> str:
+    """Return the payload of a session that :func:`pickle_session` pickled."""
+    return base64.b64encode(pickled).decode("ascii")
+
+
+def _load_pickle(data: bytes) -> object:
+    try:
+        return pickle.loads(data)  # noqa: S301 - this process made it a moment ago
+    except Exception as error:
+        raise SerializationError(
+            f"The session holds an object that cannot be unpickled ({type(error).__name__}).",
+            path="session",
+            hint="Store plain values in its place.",
+        ) from error
+
+
+def _load_json(data: bytes) -> object:
+    try:
+        return json.loads(zlib.decompress(data))
+    except (zlib.error, ValueError, RecursionError):
+        return None  # ciphertext may start like anything
