@@ -1,0 +1,31 @@
+"""Waiting for others: pauses that grow, with jitter, up to a deadline."""
+
+import random
+import time
+from collections.abc import Iterator
+
+FIRST_PAUSE_SECONDS = 0.001
+_random = random.SystemRandom()
+LONGEST_PAUSE_SECONDS = 0.05
+
+
+def attempts(
+    deadline_seconds: float, longest_pause_seconds: float = LONGEST_PAUSE_SECONDS
+) -> Iterator[int]:
+    """Yield the number of each attempt, the first at once, until a deadline has passed.
+
+    The pauses double from a millisecond on; each is drawn at random up to its length ("full
+    jitter"), so that those who collided do not meet again.
+
+    :param deadline_seconds: seconds after which no new attempt is made; the first one always is.
+    :param longest_pause_seconds: the length at which pauses stop growing.
+    """
+    deadline = time.monotonic() + deadline_seconds
+    pause = FIRST_PAUSE_SECONDS
+    number = 1
+    yield number
+    while (left := deadline - time.monotonic()) > 0:
+        time.sleep(min(left, _random.uniform(0, pause)))
+        pause = min(pause * 2, longest_pause_seconds)
+        number += 1
+        yield number

@@ -1,0 +1,217 @@
+"""A store's collection: bound to this process's client, its indexes made once."""
+
+import logging
+import os
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from bson.codec_options import CodecOptions, DatetimeConversion
+from pymongo import IndexModel, WriteConcern
+from pymongo.collection import Collection
+from pymongo.errors import ConnectionFailure, DuplicateKeyError, OperationFailure
+
+from beaker_mongo_soajs.client import clients_generation, get_client
+from beaker_mongo_soajs.config import DbConfig
+from beaker_mongo_soajs.driver_errors import (
+    AUTHENTICATION_FAILED,
+    DRIVER_ERRORS,
+    UNAUTHORIZED,
+    raise_translated,
+    translated,
+)
+from beaker_mongo_soajs.exceptions import StoreUnavailable
+
+logger = logging.getLogger(__name__)
+
+Document = dict[str, Any]
+
+# Naive UTC dates as Beaker's users know them. A date beyond Python's years is read as the nearest
+# one.
+_CODEC_OPTIONS: CodecOptions[Document] = CodecOptions(
+    tz_aware=False, datetime_conversion=DatetimeConversion.DATETIME_CLAMP
+)
+
+TTL_INDEX_NAME = "expires_1"
+
+_INDEX_OPTIONS_CONFLICT = 85
+_INDEX_KEY_SPECS_CONFLICT = 86
+
+_CONFLICT_REMEDY = (
+    "Another index stands in its way: drop that with db.collection.dropIndex() and restart, or set "
+    "store.autoRemove to 'disabled'."
+)
+_INDEX_REMEDIES = {
+    _INDEX_OPTIONS_CONFLICT: _CONFLICT_REMEDY,
+    _INDEX_KEY_SPECS_CONFLICT: _CONFLICT_REMEDY,
+    UNAUTHORIZED: "Give the MongoDB user the role readWrite, or have the index made by hand.",
+}
+_TTL_CONSEQUENCE = " Until then nothing removes expired documents; they still read as absent."
+
+
+def utc_now() -> datetime:
+    """Return the time now as MongoDB's driver returns dates: in UTC, without a time zone."""
+    return datetime.now(UTC).replace(tzinfo=None)
+
+
+class StoreCollection:
+    """One MongoDB collection of a configuration.
+
+    It is bound on first use and anew after a fork or
+    :func:`~beaker_mongo_soajs.client.close_clients`, so that an object made before a server forks
+    connects only in its children.
+
+    :param config: the configuration.
+    :param name: the collection's name.
+    :param indexes: the indexes to make, once in each process.
+    """
+
+    def __init__(self, config: DbConfig, name: str, indexes: Sequence[IndexModel] = ()) -> None:
+        self.config = config
+        self.name = name
+        self._indexes = list(indexes)
+        self._bound: Collection[Document] | None = None
+        self._bound_to: tuple[int, int] | None = None
+        self._index_claims: dict[int, object] = {}
+
+    @property
+    def namespace(self) -> str:
+        """Return ``database.collection``, as MongoDB's messages name it."""
+        return f"{self.config.database}.{self.name}"
+
+    def get(self) -> Collection[Document]:
+        """Return the collection, bound to this process's client and with its indexes made.
+
+        :raises StoreUnavailable: when no server answers while the indexes are made.
+        """
+        now = (os.getpid(), clients_generation())
+        collection = self._bound
+        if collection is None or self._bound_to != now:
+            database = get_client(self.config)[self.config.database]
+            collection = database.get_collection(self.name, codec_options=_CODEC_OPTIONS)
+            self._bound, self._bound_to = collection, now
+        if now[0] not in self._index_claims:
+            self._make_indexes(collection, now[0])
+        return collection
+
+    def find_one(self, stored_id: object) -> Document | None:
+        """Return the document with an ``_id``, if there is one."""
+        try:
+            return self.get().find_one({"_id": stored_id})
+        except DRIVER_ERRORS as error:
+            raise_translated(error)
+
+    def find(self, query: Document, projection: Document | None = None) -> Iterator[Document]:
+        """Yield the documents that a query finds."""
+        try:
+            yield from self.get().find(query, projection)
+        except DRIVER_ERRORS as error:
+            raise_translated(error)
+
+    def count(self, query: Document) -> int:
+        """Return the number of documents that a query finds."""
+        try:
+            return self.get().count_documents(query)
+        except DRIVER_ERRORS as error:
+            raise_translated(error)
+
+    def insert(self, document: Document) -> bool:
+        """Insert a document; return whether its ``_id`` was free."""
+        try:
+            self.get().insert_one(document)
+        except DuplicateKeyError:
+            return False
+        except DRIVER_ERRORS as error:
+            raise_translated(error)
+        return True
+
+    def update(
+        self, query: Document, update: Document | list[Document], *, upsert: bool = False
+    ) -> bool:
+        """Update one document; return whether there was one, which nobody knows with ``w: 0``."""
+        try:
+            result = self.get().update_one(query, update, upsert=upsert)
+        except DRIVER_ERRORS as error:
+            raise_translated(error)
+        return not result.acknowledged or result.matched_count > 0
+
+    def replace(self, query: Document, document: Document) -> bool:
+        """Replace one document; return whether there was one."""
+        try:
+            result = self.get().replace_one(query, document)
+        except DRIVER_ERRORS as error:
+            raise_translated(error)
+        return not result.acknowledged or result.matched_count > 0
+
+    def delete(self, query: Document) -> int:
+        """Delete the documents that a query finds; return their number, 0 with ``w: 0``."""
+        try:
+            result = self.get().delete_many(query)
+        except DRIVER_ERRORS as error:
+            raise_translated(error)
+        return result.deleted_count if result.acknowledged else 0
+
+    def delete_one(self, stored_id: object) -> int:
+        """Delete the document with an ``_id``; return 1 or 0, and 0 with ``w: 0``."""
+        try:
+            result = self.get().delete_one({"_id": stored_id})
+        except DRIVER_ERRORS as error:
+            raise_translated(error)
+        return result.deleted_count if result.acknowledged else 0
+
+    def sweep(self) -> None:
+        """Delete expired documents without waiting for the answer; a failure is only logged."""
+        try:
+            collection = self.get().with_options(write_concern=WriteConcern(w=0))
+            collection.delete_many({"expires": {"$lte": utc_now()}})
+        except DRIVER_ERRORS as error:
+            logger.warning(
+                "Expired documents in %s stay for now. %s", self.namespace, translated(error)
+            )
+
+    def _make_indexes(self, collection: Collection[Document], pid: int) -> None:
+        # Whoever claims them makes them and the others go on: no request needs an index to be
+        # answered right. setdefault is atomic, so nothing stays locked while the server is asked,
+        # nor across a fork.
+        claim = object()
+        if self._index_claims.setdefault(pid, claim) is not claim or not self._indexes:
+            return
+        try:
+            self._create(collection, self._indexes)
+        except StoreUnavailable:
+            del self._index_claims[pid]
+            raise
+
+    def _create(self, collection: Collection[Document], indexes: list[IndexModel]) -> None:
+        try:
+            collection.create_indexes(indexes)
+        except OperationFailure as error:
+            if isinstance(error, ConnectionFailure) or error.code == AUTHENTICATION_FAILED:
+                raise translated(error) from None
+            if len(indexes) > 1:
+                for index in indexes:
+                    self._create(collection, [index])
+                return
+            self._warn(indexes[0], error.code)
+        except DRIVER_ERRORS as error:
+            raise translated(error) from error
+
+    def _warn(self, index: IndexModel, code: int | None) -> None:
+        name = index.document["name"]
+        logger.warning(
+            "The index %s on %s could not be made (MongoDB error %s). %s",
+            name,
+            self.namespace,
+            code,
+            _INDEX_REMEDIES.get(code or 0, "See MongoDB's log, and make the index by hand.")
+            + (_TTL_CONSEQUENCE if name == TTL_INDEX_NAME else ""),
+        )
+
+
+def ttl_index() -> IndexModel:
+    """Return the TTL index on ``expires``, the very one that the Node stores make too.
+
+    connect-mongo and connect-mongo-soajs both refuse to start where ``expires`` is indexed in
+    another way.
+    """
+    return IndexModel([("expires", 1)], name=TTL_INDEX_NAME, expireAfterSeconds=0)

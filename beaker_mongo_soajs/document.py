@@ -1,0 +1,324 @@
+"""The session document: ``{_id, session, expires}``, the same that the Node stores write.
+
+Pure: what a document means, and how one is made. The commands are the store's.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import Enum
+from typing import Any
+
+from beaker_mongo_soajs.changes import ACCESSED_TIME
+from beaker_mongo_soajs.codec import JsonCodec, NativeCodec
+from beaker_mongo_soajs.config import DbConfig
+from beaker_mongo_soajs.exceptions import ConfigError, SerializationError
+from beaker_mongo_soajs.payload import Serializer
+from beaker_mongo_soajs.signature import Signer
+from beaker_mongo_soajs.tags import Tree
+
+Document = dict[str, Any]
+
+EXPRESS_COOKIE = "cookie"
+"""The session key under which express-session keeps the attributes of its cookie."""
+
+MAX_ID_LENGTH = 256
+_MISSING = object()
+
+
+class Form(Enum):
+    """How a document holds its session."""
+
+    NATIVE = "a sub-document"
+    TEXT = "a JSON text"
+    SEALED = "ciphertext"
+
+
+@dataclass(slots=True)
+class StoredSession:
+    """A session as this request knows it to be stored; a later save is compared with it.
+
+    :param stored_id: the document's ``_id``: the session id, or its digest with ``transformId``.
+    :param form: how the document holds the session. It stays so for as long as the document lives.
+    :param value: the document's ``session`` field.
+    :param tree: the same as a tree; empty for a sealed session.
+    :param serializer: what the document says of Beaker's ``data_serializer``.
+    :param expires: the stored date in naive UTC; ``None`` where the document has none.
+    :param session: what this request saved, once it did; until then the tree tells what is stored.
+    """
+
+    stored_id: str
+    form: Form
+    value: Any
+    tree: dict[str, Tree]
+    serializer: Serializer | None
+    expires: datetime | None
+    session: dict[Any, Any] | None = None
+
+    @property
+    def accessed_time(self) -> float | None:
+        """Return Beaker's time of the last request, in seconds since 1970, if there is one."""
+        return (self.tree if self.session is None else self.session).get(ACCESSED_TIME)
+
+
+class SessionDocuments:
+    """Make and read the documents of one configuration.
+
+    :param config: the configuration.
+    :param lifetime_seconds: for how long an untouched session lives.
+    :raises ConfigError: when that reaches beyond the dates that MongoDB's drivers know, or when
+        ``store.touchAfter`` is not shorter.
+    """
+
+    def __init__(self, config: DbConfig, lifetime_seconds: float) -> None:
+        store = config.store
+        self._signer = Signer(store.signing_key) if store.signing_key is not None else None
+        self._native = NativeCodec(pickled=store.pickle, signer=self._signer)
+        self._json = JsonCodec(pickled=store.pickle, signer=self._signer)
+        self.form = Form.TEXT if config.stringify else Form.NATIVE
+        self._digests_ids = store.transform_id is not None
+        self._cookie = self._express_cookie(lifetime_seconds) if store.express_cookie else None
+        if store.touch_after >= lifetime_seconds:
+            raise ConfigError(
+                f"store.touchAfter is {store.touch_after:g} seconds, and a session lives only "
+                f"{lifetime_seconds:g}.",
+                option="store.touchAfter",
+                value=store.touch_after,
+                hint="Make it smaller than the session timeout, or 0.",
+            )
+        # Times are written up to touchAfter late, so a session in use would end that much too
+        # early.
+        self._touch_after = timedelta(seconds=store.touch_after)
+        self._expires_after = _lifetime(lifetime_seconds + store.touch_after)
+
+    def expires(self, now: datetime) -> datetime:
+        """Return the date until which a session touched now lives.
+
+        :param now: naive UTC.
+        """
+        return now + self._expires_after
+
+    def is_touched(self, stored: StoredSession, now: datetime) -> bool:
+        """Tell by its ``expires`` whether a session was touched less than ``touchAfter`` ago.
+
+        :param stored: the session.
+        :param now: naive UTC.
+        """
+        if stored.expires is None:
+            return False
+        return now - (stored.expires - self._expires_after) < self._touch_after
+
+    def stored_id(self, session_id: object) -> str:
+        """Return the ``_id`` of a session's document.
+
+        :param session_id: the id as Beaker or a cookie gave it: anything.
+        :raises SerializationError: unless it is a text that could be a session id.
+        """
+        if (
+            type(session_id) is not str
+            or not 0 < len(session_id) <= MAX_ID_LENGTH
+            or not session_id.isprintable()
+        ):
+            raise SerializationError(
+                f"The session id is not a text of 1 to {MAX_ID_LENGTH} printable characters.",
+                path="_id",
+                hint="No session can have it; start a new one.",
+            )
+        if self._digests_ids:
+            return hashlib.sha256(session_id.encode()).hexdigest()
+        return session_id
+
+    def read(self, document: Document, now: datetime) -> StoredSession | None:
+        """Return the session of a document, or ``None`` when it has expired.
+
+        :param document: the document.
+        :param now: naive UTC.
+        :raises SerializationError: when it is no session document.
+        """
+        expires = document.get("expires", _MISSING)
+        if type(expires) is datetime:
+            if expires <= now:
+                return None
+        elif expires is not _MISSING:
+            raise _unreadable("expires", f"is a {type(expires).__name__} and not a date")
+        value = document.get("session")
+        form, tree = self._tree(document, value)
+        accessed_time = tree.get(ACCESSED_TIME, 0)
+        if not isinstance(accessed_time, (int, float)):
+            raise _unreadable(
+                f"session[{ACCESSED_TIME!r}]",
+                f"is a {type(accessed_time).__name__} and not a number",
+            )
+        marked = document.get("dataSerializer")
+        serializer: Serializer | None = marked if marked in ("json", "pickle") else None
+        return StoredSession(
+            stored_id=document["_id"],
+            form=form,
+            value=value,
+            tree=tree,
+            serializer=serializer,
+            expires=None if expires is _MISSING else expires,
+        )
+
+    def build(
+        self, stored_id: str, session: dict[Any, Any], serializer: Serializer | None, now: datetime
+    ) -> Document:
+        """Return a new document.
+
+        :param stored_id: its ``_id``.
+        :param session: the session.
+        :param serializer: how Beaker serialized it; JSON is noted, since a fresh process cannot
+            know.
+        :param now: naive UTC.
+        :raises SerializationError: for a value that cannot be stored, naming its path.
+        """
+        document = {
+            "_id": stored_id,
+            "session": self.encode(self.form, session, stored_id),
+            "expires": self.expires(now),
+        }
+        if serializer == "json":
+            document["dataSerializer"] = serializer
+        return document
+
+    def build_sealed(self, stored_id: str, text: str, now: datetime) -> Document:
+        """Return a new document of a session that Beaker encrypted.
+
+        :param stored_id: its ``_id``.
+        :param text: Beaker's payload.
+        :param now: naive UTC.
+        """
+        return {
+            "_id": stored_id,
+            **self.sealed_fields(stored_id, text),
+            "expires": self.expires(now),
+        }
+
+    def fresh(self, document: Document, form: Form) -> StoredSession:
+        """Return what is stored once a new document was inserted.
+
+        :param document: what :meth:`build` or :meth:`build_sealed` made.
+        :param form: its form.
+        """
+        value = document["session"]
+        return StoredSession(
+            stored_id=document["_id"],
+            form=form,
+            value=value,
+            tree=value if form is Form.NATIVE else {},
+            serializer=document.get("dataSerializer"),
+            expires=document["expires"],
+        )
+
+    def sealed_fields(self, stored_id: str, text: str) -> Document:
+        """Return the fields that hold ciphertext, with its signature if there is a signing key.
+
+        :param stored_id: the document's ``_id``.
+        :param text: Beaker's payload.
+        """
+        if self._signer is None:
+            return {"session": text}
+        return {"session": text, "signature": self._signer.sign(stored_id.encode(), text.encode())}
+
+    def encode(self, form: Form, session: dict[Any, Any], stored_id: str) -> Any:
+        """Return the ``session`` field for a session.
+
+        :param form: native or text.
+        :param session: the session.
+        :param stored_id: the document's ``_id``.
+        :raises SerializationError: for a value that cannot be stored, naming its path.
+        """
+        self.refuse_express_cookie(session)
+        tree = self.codec(form).encode(session, stored_id.encode())
+        if self._cookie is not None:
+            tree[EXPRESS_COOKIE] = self._cookie
+        return self._json.dumps(tree) if form is Form.TEXT else tree
+
+    def decode(self, stored: StoredSession) -> dict[Any, Any]:
+        """Return the session that is stored.
+
+        :param stored: a session in native or text form.
+        :raises SerializationError: where it holds what cannot be decoded.
+        """
+        if stored.session is not None:
+            return stored.session
+        return self.codec(stored.form).decode(stored.tree, stored.stored_id.encode())
+
+    def codec(self, form: Form) -> NativeCodec | JsonCodec:
+        """Return the codec of a form."""
+        return self._json if form is Form.TEXT else self._native
+
+    def refuse_express_cookie(self, session: dict[Any, Any]) -> None:
+        """Refuse a session that takes express-session's key while ``store.expressCookie`` keeps it.
+
+        :param session: the session to be saved.
+        :raises SerializationError: when it does.
+        """
+        if self._cookie is not None and EXPRESS_COOKIE in session:
+            path = f"session[{EXPRESS_COOKIE!r}]"
+            raise SerializationError(
+                f"{path} belongs to express-session while store.expressCookie is true.",
+                path=path,
+                hint="Use another key.",
+            )
+
+    def _tree(self, document: Document, value: object) -> tuple[Form, dict[str, Tree]]:
+        if type(value) is dict:
+            form, tree = Form.NATIVE, value
+        elif type(value) is not str:
+            raise _unreadable(
+                "session", f"is a {type(value).__name__}, neither sub-document nor text"
+            )
+        elif value.startswith("{"):
+            form, tree = Form.TEXT, self._json.loads(value)
+        else:
+            self._verify(document, value)
+            return Form.SEALED, {}
+        if self._cookie is not None and EXPRESS_COOKIE in tree:
+            tree = {key: item for key, item in tree.items() if key != EXPRESS_COOKIE}
+        return form, tree
+
+    def _verify(self, document: Document, text: str) -> None:
+        if self._signer is not None and not self._signer.verifies(
+            document.get("signature"), document["_id"].encode(), text.encode()
+        ):
+            raise _unreadable(
+                "session", "is ciphertext whose signature does not match store.signingKey"
+            )
+
+    def _express_cookie(self, lifetime_seconds: float) -> Document:
+        # Of these express-session reads originalMaxAge alone; without any of the rest it answers
+        # 500 later on.
+        return {
+            "originalMaxAge": round(lifetime_seconds * 1000),
+            "expires": None,
+            "httpOnly": True,
+            "path": "/",
+        }
+
+
+def _lifetime(seconds: float) -> timedelta:
+    """Return a lifetime as a timedelta.
+
+    :param seconds: the lifetime.
+    :raises ConfigError: when no date lies that far ahead.
+    """
+    try:
+        lifetime = timedelta(seconds=seconds)
+        datetime.now() + lifetime
+    except OverflowError as error:
+        raise ConfigError(
+            f"A session cannot live for {seconds:g} seconds: no date lies so far ahead.",
+            option="expireAfter",
+            value=seconds,
+            hint="Ten years are 315360000000 milliseconds.",
+        ) from error
+    return lifetime
+
+
+def _unreadable(path: str, problem: str) -> SerializationError:
+    return SerializationError(
+        f"{path} of the stored document {problem}.",
+        path=path,
+        hint="The document is kept as it is: find out what wrote it, then repair or delete it.",
+    )
