@@ -1,0 +1,12 @@
+"""Beaker's sessions and caches in MongoDB, configured by the dbConfig of connect-mongo-soajs."""
+
+from beaker_mongo_soajs.client import close_clients as close_clients
+from beaker_mongo_soajs.config import DbConfig as DbConfig
+from beaker_mongo_soajs.exceptions import BeakerMongoError as BeakerMongoError
+from beaker_mongo_soajs.exceptions import ConfigError as ConfigError
+from beaker_mongo_soajs.exceptions import LockTimeout as LockTimeout
+from beaker_mongo_soajs.exceptions import SerializationError as SerializationError
+from beaker_mongo_soajs.exceptions import StoreUnavailable as StoreUnavailable
+from beaker_mongo_soajs.namespace import MongoContainer as MongoContainer
+from beaker_mongo_soajs.namespace import MongoNamespaceManager as MongoNamespaceManager
+from beaker_mongo_soajs.store import SessionStore as SessionStore

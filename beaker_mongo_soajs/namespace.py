@@ -1,0 +1,318 @@
+"""Beaker's container API over the stores: the only code that knows it."""
+
+import inspect
+import sys
+import time
+from typing import Any, NamedTuple
+
+from beaker.container import Container, NamespaceManager
+from beaker.synchronization import NameLock
+from pymongo import MongoClient
+
+from beaker_mongo_soajs.cache import CacheStore, Key
+from beaker_mongo_soajs.changes import ACCESSED_TIME
+from beaker_mongo_soajs.client import get_client
+from beaker_mongo_soajs.codec import may_need_decoding
+from beaker_mongo_soajs.config import DbConfig
+from beaker_mongo_soajs.document import Form, StoredSession
+from beaker_mongo_soajs.exceptions import (
+    BeakerMongoError,
+    ConfigError,
+    SerializationError,
+    StoreUnavailable,
+)
+from beaker_mongo_soajs.payload import (
+    Payload,
+    SealedText,
+    pack_json,
+    pack_pickle,
+    pickle_session,
+)
+from beaker_mongo_soajs.store import SessionStore
+
+SESSION_KEY = "session"
+"""The key under which Beaker's Session keeps everything (``beaker.session.Session.load``)."""
+
+_HUSK = frozenset({"_domain", "_path"})
+"""What is left of a session that the application deleted: the configuration of its cookie."""
+
+_BEAKER_MARGIN_SECONDS = 120
+"""Beaker lets its backends keep a session for so much longer than the session's own timeout."""
+
+
+class _Stores(NamedTuple):
+    config: DbConfig
+    sessions: SessionStore
+    cache: CacheStore
+
+
+class SessionLoadError(StoreUnavailable):
+    """The database did not answer while a session was loaded.
+
+    :param loading: stands for the session; not its id.
+    """
+
+    loading: int = 0
+
+
+class MongoNamespaceManager(NamespaceManager):
+    """Keep a Beaker session, or the values of a Beaker cache, in MongoDB.
+
+    As Beaker configures it::
+
+        session.type = ext:mongodb_soajs
+        session.name = core_session
+        session.servers = 127.0.0.1:27017
+
+    :param namespace: the session id, or the name of a cache.
+    :param digest_filenames: ``False`` marks a session: ``beaker.session.Session`` always passes
+        that.
+    :param timeout: seconds that an untouched session lives: Beaker passes its session timeout and
+        two minutes.
+    :param options: the dbConfig, in any of its forms, and what else Beaker passes on.
+    :raises ConfigError: when the options cannot be used.
+    """
+
+    def __init__(
+        self,
+        namespace: str,
+        digest_filenames: bool = True,
+        timeout: float | None = None,
+        **options: Any,
+    ) -> None:
+        super().__init__(namespace)
+        self.timeout = timeout
+        self._is_session = digest_filenames is False
+        self._stores = _stores(timeout, options)
+        self._stored: StoredSession | None = None
+        self._pickled: bytes | None = None
+
+    def __repr__(self) -> str:
+        # Beaker calls a session's id its namespace: it stays out.
+        return f"<{type(self).__name__} in {self._stores.config.database}>"
+
+    @property
+    def client(self) -> MongoClient[dict[str, Any]]:
+        """Return this process's MongoClient, as Beaker's own ``ext:mongodb`` does."""
+        return get_client(self._stores.config)
+
+    def get_creation_lock(self, key: Key) -> NameLock:
+        """Return the lock that one thread of this process holds while it creates a cached value."""
+        name = f"{__name__}/{self._stores.config.database}/{self.namespace}/{key!r}"
+        return NameLock(identifier=name, reentrant=True)
+
+    def __getitem__(self, key: Key) -> Any:
+        if not self._keeps_session(key):
+            return self._stores.cache.get(self.namespace, key)
+        self._refuse_to_replace_unavailable()
+        try:
+            return self._load()
+        except StoreUnavailable as error:
+            failed = SessionLoadError(error.args[0], hint=error.hint, code=error.code)
+            failed.loading = hash(self.namespace)
+            raise failed from error.__cause__
+        except TypeError as error:
+            # Beaker takes a TypeError for the sign of a new session, which it then writes over the
+            # stored one.
+            raise SerializationError(
+                f"The stored session cannot be read ({error}).", path="session"
+            ) from error
+
+    def __setitem__(self, key: Key, value: Any) -> None:
+        self.set_value(key, value)
+
+    def set_value(self, key: Key, value: Any, expiretime: float | None = None) -> None:
+        """Store Beaker's payload of the session, or a value of the cache.
+
+        :param key: ``"session"`` for a session.
+        :param value: the payload or value.
+        :param expiretime: seconds that a cached value lives.
+        """
+        if self._keeps_session(key):
+            self._save(value)
+        else:
+            self._stores.cache.set(self.namespace, key, value, expiretime)
+
+    def __contains__(self, key: Key) -> bool:
+        if self._keeps_session(key):
+            return self._stores.sessions.load(self.namespace) is not None
+        return self._stores.cache.contains(self.namespace, key)
+
+    def __delitem__(self, key: Key) -> None:
+        if self._keeps_session(key):
+            removed = self._destroy()
+        else:
+            removed = self._stores.cache.delete(self.namespace, key)
+        if not removed:
+            raise KeyError(key)
+
+    def release_write_lock(self) -> None:
+        """Say which value it is, when Beaker could not serialize the session.
+
+        Beaker serializes between taking this lock and releasing it; nothing is locked. Its error is
+        that of :mod:`pickle`, which names no path.
+
+        :raises SerializationError: naming the value's path.
+        """
+        error = sys.exception()
+        if self._is_session and error is not None and not isinstance(error, BeakerMongoError):
+            session, _ = _saving_session()
+            if session is not None:
+                self._stores.sessions.check(session)
+
+    def keys(self) -> list[Key]:
+        """Return the keys in this namespace."""
+        if self._is_session:
+            return [SESSION_KEY] if SESSION_KEY in self else []
+        return self._stores.cache.keys(self.namespace)
+
+    def do_remove(self) -> None:
+        """Delete the session, or all values of the cache."""
+        if self._is_session:
+            self._destroy()
+        else:
+            self._stores.cache.clear(self.namespace)
+
+    def _keeps_session(self, key: Key) -> bool:
+        return self._is_session and key == SESSION_KEY
+
+    def _load(self) -> str:
+        stored = self._stores.sessions.load(self.namespace)
+        self._stored, self._pickled = stored, None
+        if stored is None:
+            raise KeyError(SESSION_KEY)
+        if stored.form is Form.SEALED:
+            return SealedText(stored.value)
+        times = self._presented_times(stored)
+        serializer = stored.serializer or self._stores.config.store.data_serializer
+        if serializer == "json":
+            return pack_json(self._stores.sessions.session_of(stored) | times)
+        pickled = pickle_session(stored.tree | times if times else stored.tree)
+        if may_need_decoding(pickled):
+            pickled = pickle_session(self._stores.sessions.session_of(stored) | times)
+        self._pickled = pickled
+        return pack_pickle(pickled)
+
+    def _presented_times(self, stored: StoredSession) -> dict[str, float]:
+        """Return the time that Beaker is to take for that of the last request.
+
+        With ``touchAfter`` the stored one may lie up to that much before the true one, and Beaker
+        would end a session in use that much too early.
+        """
+        late = self._stores.config.store.touch_after
+        before = stored.accessed_time
+        if not late or before is None:
+            return {}
+        return {ACCESSED_TIME: max(before, min(before + late, time.time()))}
+
+    def _save(self, text: object) -> None:
+        if not isinstance(text, str):
+            raise SerializationError(
+                f"Beaker's payload is a {type(text).__name__} and no text.", path="session"
+            )
+        payload = Payload(text)
+        sessions = self._stores.sessions
+        if self._stored is not None and self._pickled is not None:
+            accessed_time = payload.accessed_time_if_else_equal(self._pickled)
+            if accessed_time is not None:
+                sessions.move_times(self._stored, accessed_time)
+                return
+        unpacked = payload.unpack()
+        self._pickled = None
+        if unpacked is not None:
+            session, serializer = unpacked
+            if session.keys() <= _HUSK:
+                self._destroy()
+            else:
+                self._stored = sessions.save(self.namespace, session, self._stored, serializer)
+            return
+        sealed, accessed_only = _saving_session()
+        if sealed is not None and not accessed_only and sealed.keys() <= _HUSK:
+            self._destroy()
+        else:
+            self._stored = sessions.save_sealed(
+                self.namespace, text, self._stored, accessed_only=accessed_only
+            )
+
+    def _destroy(self) -> int:
+        self._stored = self._pickled = None
+        return self._stores.sessions.destroy(self.namespace)
+
+    def _refuse_to_replace_unavailable(self) -> None:
+        """Raise the error of a failed load again instead of loading another session.
+
+        With ``invalidate_corrupt``, its default, Beaker answers any error of a load with a new
+        session, made while the error is being handled (``beaker.session.Session.__init__``). For a
+        database that does not answer, that would log the visitor out.
+        """
+        error = sys.exception()
+        if isinstance(error, SessionLoadError) and error.loading != hash(self.namespace):
+            raise error
+
+
+class MongoContainer(Container):
+    """Beaker's older container API, with the values in MongoDB."""
+
+    namespace_class = MongoNamespaceManager
+
+
+_by_options: dict[Any, tuple[_Stores, dict[str, Any]]] = {}
+_by_config: dict[Any, _Stores] = {}
+_MOST_OPTIONS = 256
+
+
+def _stores(timeout: float | None, options: dict[str, Any]) -> _Stores:
+    """Return the stores of some options; each request asks, so the options are parsed only once.
+
+    The options are told apart by value, or by identity where they are dicts and lists. They are
+    kept, so that no other object can take over an identity.
+    """
+    key = (
+        timeout,
+        *[
+            (name, id(value) if type(value).__hash__ is None else value)
+            for name, value in options.items()
+        ],
+    )
+    entry = _by_options.get(key)
+    if entry is None:
+        config = DbConfig.from_options(options)
+        entry = (_stores_of(config, timeout), options)
+        if len(_by_options) >= _MOST_OPTIONS:
+            _by_options.clear()
+        _by_options[key] = entry
+    return entry[0]
+
+
+def _stores_of(config: DbConfig, timeout: float | None) -> _Stores:
+    touch_after = config.store.touch_after
+    if timeout is not None and touch_after and touch_after >= timeout - _BEAKER_MARGIN_SECONDS:
+        raise ConfigError(
+            f"store.touchAfter is {touch_after:g} seconds, and the session timeout "
+            f"{timeout - _BEAKER_MARGIN_SECONDS:g}.",
+            option="store.touchAfter",
+            value=touch_after,
+            hint="Make it smaller than the session timeout.",
+        )
+    return _by_config.setdefault(
+        (config, timeout),
+        _Stores(config, SessionStore(config, timeout=timeout), CacheStore(config)),
+    )
+
+
+def _saving_session() -> tuple[dict[Any, Any] | None, bool]:
+    """Return the session that Beaker's ``Session.save`` above is saving, and its ``accessed_only``.
+
+    Ciphertext tells neither whether the session was emptied nor whether a request only read, and
+    Beaker passes neither on. Both stand in the frame of the method that called.
+    """
+    frame = inspect.currentframe()
+    while frame is not None and frame.f_code.co_filename == __file__:
+        frame = frame.f_back
+    if frame is None or frame.f_code.co_name != "save":
+        return None, False
+    session = frame.f_locals.get("self")
+    return (
+        session if isinstance(session, dict) else None,
+        frame.f_locals.get("accessed_only") is True,
+    )
