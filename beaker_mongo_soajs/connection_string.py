@@ -51,7 +51,7 @@ def mask_url(url: str) -> str:
     if not separator:
         return MASK
     # A password may hold an unescaped "/", "?" or "@": all up to the last "@" may be a secret.
-    userinfo, at, rest = rest.rpartition("@")
+    _, at, rest = rest.rpartition("@")
     place, question, query = rest.partition("?")
     shown = [f"{part.partition('=')[0]}={MASK}" for part in re.split("[&;]", query) if part]
     return f"{scheme}://{MASK if at else ''}{at}{place}{question}{'&'.join(shown)}"

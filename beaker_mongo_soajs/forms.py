@@ -13,19 +13,20 @@ from beaker_mongo_soajs.exceptions import MASK, ConfigError
 from beaker_mongo_soajs.option import Path
 from beaker_mongo_soajs.options import GROUPS, TABLE, find_path
 
-BEAKER_OPTIONS = frozenset(
-    # Session.__init__ and Session.load (beaker/session.py)
+_SESSION = (
     "request id invalidate_corrupt use_cookies type data_dir key timeout save_accessed_time"
     " cookie_expires cookie_domain cookie_path data_serializer secret secure namespace_class"
     " httponly encrypt_key validate_key encrypt_nonce_bits crypto_type samesite digest_filenames"
-    # SessionMiddleware, SessionObject, coerce_session_params (beaker/middleware.py, util.py)
     " lock_dir log_file auto webtest_varname session_class environ_key"
-    # Cache, CacheManager, coerce_cache_params (beaker/cache.py, util.py)
-    " namespace expire expiretime starttime createfunc enabled key_length regions cache_regions"
-    # pyramid_beaker
-    " cookie_on_exception constant_csrf_token".split()
 )
-"""What Beaker and pyramid_beaker leave among the options of a backend for reasons of their own."""
+_CACHE = "namespace expire expiretime starttime createfunc enabled key_length regions cache_regions"
+_PYRAMID = "cookie_on_exception constant_csrf_token"
+BEAKER_OPTIONS = frozenset(f"{_SESSION} {_CACHE} {_PYRAMID}".split())
+"""What Beaker and pyramid_beaker leave among the options of a backend for reasons of their own.
+
+Beaker: the arguments of Session, Cache and their middlewares, what Session.load passes on, and the
+names that coerce_session_params and coerce_cache_params know.
+"""
 
 BEAKER_PREFIXES = ("beaker.session.", "session.", "beaker.cache.", "cache.", "session_")
 """Beaker's middlewares hand keyword arguments on twice: without the prefix and with it."""

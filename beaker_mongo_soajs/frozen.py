@@ -36,22 +36,48 @@ class FrozenDict(Mapping[str, Any]):
         return f"<FrozenDict of {', '.join(self._items) or 'nothing'}>"
 
 
-def freeze(value: object) -> Any:
+class Held:
+    """Hold an object that cannot be hashed; equal to what holds the same object.
+
+    :param value: the object
+    """
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: object) -> None:
+        self.value = value
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Held) and other.value is self.value
+
+    def __hash__(self) -> int:
+        return id(self.value)
+
+    def __repr__(self) -> str:
+        return f"<{type(self.value).__name__}>"
+
+
+def freeze(value: Any) -> Any:
     """Make mappings and sequences in a value read-only and hashable.
 
     :param value: any value
-    :returns: a :class:`FrozenDict` for a mapping, a tuple for a list or tuple, the value otherwise
+    :returns: a :class:`FrozenDict` for a mapping, a tuple for a list or tuple proper, a
+        :class:`Held` for what else cannot be hashed, and any other value as it is
     """
     if isinstance(value, FrozenDict):
         return value
     if isinstance(value, Mapping):
         return FrozenDict({str(key): item for key, item in value.items()})
-    if isinstance(value, list | tuple):
+    if type(value) in (list, tuple):  # not a named tuple such as pymongo's DriverInfo
         return tuple(freeze(item) for item in value)
+    try:
+        hash(value)
+    except TypeError:
+        return Held(value)
     return value
 
 
-def thaw(value: object) -> Any:
+def thaw(value: Any) -> Any:
     """Turn what :func:`freeze` made back into plain dicts and lists.
 
     :param value: a frozen value
@@ -59,6 +85,6 @@ def thaw(value: object) -> Any:
     """
     if isinstance(value, FrozenDict):
         return {key: thaw(item) for key, item in value.items()}
-    if isinstance(value, tuple):
+    if type(value) is tuple:
         return [thaw(item) for item in value]
-    return value
+    return value.value if isinstance(value, Held) else value

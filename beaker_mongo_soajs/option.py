@@ -68,7 +68,7 @@ class Refused:
 
 @dataclass(frozen=True)
 class Setting:
-    """This package uses the option itself.
+    """The option stays with this package, which uses it itself.
 
     :param what: what for, as the rest of a sentence
     """

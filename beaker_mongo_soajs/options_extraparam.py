@@ -15,9 +15,9 @@ from beaker_mongo_soajs.options_urlparam import (
     SOCKET_TIMEOUT,
     SOCKET_TIMEOUT_DOC,
     TLS,
-    W,
     W_DOC,
     W_TIMEOUT,
+    W,
     read_concern,
 )
 

@@ -37,7 +37,6 @@ ROWS = (
         "More about the mechanism: an object, or text `NAME:value,NAME:value`.",
         secret=True,
     ),
-    _own("authOIDCAllowedHosts", coerce.TEXT_LIST, "Hosts that may ask for an OIDC token."),
     _own("compressors", kinds.COMPRESSORS, "Compressors of the wire protocol, best first."),
     _own(
         "zlibCompressionLevel",
@@ -146,7 +145,7 @@ ROWS = (
             ("server_api", "The Stable API to ask for."),
             ("server_selector", "Which of the suitable servers to use."),
             ("driver", "What wraps PyMongo, for the server's log."),
-            ("auto_encryption_opts", "Client-side field level encryption."),
+            ("srv_host_validator", "Which hosts from the DNS to accept (PyMongo 4.19)."),
         )
     ),
     *(
@@ -155,6 +154,10 @@ ROWS = (
             ("connect", "connections are made on first use, never before a fork"),
             ("username", "credentials.username holds it"),
             ("password", "credentials.password holds it"),
+            (
+                "auto_encryption_opts",
+                "a client that encrypts by itself is one for the option client",
+            ),
         )
     ),
 )

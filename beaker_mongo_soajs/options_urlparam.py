@@ -12,7 +12,8 @@ from beaker_mongo_soajs.option import Effect, Keyword, LeaveOut, NoEffect, Optio
 FAIL_AT_ONCE_MS = 1500
 """How long ``bufferMaxEntries: 0`` looks for a server: time for a slow TLS handshake, no more."""
 
-NEVER = "0 means never, as it does for PyMongo"
+ZERO_IS_NEVER = "0 = never"
+NEVER = "0 means never, and so does leaving it out"
 
 
 def unless_zero(because: str) -> Any:
@@ -23,7 +24,7 @@ def unless_zero(because: str) -> Any:
     """
 
     def convert(value: int) -> Any:
-        return value if value else LeaveOut(because)
+        return value or LeaveOut(because)
 
     return convert
 
@@ -52,15 +53,15 @@ def tag_sets(value: Any) -> Any:
 
 def read_concern(value: str | None) -> Any:
     """Convert a read concern to its level."""
-    return value if value else LeaveOut("without a level the server's default applies")
+    return value or LeaveOut("without a level the server's default applies")
 
 
 W = Keyword("w")
 W_TIMEOUT = Keyword("wTimeoutMS", unless_zero(NEVER))
 JOURNAL = Keyword("journal")
 POOL_SIZE = Keyword("maxPoolSize")
-CONNECT_TIMEOUT = Keyword("connectTimeoutMS", note="0 = never")
-SOCKET_TIMEOUT = Keyword("socketTimeoutMS", note="0 = never")
+CONNECT_TIMEOUT = Keyword("connectTimeoutMS", note=ZERO_IS_NEVER)
+SOCKET_TIMEOUT = Keyword("socketTimeoutMS", note=ZERO_IS_NEVER)
 TLS = Keyword("tls")
 BUFFER = Keyword(
     "serverSelectionTimeoutMS", buffer_entries, f"0 → {FAIL_AT_ONCE_MS}, else left out", yields=True

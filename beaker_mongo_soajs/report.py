@@ -11,13 +11,15 @@ from beaker_mongo_soajs.option import Option, Setting
 from beaker_mongo_soajs.options import ROWS, TABLE
 from beaker_mongo_soajs.translation import Outcome, Translation
 
+_POSITIONS = {row.name: position for position, row in enumerate(ROWS)}
+
 
 def given_outcomes(given: Given, translation: Translation) -> tuple[Outcome, ...]:
     """Say what became of the options that were given.
 
     :param given: the options
     :param translation: what became of those for the driver
-    :returns: an outcome for each option, those that say ``null`` included
+    :returns: an outcome for each option in the table's order, those that say ``null`` included
     """
     settings = tuple(
         Outcome(TABLE[path].name, _show(TABLE[path], value), effect.what)
@@ -27,7 +29,8 @@ def given_outcomes(given: Given, translation: Translation) -> tuple[Outcome, ...
     nulls = tuple(
         Outcome(".".join(path), "null", "as if it were not given") for path in given.nulls
     )
-    return settings + translation.given + nulls
+    outcomes = (*settings, *translation.given, *nulls)
+    return tuple(sorted(outcomes, key=lambda outcome: _POSITIONS.get(outcome.name, -1)))
 
 
 def default_outcomes(

@@ -126,13 +126,13 @@ class Settlement:
                 f"is {mechanism}, which takes no password",
                 "Leave credentials.password out.",
             )
-        if mechanism in (None, "DEFAULT", "PLAIN", "SCRAM-SHA-1", "SCRAM-SHA-256"):
-            if user is not None and password is None:
-                raise ConfigError(
-                    "credentials.password is missing.",
-                    option="credentials.password",
-                    hint="Give it, or name an authMechanism that needs none.",
-                )
+        with_password = mechanism in (None, "DEFAULT", "PLAIN", "SCRAM-SHA-1", "SCRAM-SHA-256")
+        if with_password and user is not None and password is None:
+            raise ConfigError(
+                "credentials.password is missing.",
+                option="credentials.password",
+                hint="Give it, or name an authMechanism that needs none.",
+            )
         source = self.keywords.get("authSource")
         if mechanism in EXTERNAL and source not in (None, "$external"):
             raise self._refuse("authSource", f"must be $external for {mechanism}", "Leave it out.")

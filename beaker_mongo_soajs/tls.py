@@ -15,7 +15,6 @@ from beaker_mongo_soajs.exceptions import ConfigError
 from beaker_mongo_soajs.kinds import PEM_BEGIN
 
 CERTIFICATE = "tlsCertificateKeyFile"
-PASSPHRASE = "tlsCertificateKeyFilePassword"
 
 
 class PemFiles:
@@ -86,7 +85,9 @@ class PemFiles:
         if key is not None:
             parts.append(key)
             texts += self._read_all("sslKey", [key])
-        if PASSPHRASE not in self.keywords and any("ENCRYPTED" in text for text in texts):
+        if f"{CERTIFICATE}Password" not in self.keywords and any(
+            "ENCRYPTED" in text for text in texts
+        ):
             # OpenSSL would ask for the passphrase on the terminal, and wait.
             name = self._name("sslKey" if key is not None else CERTIFICATE)
             raise ConfigError(

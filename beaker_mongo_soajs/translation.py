@@ -11,6 +11,7 @@ from beaker_mongo_soajs.exceptions import ConfigError
 from beaker_mongo_soajs.frozen import FrozenDict
 from beaker_mongo_soajs.option import Keyword, LeaveOut, NoEffect, Option, Path, Refused
 from beaker_mongo_soajs.options import TABLE
+from beaker_mongo_soajs.options_urlparam import ZERO_IS_NEVER
 from beaker_mongo_soajs.settlement import TLS_LENIENCE, Settlement
 
 SECURITY = frozenset({"ssl", "sslCA", "sslCert", "sslKey", "sslPass"})
@@ -232,7 +233,8 @@ class _Report:
         if isinstance(winner.converted, LeaveOut):
             text = f"applied without {effect.name}, because {winner.converted.because}"
         else:
-            text = f"applied as {effect.name} = {option.show(winner.converted)}"
+            never = " (never)" if effect.note == ZERO_IS_NEVER and winner.converted == 0 else ""
+            text = f"applied as {effect.name} = {option.show(winner.converted)}{never}"
         return Outcome(option.name, option.show(value), text)
 
 

@@ -1,0 +1,503 @@
+"""The table of options: each row, read back from a real client."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC
+from pathlib import Path
+from typing import Any
+
+import pytest
+from bson.binary import UuidRepresentation
+from bson.codec_options import DatetimeConversion, TypeRegistry
+from bson.son import SON
+from pymongo import MongoClient, monitoring, version_tuple
+from pymongo.driver_info import DriverInfo
+from pymongo.server_api import ServerApi
+
+from beaker_mongo_soajs.client import close_clients, get_client
+from beaker_mongo_soajs.config import DbConfig
+from beaker_mongo_soajs.exceptions import ConfigError
+from beaker_mongo_soajs.option import Setting
+from beaker_mongo_soajs.options import ROWS
+from tests.certificates import PASSPHRASE, Certificates, encrypt_key
+
+Client = MongoClient[Any]
+Read = Callable[[Client], object]
+
+GROUPS: dict[str, dict[str, Any]] = {
+    "server": {},
+    "replSet": {"URLParam.replicaSet": "rs"},
+    "mongos": {"servers": "db1,db2"},
+}
+"""What makes each group of extraParam apply."""
+
+SCRAM = {"credentials": {"username": "ann", "password": "secret"}}
+TLS = {"URLParam.ssl": True}
+
+
+@dataclass(frozen=True)
+class Row:
+    """An option's value, and what a client then says."""
+
+    option: str
+    value: Any
+    read: Read
+    expected: object
+    more: tuple[tuple[str, Any], ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.option}={self.value!r:.30}"
+
+
+def row(option: str, value: Any, read: Read, expected: object, **more: Any) -> Row:
+    """Describe a row; ``more`` holds the other options that it needs."""
+    return Row(option, value, read, expected, tuple(more.items()))
+
+
+def pool(name: str) -> Read:
+    """Read one of the options of a client's connection pools."""
+    return lambda client: getattr(client.options.pool_options, name)
+
+
+def option(name: str) -> Read:
+    """Read one of a client's options."""
+    return lambda client: getattr(client.options, name)
+
+
+def concern(client: Client) -> object:
+    """Read a client's write concern."""
+    return client.write_concern.document
+
+
+def level(client: Client) -> object:
+    """Read a client's read concern."""
+    return client.read_concern.level
+
+
+def mode(client: Client) -> object:
+    """Read the mode of a client's read preference."""
+    return client.read_preference.mongos_mode
+
+
+def tag_sets(client: Client) -> object:
+    """Read the tag sets of a client's read preference."""
+    return client.read_preference.tag_sets
+
+
+def codec(name: str) -> Read:
+    """Read one of a client's codec options."""
+    return lambda client: getattr(client.codec_options, name)
+
+
+def login(name: str) -> Read:
+    """Read how a client authenticates."""
+    return lambda client: getattr(client.options.pool_options._credentials, name)
+
+
+def context(name: str) -> Read:
+    """Read an attribute of the TLS context that a client's connections use."""
+    return lambda client: getattr(client.options.pool_options._ssl_context, name)
+
+
+def uses_tls(client: Client) -> bool:
+    """Tell whether a client connects with TLS."""
+    return client.options.pool_options._ssl_context is not None
+
+
+def in_extraparam(suffix: str, value: Any, read: Read, expected: object) -> list[Row]:
+    """Describe a row that stands in all three topology groups of extraParam."""
+    return [
+        Row(f"extraParam.{group}.{suffix}", value, read, expected, tuple(needs.items()))
+        for group, needs in GROUPS.items()
+    ]
+
+
+LISTENER = monitoring.CommandListener()
+REGISTRY = TypeRegistry()
+SERVER_API = ServerApi("1")
+DRIVER = DriverInfo("wrapper", "1.0", None)
+
+
+def first_server(servers: list[Any]) -> list[Any]:
+    """Select servers: the first."""
+    return servers[:1]
+
+
+APPLIED = [
+    row("URLParam.replicaSet", "rs", option("replica_set_name"), "rs"),
+    row("URLParam.ssl", True, uses_tls, True),
+    row("URLParam.ssl", False, uses_tls, False),
+    row("URLParam.connectTimeoutMS", 2500, pool("connect_timeout"), 2.5),
+    row("URLParam.connectTimeoutMS", 0, pool("connect_timeout"), None),
+    row("URLParam.socketTimeoutMS", 2500, pool("socket_timeout"), 2.5),
+    row("URLParam.socketTimeoutMS", 0, pool("socket_timeout"), None),
+    row("URLParam.maxPoolSize", 7, pool("max_pool_size"), 7),
+    row("URLParam.maxPoolSize", 0, pool("max_pool_size"), 0),
+    row("URLParam.minPoolSize", 3, pool("min_pool_size"), 3),
+    row("URLParam.maxIdleTimeMS", 2500, pool("max_idle_time_seconds"), 2.5),
+    row("URLParam.maxIdleTimeMS", 0, pool("max_idle_time_seconds"), None),
+    row("URLParam.waitQueueTimeoutMS", 2500, pool("wait_queue_timeout"), 2.5),
+    row("URLParam.waitQueueTimeoutMS", 0, pool("wait_queue_timeout"), None),
+    row("URLParam.w", 2, concern, {"w": 2}),
+    row("URLParam.w", "majority", concern, {"w": "majority"}),
+    row("URLParam.w", "twoCentres", concern, {"w": "twoCentres"}),
+    row("URLParam.wtimeoutMS", 250, concern, {"w": 2, "wtimeout": 250}, **{"URLParam.w": 2}),
+    row("URLParam.wtimeoutMS", 0, concern, {"w": 2}, **{"URLParam.w": 2}),
+    row("URLParam.wtimeout", 250, concern, {"w": 2, "wtimeout": 250}, **{"URLParam.w": 2}),
+    row("URLParam.journal", True, concern, {"j": True}),
+    row("URLParam.journal", False, concern, {"j": False}),
+    row("URLParam.j", True, concern, {"j": True}),
+    row("URLParam.readConcernLevel", "majority", level, "majority"),
+    row("URLParam.readPreference", "secondaryPreferred", mode, "secondaryPreferred"),
+    row(
+        "URLParam.readPreferenceTags",
+        ["dc:ny,rack:1", {"dc": "a:b,c d"}, {}],
+        tag_sets,
+        [{"dc": "ny", "rack": "1"}, {"dc": "a:b,c d"}, {}],
+        **{"URLParam.readPreference": "nearest"},
+    ),
+    row("URLParam.authSource", "users", login("source"), "users", **SCRAM),
+    row("URLParam.authMechanism", "SCRAM-SHA-1", login("mechanism"), "SCRAM-SHA-1", **SCRAM),
+    row("URLParam.authMechanism", "SCRAM-SHA-256", login("mechanism"), "SCRAM-SHA-256", **SCRAM),
+    row("URLParam.authMechanism", "PLAIN", login("mechanism"), "PLAIN", **SCRAM),
+    row("URLParam.authMechanism", "MONGODB-AWS", login("source"), "$external", **SCRAM),
+    row("URLParam.authMechanism", "GSSAPI", login("source"), "$external", **SCRAM),
+    row(
+        "URLParam.gssapiServiceName",
+        "imap",
+        lambda client: login("mechanism_properties")(client).service_name,  # type: ignore[attr-defined]
+        "imap",
+        **SCRAM,
+        **{"URLParam.authMechanism": "GSSAPI"},
+    ),
+    row("URLParam.bufferMaxEntries", 0, option("server_selection_timeout"), 1.5),
+    row("URLParam.bufferMaxEntries", 10, option("server_selection_timeout"), 30),
+    row("URLParam.tls", True, uses_tls, True),
+    row("URLParam.appName", "shop", pool("appname"), "shop"),
+    row(
+        "URLParam.authMechanismProperties",
+        {"SERVICE_NAME": "imap", "CANONICALIZE_HOST_NAME": "forward"},
+        lambda client: login("mechanism_properties")(client).canonicalize_host_name,  # type: ignore[attr-defined]
+        "forward",
+        **SCRAM,
+        **{"URLParam.authMechanism": "GSSAPI"},
+    ),
+    row(
+        "URLParam.authMechanismProperties",
+        "AWS_SESSION_TOKEN:a:b=",
+        lambda client: login("mechanism_properties")(client).aws_session_token,  # type: ignore[attr-defined]
+        "a:b=",
+        **SCRAM,
+        **{"URLParam.authMechanism": "MONGODB-AWS"},
+    ),
+    row(
+        "URLParam.compressors",
+        "zlib",
+        lambda client: client.options.pool_options._compression_settings.compressors,
+        ["zlib"],
+    ),
+    row(
+        "URLParam.zlibCompressionLevel",
+        9,
+        lambda client: client.options.pool_options._compression_settings.zlib_compression_level,
+        9,
+    ),
+    row("URLParam.directConnection", True, option("direct_connection"), True),
+    row("URLParam.loadBalanced", True, option("load_balanced"), True),
+    row("URLParam.heartbeatFrequencyMS", 2500, option("heartbeat_frequency"), 2.5),
+    row("URLParam.serverMonitoringMode", "poll", option("server_monitoring_mode"), "poll"),
+    row("URLParam.localThresholdMS", 25, option("local_threshold_ms"), 25),
+    row("URLParam.serverSelectionTimeoutMS", 2500, option("server_selection_timeout"), 2.5),
+    row("URLParam.timeoutMS", 2500, option("timeout"), 2.5),
+    row("URLParam.maxConnecting", 3, pool("max_connecting"), 3),
+    row(
+        "URLParam.maxStalenessSeconds",
+        90,
+        lambda client: client.read_preference.max_staleness,
+        90,
+        **{"URLParam.readPreference": "nearest"},
+    ),
+    row("URLParam.retryReads", False, option("retry_reads"), False),
+    row("URLParam.retryWrites", False, option("retry_writes"), False),
+    row("URLParam.maxAdaptiveRetries", 3, option("max_adaptive_retries"), 3),
+    row("URLParam.enableOverloadRetargeting", True, option("enable_overload_retargeting"), True),
+    row("URLParam.tlsAllowInvalidCertificates", True, context("verify_mode"), ssl.CERT_NONE, **TLS),
+    row("URLParam.tlsAllowInvalidCertificates", False, context("verify_mode"), ssl.CERT_REQUIRED),
+    row("URLParam.tlsAllowInvalidHostnames", True, context("check_hostname"), False, **TLS),
+    row("URLParam.tlsAllowInvalidHostnames", False, context("check_hostname"), True),
+    row("URLParam.tlsInsecure", True, context("verify_mode"), ssl.CERT_NONE, **TLS),
+    row("URLParam.tlsInsecure", False, context("verify_mode"), ssl.CERT_REQUIRED, **TLS),
+    row(
+        "URLParam.tlsDisableOCSPEndpointCheck",
+        False,
+        uses_tls,
+        True,
+    ),
+    row("URLParam.fsync", True, concern, {"fsync": True}),
+    row("URLParam.tz_aware", True, codec("tz_aware"), True),
+    row(
+        "URLParam.uuidRepresentation",
+        "standard",
+        codec("uuid_representation"),
+        UuidRepresentation.STANDARD,
+    ),
+    row(
+        "URLParam.unicode_decode_error_handler",
+        "replace",
+        codec("unicode_decode_error_handler"),
+        "replace",
+    ),
+    row(
+        "URLParam.datetime_conversion",
+        "datetime_ms",
+        codec("datetime_conversion"),
+        DatetimeConversion.DATETIME_MS,
+    ),
+    row("URLParam.document_class", SON, codec("document_class"), SON),
+    row("URLParam.type_registry", REGISTRY, codec("type_registry"), REGISTRY),
+    row("URLParam.tzinfo", UTC, codec("tzinfo"), UTC, **{"URLParam.tz_aware": True}),
+    row("URLParam.event_listeners", [LISTENER], option("event_listeners"), [LISTENER]),
+    row("URLParam.server_api", SERVER_API, pool("server_api"), SERVER_API),
+    row("URLParam.server_selector", first_server, option("server_selector"), first_server),
+    row("URLParam.driver", DRIVER, pool("driver"), DRIVER),
+    row("extraParam.db.authSource", "users", login("source"), "users", **SCRAM),
+    row("extraParam.db.w", 3, concern, {"w": 3}),
+    row("extraParam.db.wtimeoutMS", 250, concern, {"w": 2, "wtimeout": 250}, **{"URLParam.w": 2}),
+    row("extraParam.db.wtimeout", 250, concern, {"w": 2, "wtimeout": 250}, **{"URLParam.w": 2}),
+    row("extraParam.db.j", True, concern, {"j": True}),
+    row("extraParam.db.journal", True, concern, {"j": True}),
+    row("extraParam.db.bufferMaxEntries", 0, option("server_selection_timeout"), 1.5),
+    row("extraParam.db.bufferMaxEntries", -1, option("server_selection_timeout"), 30),
+    row("extraParam.db.readPreference", "nearest", mode, "nearest"),
+    row("extraParam.db.readConcern", {"level": "majority"}, level, "majority"),
+    row("extraParam.db.readConcern", "local", level, "local"),
+    row(
+        "extraParam.replSet.replicaSet",
+        "other",
+        option("replica_set_name"),
+        "other",
+        **GROUPS["replSet"],
+    ),
+    row(
+        "extraParam.replSet.secondaryAcceptableLatencyMS",
+        25,
+        option("local_threshold_ms"),
+        25,
+        **GROUPS["replSet"],
+    ),
+    row(
+        "extraParam.mongos.acceptableLatencyMS",
+        25,
+        option("local_threshold_ms"),
+        25,
+        **GROUPS["mongos"],
+    ),
+    *in_extraparam("poolSize", 7, pool("max_pool_size"), 7),
+    *in_extraparam("haInterval", 2500, option("heartbeat_frequency"), 2.5),
+    *in_extraparam("ssl", True, uses_tls, True),
+    *in_extraparam("ssl", False, uses_tls, False),
+    *in_extraparam("socketOptions.connectTimeoutMS", 2500, pool("connect_timeout"), 2.5),
+    *in_extraparam("socketOptions.connectTimeoutMS", 0, pool("connect_timeout"), None),
+    *in_extraparam("socketOptions.socketTimeoutMS", 2500, pool("socket_timeout"), 2.5),
+    *in_extraparam("socketOptions.socketTimeoutMS", 0, pool("socket_timeout"), None),
+]
+
+IDLE = {
+    "URLParam.waitQueueMultiple": [0, 10],
+    "extraParam.db.forceServerObjectId": [True, False],
+    "extraParam.db.serializeFunctions": [True, False],
+    "extraParam.db.ignoreUndefined": [True, False],
+    "extraParam.db.raw": [True, False],
+    "extraParam.db.promoteLongs": [True, False],
+    "extraParam.db.pkFactory": [object, {"a": [1]}, "text"],
+    "extraParam.db.promiseLibrary": ["bluebird"],
+    "extraParam.db.slaveOk": [True, False],
+    "extraParam.db.native_parser": [True, False],
+    "extraParam.server.reconnectTries": [30],
+    "extraParam.server.reconnectInterval": [1000],
+    "extraParam.server.monitoring": [True, False],
+    "extraParam.server.socketOptions.autoReconnect": [True, False],
+    "extraParam.replSet.connectWithNoPrimary": [True, False],
+    "extraParam.replSet.ha": [True, False],
+    "extraParam.mongos.ha": [True, False],
+    **{
+        f"extraParam.{group}.socketOptions.{name}": values
+        for group in GROUPS
+        for name, values in (("noDelay", [True, False]), ("keepAlive", [0, 30000]))
+    },
+}
+
+REFUSED = tuple(
+    f"URLParam.{name}" for name in ("connect", "username", "password", "auto_encryption_opts")
+)
+
+CERTIFICATE_ROWS = {
+    *(
+        f"extraParam.{group}.{name}"
+        for group in GROUPS
+        for name in ("sslValidate", "checkServerIdentity", "sslCA", "sslCert", "sslKey", "sslPass")
+    ),
+    "URLParam.tlsCAFile",
+    "URLParam.tlsCRLFile",
+    "URLParam.tlsCertificateKeyFile",
+    "URLParam.tlsCertificateKeyFilePassword",
+}
+"""Rows that need certificates; the tests below show each."""
+
+DNS_ROWS = {
+    f"URLParam.{name}"
+    for name in ("srvMaxHosts", "srvServiceName", "srvAllowedHostsSuffix", "srv_host_validator")
+}
+"""Rows about looking servers up in the DNS; test_client.py shows each."""
+
+
+@pytest.fixture(autouse=True)
+def _clients_closed() -> Iterator[None]:
+    yield
+    close_clients()
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    """Make an authority for the tests of this module."""
+    return Certificates(tmp_path_factory.mktemp("certificates"))
+
+
+def make_client(options: dict[str, Any]) -> Client:
+    """Make the client for a configuration."""
+    return get_client(DbConfig.from_options({"name": "shop", **options}))
+
+
+def test_every_row_has_a_test() -> None:
+    """No row of the table is without a test that reads it back from a client."""
+    driver = {row.name for row in ROWS if not isinstance(row.effect, Setting)}
+    tested = {row.option for row in APPLIED} | set(IDLE) | set(REFUSED)
+    assert driver == tested | CERTIFICATE_ROWS | DNS_ROWS
+
+
+@pytest.mark.parametrize("row", APPLIED, ids=str)
+def test_row_takes_effect(row: Row) -> None:
+    """An option that applies shows in the options of the client that is made."""
+    skip_unknown_to_pymongo(row.option)
+    client = make_client({**dict(row.more), row.option: row.value})
+    assert row.expected == row.read(client)
+
+
+def skip_unknown_to_pymongo(name: str) -> None:
+    """Skip a test of an option that the installed PyMongo is too old for."""
+    later = {"maxAdaptiveRetries": "4.17", "enableOverloadRetargeting": "4.17"}
+    since = later.get(name.rpartition(".")[2])
+    if since and version_tuple[:2] < tuple(int(part) for part in since.split(".")):
+        pytest.skip(f"PyMongo {since} brought {name}")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [(name, value) for name, values in IDLE.items() for value in values]
+)
+def test_idle_row_changes_nothing_and_says_why(name: str, value: Any) -> None:
+    """An option without effect leaves the client as it is, and the report says why."""
+    place = name.split(".")[1]
+    needs = GROUPS.get(place, {})
+    config = DbConfig.from_options({"name": "shop", **needs, name: value})
+    assert repr(make_client(needs)) == repr(get_client(config))
+    [line] = [line for line in config.explain().splitlines() if line.startswith(f"{name} = ")]
+    assert ": no effect, because " in line
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_refused_row_is_an_error_that_says_why(name: str) -> None:
+    """A refused option is an error with the reason, and its value stays out of it."""
+    with pytest.raises(ConfigError, match="is refused, because") as caught:
+        DbConfig.from_options({"name": "shop", name: "s3cret"})
+    assert name == caught.value.option
+    assert "s3cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_ssl_ca_is_the_authority_that_a_client_trusts(
+    group: str, certificates: Certificates
+) -> None:
+    """A client trusts the authorities of sslCA, and with them given, uses TLS."""
+    name = f"extraParam.{group}.sslCA"
+    client = make_client({**GROUPS[group], name: [certificates.authority_pem]})
+    assert [certificates_of(client)] == [1]
+
+
+def certificates_of(client: Client) -> int:
+    """Count the authorities that a client trusts."""
+    context = client.options.pool_options._ssl_context
+    assert context is not None
+    return len(context.get_ca_certs())
+
+
+def test_tls_ca_file_takes_the_path_of_a_file(certificates: Certificates) -> None:
+    """PyMongo's own tlsCAFile takes a path."""
+    client = make_client({"URLParam.tlsCAFile": str(certificates.authority_path)})
+    assert 1 == certificates_of(client)
+
+
+@pytest.mark.parametrize("group", GROUPS)
+@pytest.mark.parametrize(
+    ("name", "keyword"),
+    [
+        ("sslValidate", "tlsallowinvalidcertificates"),
+        ("checkServerIdentity", "tlsallowinvalidhostnames"),
+    ],
+)
+def test_inverted_row(group: str, name: str, keyword: str) -> None:
+    """False turns one check of a server's certificate off, true leaves all of them on."""
+    needs = {**GROUPS[group], f"extraParam.{group}.ssl": True}
+    lenient = make_client({**needs, f"extraParam.{group}.{name}": False})
+    strict = make_client({**needs, f"extraParam.{group}.{name}": True})
+    assert f"{keyword}=True" in repr(lenient)
+    context, strict_context = (
+        client.options.pool_options._ssl_context for client in (lenient, strict)
+    )
+    assert context is not None
+    assert strict_context is not None
+    assert (ssl.CERT_REQUIRED, True) == (strict_context.verify_mode, strict_context.check_hostname)
+    checks = {
+        "sslValidate": (ssl.CERT_NONE, False),
+        "checkServerIdentity": (ssl.CERT_REQUIRED, False),
+    }
+    assert checks[name] == (context.verify_mode, context.check_hostname)
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_client_certificate_key_and_passphrase(group: str, certificates: Certificates) -> None:
+    """sslCert, sslKey and sslPass together make a context; with a wrong passphrase they do not."""
+    certificate, key = certificates.issue_client("ann")
+    options = {
+        **GROUPS[group],
+        f"extraParam.{group}.sslCert": certificate,
+        f"extraParam.{group}.sslKey": encrypt_key(key),
+    }
+    assert uses_tls(make_client({**options, f"extraParam.{group}.sslPass": PASSPHRASE}))
+    with pytest.raises(ConfigError, match="sslPass is the key's passphrase"):
+        make_client({**options, f"extraParam.{group}.sslPass": "wrong"})
+    with pytest.raises(ConfigError, match="is encrypted, and no passphrase is given"):
+        make_client(options)
+
+
+def test_tls_certificate_key_file_and_password(certificates: Certificates, tmp_path: Path) -> None:
+    """PyMongo's own tlsCertificateKeyFile takes a path, and its password is used."""
+    certificate, key = certificates.issue_client("ann")
+    path = tmp_path / "client.pem"
+    path.write_text(certificate + encrypt_key(key))
+    options = {"URLParam.tlsCertificateKeyFile": str(path)}
+    name = "URLParam.tlsCertificateKeyFilePassword"
+    assert uses_tls(make_client({**options, name: PASSPHRASE}))
+    with pytest.raises(ConfigError):
+        make_client({**options, name: "wrong"})
+
+
+def test_tls_crl_file(tmp_path: Path, certificates: Certificates) -> None:
+    """A file of revoked certificates makes the client check certificates against it."""
+    path = certificates.write_revocation_list(tmp_path / "crl.pem")
+    client = make_client({"URLParam.tlsCRLFile": str(path)})
+    context = client.options.pool_options._ssl_context
+    assert context is not None
+    assert ssl.VERIFY_CRL_CHECK_LEAF & context.verify_flags
