@@ -1,10 +1,13 @@
 """Have this package, editable, with one of its extras in ``.venv``: ``python install.py EXTRA``.
 
-It does nothing where that is so already. An installation that was interrupted is begun anew, and
-two at once wait for each other.
+It does nothing where that is so already. An installation that was interrupted is begun anew, and so
+is one of another Python than that of ``PYTHON``, where that is given. Two at once wait for each
+other.
 """
 
 import fcntl
+import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -32,17 +35,17 @@ def _is_installed(extra: str) -> bool:
     wanted = _state()
     stamps = [_stamp(holder) for holder in HOLDERS[extra]]
     installed = any(stamp.exists() and stamp.read_text() == wanted for stamp in stamps)
-    return installed and _python().exists() and not _unfinished().exists()
+    return installed and _is_sound()
 
 
 def _install(extra: str) -> None:
-    if _unfinished().exists() or not _python().exists():
+    if not _is_sound():
+        _say(f"Making .venv with Python {platform.python_version()}.")
         shutil.rmtree(VENV, ignore_errors=True)
         VENV.mkdir()
-    _unfinished().touch()
-    if not _python().exists():
-        _say(f"Making .venv with Python {sys.version.split()[0]}.")
+        _unfinished().touch()
         venv.create(VENV, with_pip=True)
+    _unfinished().touch()
     _say(f"Installing beaker_mongo_soajs[{extra}] into .venv; this takes a minute, once.")
     pip = [
         str(_python()),
@@ -58,6 +61,14 @@ def _install(extra: str) -> None:
         sys.exit("pip could not install this; its own words stand above.")
     _stamp(extra).write_text(_state())
     _unfinished().unlink()
+
+
+def _is_sound() -> bool:
+    if _unfinished().exists() or not _python().exists():
+        return False
+    wanted = f"version = {platform.python_version()}"
+    settings = (VENV / "pyvenv.cfg").read_text().splitlines()
+    return not os.environ.get("PYTHON") or wanted in settings
 
 
 def _state() -> str:
