@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from beaker_mongo_soajs import coerce, kinds
 from beaker_mongo_soajs.coerce import Kind
-from beaker_mongo_soajs.option import Effect, Keyword, LeaveOut, NoEffect, Option
+from beaker_mongo_soajs.option import Effect, Keyword, LeaveOut, NoEffect, Option, Path
 from beaker_mongo_soajs.options_urlparam import (
     BUFFER,
     BUFFER_DOC,
@@ -158,6 +158,7 @@ TLS_ROWS: tuple[Row, ...] = (
     ),
 )
 SECRETS = frozenset({"sslKey", "sslPass"})
+DEFAULTS: dict[Path, bool] = {("db", "slaveOk"): True, ("db", "native_parser"): True}
 
 SOCKET: tuple[Row, ...] = (
     ("noDelay", coerce.BOOLEAN, NoEffect("PyMongo always sets TCP_NODELAY"), "", "true"),
@@ -200,7 +201,7 @@ def _latency(name: str) -> Row:
     return name, coerce.MILLISECONDS, Keyword("localThresholdMS"), doc, "15"
 
 
-GROUPS: dict[tuple[str, ...], tuple[Row, ...]] = {
+GROUPS: dict[Path, tuple[Row, ...]] = {
     ("db",): DB,
     ("server",): (
         POOL,
@@ -240,6 +241,7 @@ ROWS = tuple(
         kind,
         effect,
         doc,
+        default=DEFAULTS.get((*group, name)),
         reference=reference,
         secret=name in SECRETS,
     )

@@ -56,7 +56,7 @@ TOP = (
         "collection",
         _TEXT,
         "names the collection",
-        "Name of the collection. Empty: error 191.",
+        "Name of the collection; for caches the default is `cache`. Empty: error 191.",
         '"sessions"',
         default="sessions",
     ),

@@ -100,11 +100,19 @@ ROWS = (
         "connectTimeoutMS",
         coerce.MILLISECONDS,
         CONNECT_TIMEOUT,
-        f"{CONNECT_TIMEOUT_DOC} Not given: PyMongo's 20 s, not the reference's never, because"
-        " every request would hang with a server that hangs.",
+        f"{CONNECT_TIMEOUT_DOC} The default is PyMongo's 20 s and not the"
+        " reference's never, which would let every request hang with a server that hangs.",
         "0",
+        default=20000,
     ),
-    _row("socketTimeoutMS", coerce.MILLISECONDS, SOCKET_TIMEOUT, SOCKET_TIMEOUT_DOC, "0"),
+    _row(
+        "socketTimeoutMS",
+        coerce.MILLISECONDS,
+        SOCKET_TIMEOUT,
+        SOCKET_TIMEOUT_DOC,
+        "0",
+        default=0,
+    ),
     _row(
         "maxPoolSize",
         coerce.COUNT,
@@ -145,6 +153,7 @@ ROWS = (
         W_TIMEOUT,
         "Milliseconds to wait for `w`; 0 = never give up.",
         "0",
+        default=0,
     ),
     _row("journal", coerce.BOOLEAN, JOURNAL, "Whether a write waits for the journal.", "false"),
     _row(
@@ -175,7 +184,7 @@ ROWS = (
         coerce.TEXT,
         Keyword("authSource"),
         "Database that knows the user. Not given: the one that holds the sessions, and with `url`"
-        " the one in the URL.",
+        " the one in the URL or `admin`.",
         "null",
     ),
     _row(

@@ -28,7 +28,9 @@ def read_servers(value: Any) -> tuple[Address, ...]:
     :raises Unfit: it is something else
     """
     if isinstance(value, str):
-        value = parse_json(value) if value.lstrip()[:1] == "[" else _split(value)
+        # An IPv6 address in brackets is no JSON: no object, text or end follows its bracket.
+        is_json = re.match(r"\s*\[\s*[{\"\]]", value)
+        value = parse_json(value) if is_json else _split(value)
     if not isinstance(value, list | tuple):
         raise Unfit(_WANTED)
     return tuple(_read_server(server) for server in value)
@@ -56,6 +58,8 @@ def _read_server(server: Any) -> Address:
 
 
 def _parse_address(text: str) -> Address:
+    if "://" in text:
+        raise Unfit(f"{_WANTED}; url is the option for a connection string")
     match = re.fullmatch(r"\[([^\[\]]*)\](?::(.*))?", text.strip())
     if match:
         host, port = match.groups()

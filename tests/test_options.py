@@ -17,11 +17,12 @@ from pymongo import MongoClient, monitoring, version_tuple
 from pymongo.driver_info import DriverInfo
 from pymongo.server_api import ServerApi
 
+from beaker_mongo_soajs import options_doc
 from beaker_mongo_soajs.client import close_clients, get_client
 from beaker_mongo_soajs.config import DbConfig
 from beaker_mongo_soajs.exceptions import ConfigError
-from beaker_mongo_soajs.option import Setting
-from beaker_mongo_soajs.options import ROWS
+from beaker_mongo_soajs.option import NoEffect, Refused, Setting
+from beaker_mongo_soajs.options import ROWS, TABLE, find_path
 from tests.certificates import PASSPHRASE, Certificates, encrypt_key
 
 Client = MongoClient[Any]
@@ -92,7 +93,7 @@ def codec(name: str) -> Read:
     return lambda client: getattr(client.codec_options, name)
 
 
-def login(name: str) -> Read:
+def login(name: str) -> Callable[[Client], Any]:
     """Read how a client authenticates."""
     return lambda client: getattr(client.options.pool_options._credentials, name)
 
@@ -100,6 +101,11 @@ def login(name: str) -> Read:
 def context(name: str) -> Read:
     """Read an attribute of the TLS context that a client's connections use."""
     return lambda client: getattr(client.options.pool_options._ssl_context, name)
+
+
+def compression(client: Client) -> Any:
+    """Read how a client compresses."""
+    return client.options.pool_options._compression_settings
 
 
 def uses_tls(client: Client) -> bool:
@@ -168,7 +174,7 @@ APPLIED = [
     row(
         "URLParam.gssapiServiceName",
         "imap",
-        lambda client: login("mechanism_properties")(client).service_name,  # type: ignore[attr-defined]
+        lambda client: login("mechanism_properties")(client).service_name,
         "imap",
         **SCRAM,
         **{"URLParam.authMechanism": "GSSAPI"},
@@ -180,7 +186,7 @@ APPLIED = [
     row(
         "URLParam.authMechanismProperties",
         {"SERVICE_NAME": "imap", "CANONICALIZE_HOST_NAME": "forward"},
-        lambda client: login("mechanism_properties")(client).canonicalize_host_name,  # type: ignore[attr-defined]
+        lambda client: login("mechanism_properties")(client).canonicalize_host_name,
         "forward",
         **SCRAM,
         **{"URLParam.authMechanism": "GSSAPI"},
@@ -188,7 +194,7 @@ APPLIED = [
     row(
         "URLParam.authMechanismProperties",
         "AWS_SESSION_TOKEN:a:b=",
-        lambda client: login("mechanism_properties")(client).aws_session_token,  # type: ignore[attr-defined]
+        lambda client: login("mechanism_properties")(client).aws_session_token,
         "a:b=",
         **SCRAM,
         **{"URLParam.authMechanism": "MONGODB-AWS"},
@@ -196,13 +202,13 @@ APPLIED = [
     row(
         "URLParam.compressors",
         "zlib",
-        lambda client: client.options.pool_options._compression_settings.compressors,
+        lambda client: compression(client).compressors,
         ["zlib"],
     ),
     row(
         "URLParam.zlibCompressionLevel",
         9,
-        lambda client: client.options.pool_options._compression_settings.zlib_compression_level,
+        lambda client: compression(client).zlib_compression_level,
         9,
     ),
     row("URLParam.directConnection", True, option("direct_connection"), True),
@@ -428,8 +434,7 @@ def test_ssl_ca_is_the_authority_that_a_client_trusts(
 
 def certificates_of(client: Client) -> int:
     """Count the authorities that a client trusts."""
-    context = client.options.pool_options._ssl_context
-    assert context is not None
+    context: Any = client.options.pool_options._ssl_context
     return len(context.get_ca_certs())
 
 
@@ -498,6 +503,51 @@ def test_tls_crl_file(tmp_path: Path, certificates: Certificates) -> None:
     """A file of revoked certificates makes the client check certificates against it."""
     path = certificates.write_revocation_list(tmp_path / "crl.pem")
     client = make_client({"URLParam.tlsCRLFile": str(path)})
-    context = client.options.pool_options._ssl_context
-    assert context is not None
+    context: Any = client.options.pool_options._ssl_context
     assert ssl.VERIFY_CRL_CHECK_LEAF & context.verify_flags
+
+
+def test_documentation_is_made_from_the_table() -> None:
+    """docs/options.md is what the table says now."""
+    path = Path(__file__).parents[1] / "docs" / "options.md"
+    assert options_doc.render() == path.read_text(encoding="utf-8"), options_doc.__doc__
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+def test_every_row_is_documented(row: Any) -> None:
+    """Every row says what it means, or why it has no effect."""
+    assert f"| `{row.path[-1]}` |" in options_doc.render()
+    assert row.doc or isinstance(row.effect, NoEffect | Refused)
+
+
+def test_names_are_found_in_any_case() -> None:
+    """A name is found in any case, and answered in dbConfig spelling."""
+    path = ("extraParam", "server", "socketOptions", "connectTimeoutMS")
+    assert path == find_path((), "extraparam.SERVER.socketoptions.connecttimeoutms")
+    assert path in TABLE
+
+
+@pytest.mark.parametrize(
+    ("name", "close"),
+    [
+        ("nmae", "name"),
+        ("maxPoolSize", "URLParam.maxPoolSize"),
+        ("URLParam.maxPolSize", "URLParam.maxPoolSize"),
+        ("URLParam.poolSize", "extraParam.server.poolSize"),
+        ("extraParam.sever.ssl", "extraParam.server"),
+        ("store.touchafer", "store.touchAfter"),
+        ("credentials.user", "credentials.username"),
+    ],
+)
+def test_unknown_name_brings_the_closest(name: str, close: str) -> None:
+    """An unknown option is an error that names the closest ones."""
+    with pytest.raises(ConfigError, match="There is no option") as caught:
+        find_path((), name)
+    assert name == caught.value.option
+    assert close in str(caught.value.hint)
+
+
+def test_unknown_name_without_anything_close_leads_to_the_list() -> None:
+    """An unknown option that is close to none leads to the list of all."""
+    with pytest.raises(ConfigError, match=r"docs/options\.md"):
+        find_path((), "zzzzzz")
