@@ -107,14 +107,13 @@ class SessionStore:
 
     def ids(self) -> Iterator[str]:
         """Yield the ids of the live sessions; their digests where ``store.transformId`` is set."""
-        for document in self._collection.find(_live(), {"_id": 1}):
-            if isinstance(document["_id"], str):
-                yield document["_id"]
+        for document in self._find_live({"_id": 1}):
+            yield document["_id"]
 
     def all(self) -> Iterator[dict[Any, Any]]:
         """Yield the live sessions; what cannot be read is passed over and logged."""
         now = utc_now()
-        for document in self._collection.find(_live()):
+        for document in self._find_live():
             try:
                 stored = self._documents.read(document, now)
                 if stored is not None:
@@ -221,6 +220,11 @@ class SessionStore:
             self._swap_sealed(stored, document, accessed_only=accessed_only)
         self._sweep_if_due()
         return stored
+
+    def _find_live(self, projection: Document | None = None) -> Iterator[Document]:
+        for document in self._collection.find(_live(), projection):
+            if isinstance(document["_id"], str):
+                yield document
 
     def _find(self, stored_id: str) -> StoredSession | None:
         document = self._collection.find_one(stored_id)

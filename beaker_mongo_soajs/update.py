@@ -84,8 +84,8 @@ def _pipeline(
     session: Any = "$session"
     if removed:
         keep = {"$not": [{"$in": ["$$this.k", {"$literal": sorted(removed)}]}]}
-        fields = {"$filter": {"input": {"$objectToArray": session}, "cond": keep}}
-        session = {"$arrayToObject": fields}
+        kept = {"$filter": {"input": {"$objectToArray": session}, "cond": keep}}
+        session = {"$arrayToObject": kept}
     merge: list[Any] = [session, {"$literal": assigned}]
     if accessed_time is not None:
         newest = {"$max": [f"$session.{ACCESSED_TIME}", {"$literal": accessed_time}]}
