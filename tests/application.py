@@ -1,0 +1,90 @@
+"""A small WSGI application behind Beaker's SessionMiddleware, and a visitor who uses it."""
+
+from collections.abc import Callable
+from typing import Any
+
+from beaker.middleware import SessionMiddleware
+from beaker.session import SessionObject
+from webob import Request, Response
+from webtest import TestApp
+
+Action = Callable[[SessionObject], object]
+COOKIE = "beaker.session.id"
+
+
+class Site:
+    """An application whose every request does what the test wants done to the session.
+
+    :param options: the session options; ``session.type`` is this package's.
+    """
+
+    def __init__(self, options: dict[str, Any]) -> None:
+        self._action: Action = dict
+        settings = {f"session.{name}": value for name, value in options.items()}
+        self.wsgi = SessionMiddleware(
+            self._respond, {"session.type": "ext:mongodb_soajs"} | settings
+        )
+
+    def visitor(self, cookie: str | None = None) -> "Visitor":
+        """Return a new visitor.
+
+        :param cookie: the session cookie that the browser kept from earlier.
+        """
+        return Visitor(self, cookie)
+
+    def serve(self, visitor: Any, action: Action) -> tuple[object, Response]:
+        """Serve one request, and return what the action returned."""
+        answers: list[object] = []
+        self._action = lambda session: answers.append(action(session))
+        response = visitor.get("/")
+        return answers[-1], response
+
+    def _respond(self, environ: dict[str, Any], start_response: Any) -> Any:
+        self._action(environ["beaker.session"])
+        return Request(environ).get_response(Response(b"ok"))(environ, start_response)
+
+
+class Visitor:
+    """A browser with its cookies."""
+
+    def __init__(self, site: Site, cookie: str | None) -> None:
+        self._site = site
+        self._browser: Any = TestApp(site.wsgi)
+        self.set_cookies: list[str] = []
+        if cookie is not None:
+            self._browser.set_cookie(COOKIE, cookie)
+
+    @property
+    def cookie(self) -> str | None:
+        """The value of the session cookie that the browser keeps."""
+        value: str | None = self._browser.cookies.get(COOKIE)
+        return value
+
+    def request(self, action: Action) -> Any:
+        """Make a request that does something to the session, and return what that returned."""
+        answer, response = self._site.serve(self._browser, action)
+        self.set_cookies = response.headers.getall("Set-Cookie")
+        return answer
+
+    def read(self) -> dict[Any, Any]:
+        """Make a request that only reads, and return the session without Beaker's own keys."""
+
+        def items(session: SessionObject) -> dict[Any, Any]:
+            return {key: session[key] for key in session if not str(key).startswith("_")}
+
+        found: dict[Any, Any] = self.request(items)
+        return found
+
+    def save(self, **values: object) -> None:
+        """Make a request that puts values into the session."""
+        self.save_items(values)
+
+    def save_items(self, values: dict[Any, Any]) -> None:
+        """Make a request that puts values into the session, under any keys."""
+
+        def assign(session: SessionObject) -> None:
+            for key, value in values.items():
+                session[key] = value
+            session.save()
+
+        self.request(assign)

@@ -1,0 +1,302 @@
+"""Bad input gets one clear error, or for an index one warning, and nothing stored is lost."""
+
+import datetime
+import logging
+import socket
+import traceback
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from bson.datetime_ms import DatetimeMS
+from pymongo import MongoClient
+from pymongo.database import Database
+
+from beaker_mongo_soajs import (
+    ConfigError,
+    DbConfig,
+    SerializationError,
+    SessionStore,
+    StoreUnavailable,
+)
+from beaker_mongo_soajs.testing import MongoServer
+from tests.application import Site
+
+Options = dict[str, Any]
+Db = Database[dict[str, Any]]
+
+_PASSWORD = "s3cr3t-p@ss:/w%rd"
+_SECRETS = ("s3cr3t", "p%40ss", "the-user-name")
+
+
+@pytest.fixture
+def options(mongo_url: str, database_name: str) -> Options:
+    """Return the session options of this test's database."""
+    return {"url": mongo_url, "name": database_name, "invalidate_corrupt": False}
+
+
+@pytest.fixture(scope="module")
+def auth_server() -> Iterator[MongoServer]:
+    """Start a server with users who may only write documents, or nothing."""
+    with MongoServer(args=["--auth"], for_tests=True) as server:
+        with MongoClient[dict[str, Any]](server.url) as client:
+            create = {"createUser": "root", "pwd": _PASSWORD, "roles": ["root"]}
+            client.admin.command(create)
+        with MongoClient[dict[str, Any]](server.url, username="root", password=_PASSWORD) as client:
+            for name, role in (("writer", _WRITES_DOCUMENTS), ("nobody", [])):
+                if role:
+                    client.admin.command(
+                        {"createRole": f"{name}_role", "privileges": role, "roles": []}
+                    )
+                roles = [f"{name}_role"] if role else []
+                client.admin.command({"createUser": name, "pwd": _PASSWORD, "roles": roles})
+        yield server
+
+
+_WRITES_DOCUMENTS = [
+    {
+        "resource": {"db": "bad_input", "collection": ""},
+        "actions": ["find", "insert", "update", "remove"],
+    }
+]
+
+
+def _auth_options(server: MongoServer, user: str, password: str = _PASSWORD) -> Options:
+    return {
+        "name": "bad_input",
+        "servers": f"127.0.0.1:{server.port}",
+        "credentials": {"username": user, "password": password},
+        "URLParam": {"authSource": "admin"},
+        "invalidate_corrupt": False,
+    }
+
+
+def _text_of(error: BaseException) -> str:
+    return "".join(traceback.format_exception(error)) + repr(error)
+
+
+def _assert_no_secret(text: str) -> None:
+    assert not [secret for secret in _SECRETS if secret in text]
+
+
+class TestOptions:
+    """Options that cannot be used, before anything is connected to."""
+
+    @pytest.mark.parametrize(
+        ("bad", "option", "words", "code"),
+        [
+            ({"colection": "x"}, "colection", ["collection"], None),
+            ({"URLParam": {"maxPolSize": 5}}, "URLParam.maxPolSize", ["maxPoolSize"], None),
+            ({"store.touchAftr": "1"}, "store.touchAftr", ["touchAfter"], None),
+            ({"stringify": "perhaps"}, "stringify", ["true", "false"], None),
+            ({"expireAfter": "soon"}, "expireAfter", ["soon"], None),
+            ({"expireAfter": -1}, "expireAfter", ["-1"], None),
+            ({"name": ""}, "name", ["name"], 190),
+            ({"servers": {}}, "servers", ["servers"], 190),
+            ({"servers": []}, "servers", ["servers"], 190),
+            ({"collection": ""}, "collection", ["collection"], 191),
+            ({"servers": [{"host": "a", "port": "http"}]}, "servers", ["port"], 190),
+            ({"credentials": {"pasword": _PASSWORD}}, "credentials.pasword", ["password"], None),
+            ({"dbConfig": "/no/such/file.json"}, "dbConfig", ["dbConfig"], None),
+            ({"store": {"touchAfter": 2_000_000}}, "store.touchAfter", ["smaller"], None),
+        ],
+        ids=lambda value: str(value)[:40] if isinstance(value, dict) else "",
+    )  # fmt: skip
+    def test_is_refused(
+        self, bad: Options, option: str, words: list[str], code: int | None
+    ) -> None:
+        """The error names the option and the remedy, and carries the reference's number."""
+        with pytest.raises(ConfigError) as caught:
+            SessionStore({"name": "bad_input", **bad})
+        assert (caught.value.option or "").startswith(option)
+        assert [word for word in words if word not in str(caught.value)] == []
+        assert caught.value.code == code
+        _assert_no_secret(_text_of(caught.value))
+
+    def test_reaches_the_application(self, options: Options) -> None:
+        """An option that cannot be used is an error of the first request, whatever Beaker does."""
+        options = options | {"invalidate_corrupt": True, "colection": "x"}
+        with (
+            pytest.warns(RuntimeWarning, match="Invalidating corrupt session"),
+            pytest.raises(ConfigError, match="colection"),
+        ):
+            Site(options).visitor("an-id").read()
+
+    def test_no_credential_in_any_repr(self) -> None:
+        """Neither the configuration nor its report shows a password, however it was given."""
+        plain = {"name": "n", "credentials": {"username": "ann", "password": _PASSWORD}}
+        escaped = "s3cr3t-p%40ss%3A%2Fw%25rd"
+        for options in (plain, {"url": f"mongodb://ann:{escaped}@127.0.0.1/n"}):
+            config = DbConfig.from_options(options)
+            _assert_no_secret(repr(config) + str(config) + config.explain(defaults=True))
+            _assert_no_secret(repr(SessionStore(config)))
+
+
+class TestServer:
+    """Servers that do not answer, or refuse."""
+
+    def test_unreachable(self, unused_port: int) -> None:
+        """Without a server the request ends in StoreUnavailable, which names the address."""
+        servers = f"127.0.0.1:{unused_port}"
+        site = Site({"name": "bad_input", "servers": servers, "invalidate_corrupt": False})
+        with pytest.raises(StoreUnavailable) as caught:
+            site.visitor("an-id").read()
+        assert f"127.0.0.1:{unused_port}" in str(caught.value)
+
+    def test_wrong_password(self, auth_server: MongoServer) -> None:
+        """A wrong password is StoreUnavailable, and the error says what to check."""
+        site = Site(_auth_options(auth_server, "writer", "s3cr3t-wrong"))
+        with pytest.raises(StoreUnavailable, match="Check credentials") as caught:
+            site.visitor("an-id").read()
+        assert caught.value.code == 18
+        _assert_no_secret(_text_of(caught.value))
+
+    def test_no_right_at_all(self, auth_server: MongoServer) -> None:
+        """A user without rights is StoreUnavailable, and the error names the role to give."""
+        with pytest.raises(StoreUnavailable, match="readWrite") as caught:
+            Site(_auth_options(auth_server, "nobody")).visitor("an-id").read()
+        assert caught.value.code == 13
+
+    def test_no_right_to_make_an_index(
+        self, auth_server: MongoServer, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """Without the right to make the index, sessions work, and a warning says what to do."""
+        visitor = Site(_auth_options(auth_server, "writer")).visitor()
+        visitor.save(user="the-user-name")
+        assert visitor.read() == {"user": "the-user-name"}
+        warnings = [
+            record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING
+        ]
+        assert len(warnings) == 1
+        assert "expires_1" in warnings[0]
+        assert "readWrite" in warnings[0]
+        _assert_no_secret(caplog.text)
+
+    def test_conflicting_index(
+        self, options: Options, database: Db, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """Where another index stands in the way, sessions work, and one warning says what to do."""
+        database.sessions.create_index("expires", expireAfterSeconds=5)
+        visitor = Site(options).visitor()
+        visitor.save(user="ann")
+        assert visitor.read() == {"user": "ann"}
+        assert [record.levelname for record in caplog.records] == ["WARNING"]
+        assert "dropIndex" in caplog.text
+        assert database.sessions.index_information()["expires_1"]["expireAfterSeconds"] == 5
+
+
+class TestValues:
+    """Sessions that cannot be stored."""
+
+    @pytest.mark.parametrize("stringify", [False, True], ids=["native", "text"])
+    @pytest.mark.parametrize(
+        ("value", "words"),
+        [
+            (lambda: 0, ["session['bad']['v']", "function", "store.pickle"]),
+            (logging.getLogger(), ["session['bad']['v']", "RootLogger", "store.pickle"]),
+            ("x" * (17 << 20), ["16 MB"]),
+        ],
+        ids=["lambda", "logger", "17 MB"],
+    )
+    def test_is_refused_and_the_old_session_stays(
+        self, options: Options, database: Db, value: object, words: list[str], *, stringify: bool
+    ) -> None:
+        """A value that cannot be stored is one error, first save or later; the stored one stays."""
+        visitor = Site(options | {"stringify": stringify}).visitor()
+        with pytest.raises(SerializationError):
+            visitor.save(bad={"v": value})
+        visitor.save(user="ann")
+        before = database.sessions.find_one()
+        with pytest.raises(SerializationError) as caught:
+            visitor.save(bad={"v": value})
+        assert [word for word in words if word not in str(caught.value)] == []
+        assert database.sessions.find_one() == before
+        assert visitor.read() == {"user": "ann"}
+
+    def test_growth_beyond_the_limit(self, options: Options) -> None:
+        """A change that would make the stored document too large is refused; the old one stays."""
+        visitor = Site(options).visitor()
+        visitor.save(one="x" * (9 << 20))
+        with pytest.raises(SerializationError, match="16 MB") as caught:
+            visitor.save(two=_SECRETS[-1] * (1 << 20))
+        _assert_no_secret(_text_of(caught.value))
+        assert set(visitor.read()) == {"one"}
+
+    def test_too_deep(self, options: Options) -> None:
+        """A value that nests deeper than MongoDB allows is refused; the old session stays."""
+        deep: list[Any] = []
+        for _ in range(190):
+            deep = [deep]
+        visitor = Site(options).visitor()
+        visitor.save(user="ann")
+        with pytest.raises(SerializationError, match="nest"):
+            visitor.save(deep=deep)
+        assert visitor.read() == {"user": "ann"}
+
+
+_FUTURE = datetime.datetime(2100, 1, 1)
+
+
+class TestDocuments:
+    """Documents with garbage in them."""
+
+    @pytest.mark.parametrize(
+        "garbage",
+        [
+            {"session": None},
+            {"session": 5},
+            {"session": [1, 2]},
+            {"session": b"\x80\x02"},
+            {"session": ""},
+            {"session": "hello"},
+            {"session": "{not json"},
+            {"session": "[1]"},
+            {"session": "{" * 50_000},
+            {"session": {"_accessed_time": "yesterday"}},
+            {"session": {"user": {"__type__": "uuid", "value": "the-user-name"}}},
+            {"session": {"user": {"__type__": "pickle", "value": b"the-user-name"}}},
+            {"session": {"user": "ann"}, "expires": None},
+            {"session": {"user": "ann"}, "expires": "the-user-name"},
+            {},
+        ],
+        ids=lambda garbage: repr(garbage)[:50],
+    )
+    def test_is_one_error_and_the_document_stays(
+        self, options: Options, database: Db, garbage: dict[str, Any]
+    ) -> None:
+        """Garbage is a SerializationError that says what to do; Beaker may start a new session."""
+        database.sessions.insert_one({"_id": "garbage", "expires": _FUTURE, **garbage})
+        before = database.sessions.find_one()
+        with pytest.raises(SerializationError) as caught:
+            Site(options).visitor("garbage").read()
+        assert caught.value.hint
+        _assert_no_secret(_text_of(caught.value))
+        visitor = Site(options | {"invalidate_corrupt": True}).visitor("garbage")
+        with pytest.warns(RuntimeWarning, match="Invalidating corrupt session"):
+            visitor.save(user="new")
+        assert visitor.cookie != "garbage"
+        assert database.sessions.find_one({"_id": "garbage"}) == before
+
+    def test_dates_beyond_python_are_read(self, options: Options, database: Db) -> None:
+        """A date that Python has no year for, as JavaScript may write it, spoils no session."""
+        database.command(
+            "insert",
+            "sessions",
+            documents=[
+                {
+                    "_id": "far",
+                    "session": {"user": "ann"},
+                    "expires": DatetimeMS(8_640_000_000_000_000),
+                }
+            ],
+        )
+        assert Site(options).visitor("far").read() == {"user": "ann"}
+
+
+@pytest.fixture
+def unused_port() -> int:
+    """Return a port on which nothing listens."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port

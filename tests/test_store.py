@@ -1,0 +1,255 @@
+"""SessionStore by itself: the operations that the Node stores have, and their commands."""
+
+import datetime
+import logging
+from typing import Any
+
+import pytest
+from pymongo import MongoClient
+from pymongo.database import Database
+
+from beaker_mongo_soajs import ConfigError, SerializationError, SessionStore
+from tests.recorder import Commands
+from tests.waiting import wait_until
+
+Options = dict[str, Any]
+Db = Database[dict[str, Any]]
+
+_PAST = datetime.datetime(2020, 1, 1)
+_SESSION = {"user": "ann", "roles": ("admin", "dev")}
+
+
+@pytest.fixture
+def options(mongo_url: str, database_name: str) -> Options:
+    """Return the options of this test's database."""
+    return {"url": mongo_url, "name": database_name}
+
+
+@pytest.fixture(params=[False, True], ids=["native", "text"])
+def store(request: pytest.FixtureRequest, options: Options) -> SessionStore:
+    """Return a store of each form."""
+    return SessionStore(options | {"stringify": request.param})
+
+
+class TestById:
+    """One session."""
+
+    def test_reference_integration(self, store: SessionStore) -> None:
+        """The reference's own scenario: store, read, store over it, read, count, destroy, read."""
+        store.clear()
+        store.set("id", {"name": "antoine"})
+        assert store.get("id") == {"name": "antoine"}
+        store.set("id", {"name": "john"})
+        assert store.get("id") == {"name": "john"}
+        assert store.length() == 1
+        assert store.destroy("id") == 1
+        assert store.get("id") is None
+        assert store.destroy("id") == 0
+
+    def test_set_replaces_the_session_alone(self, store: SessionStore, database: Db) -> None:
+        """set() replaces the session and leaves other applications' fields in the document."""
+        store.set("id", _SESSION)
+        database.sessions.update_one(
+            {}, {"$set": {"lastModified": _PAST, "dataSerializer": "json"}}
+        )
+        store.set("id", {"n": 1})
+        assert store.get("id") == {"n": 1}
+        document = database.sessions.find_one()
+        assert document is not None
+        assert set(document) == {"_id", "session", "expires", "lastModified"}
+
+    def test_expired_reads_as_absent(self, store: SessionStore, database: Db) -> None:
+        """A session past its date is absent though its document is still there: no sweep."""
+        store.set("id", _SESSION)
+        database.sessions.update_one({}, {"$set": {"expires": _PAST}})
+        assert store.get("id") is None
+        assert not store.touch("id")
+        assert store.length() == 0
+        assert list(store.ids()) == []
+        assert list(store.all()) == []
+        assert database.sessions.count_documents({}) == 1
+
+    def test_new_session_replaces_an_expired_one(self, store: SessionStore, database: Db) -> None:
+        """A session saved under the id of an expired one has nothing of the old one."""
+        store.set("id", {"user": "ann"})
+        database.sessions.update_one({}, {"$set": {"expires": _PAST}})
+        store.save("id", {"n": 1}, store.load("id"))
+        assert store.get("id") == {"n": 1}
+
+    def test_touch_moves_times_alone(self, store: SessionStore, database: Db) -> None:
+        """touch() moves the times forward, and nothing else."""
+        store.set("id", {**_SESSION, "_accessed_time": 5.0})
+        soon = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=60)
+        database.sessions.update_one({}, {"$set": {"expires": soon}})
+        assert store.touch("id")
+        session = store.get("id")
+        assert session is not None
+        assert session["_accessed_time"] > 5.0
+        assert session["user"] == "ann"
+        document = database.sessions.find_one()
+        assert document is not None
+        assert document["expires"] > soon.replace(tzinfo=None)
+        assert not store.touch("other")
+
+    def test_documents_without_date_live(self, store: SessionStore, database: Db) -> None:
+        """A document that has no expires field never expires, as with connect-mongo."""
+        store.set("id", {"user": "ann"})
+        database.sessions.update_one({}, {"$unset": {"expires": ""}})
+        assert store.get("id") == {"user": "ann"}
+        assert store.length() == 1
+        assert list(store.ids()) == ["id"]
+
+    def test_deleted_key_stays_deleted_beside_another_change(self, store: SessionStore) -> None:
+        """A deleted key counts as a change; keys that others changed meanwhile stay theirs."""
+        store.set("id", {"a": 1, "b": 1, "c": 1})
+        mine, theirs = store.load("id"), store.load("id")
+        store.save("id", {"a": 1, "b": 2, "c": 1}, theirs)
+        store.save("id", {"b": 1, "c": 1, "d": 4}, mine)
+        assert store.get("id") == {"b": 2, "c": 1, "d": 4} | _times(store)
+
+    @pytest.mark.parametrize(
+        "key", ["a.b", "", "$set", "a.$b", "\0", "__type__", "__key__", "0", 5, ("t",)]
+    )
+    def test_odd_keys_are_changed_one_by_one(self, options: Options, key: Any) -> None:
+        """A key that no update path can hold is set, changed and deleted beside others' changes."""
+        store = SessionStore(options)
+        store.set("id", {"plain": 0})
+        for value in (1, [2]):
+            mine, theirs = store.load("id"), store.load("id")
+            store.save("id", {**_plain(store), "plain": value}, theirs)
+            store.save("id", {**_plain(store, mine), key: value}, mine)
+            assert _plain(store) == {"plain": value, key: value}
+        mine = store.load("id")
+        store.save("id", {"plain": [2]}, mine)
+        assert _plain(store) == {"plain": [2]}
+
+    @pytest.mark.parametrize("key", ["a.b", "", "$set"])
+    def test_odd_keys_of_other_applications_are_changed_in_place(
+        self, options: Options, database: Db, key: str
+    ) -> None:
+        """An odd key that another application stored under its own name is changed and deleted."""
+        database.sessions.insert_one({"_id": "id", "session": {key: 1, "plain": 1}})
+        store = SessionStore(options)
+        store.save("id", {key: 2, "plain": 1}, store.load("id"))
+        assert _plain(store) == {key: 2, "plain": 1}
+        store.save("id", {"plain": 1}, store.load("id"))
+        assert _plain(store) == {"plain": 1}
+
+
+def _plain(store: SessionStore, stored: Any = None) -> dict[Any, Any]:
+    session = store.session_of(stored) if stored is not None else store.get("id") or {}
+    return {key: value for key, value in session.items() if key != "_accessed_time"}
+
+
+def _times(store: SessionStore) -> dict[str, float]:
+    session = store.get("id") or {}
+    return {key: session[key] for key in session if key == "_accessed_time"}
+
+
+class TestAll:
+    """All sessions."""
+
+    def test_counts_and_lists_live_sessions(self, store: SessionStore) -> None:
+        """length(), ids() and all() tell of the live sessions."""
+        store.set("a", {"n": 1})
+        store.set("b", {"n": 2})
+        assert store.length() == 2
+        assert sorted(store.ids()) == ["a", "b"]
+        assert sorted(session["n"] for session in store.all()) == [1, 2]
+
+    def test_all_passes_over_what_cannot_be_read(
+        self, store: SessionStore, database: Db, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """all() leaves out garbage and ciphertext, and a warning tells so without quoting it."""
+        store.set("a", {"n": 1})
+        database.sessions.insert_one({"_id": "garbage", "session": ["the-data"]})
+        database.sessions.insert_one({"_id": 5, "session": {"n": 5}})
+        assert list(store.all()) == [{"n": 1}]
+        assert {record.levelno for record in caplog.records} == {logging.WARNING}
+        assert "the-data" not in caplog.text
+
+    def test_clear_keeps_the_indexes(self, store: SessionStore, database: Db) -> None:
+        """clear() deletes the documents; the collection and its TTL index stay."""
+        store.set("a", {"n": 1})
+        assert store.clear() == 1
+        assert store.length() == 0
+        assert "expires_1" in database.sessions.index_information()
+
+
+class TestIndexes:
+    """What the store makes beside documents."""
+
+    def test_ttl_index_is_that_of_the_node_stores(self, options: Options, database: Db) -> None:
+        """The TTL index has the default name and exactly the Node stores' options."""
+        SessionStore(options).set("a", {})
+        index = database.sessions.index_information()["expires_1"]
+        assert index == {"v": 2, "key": [("expires", 1)], "expireAfterSeconds": 0}
+
+    def test_native_removal(self, options: Options, database: Db) -> None:
+        """With autoRemove native, MongoDB removes a session past its date by itself."""
+        store = SessionStore(options)
+        store.set("a", {})
+        database.sessions.update_one({}, {"$set": {"expires": _PAST}})
+        wait_until(lambda: database.sessions.count_documents({}) == 0, seconds=90)
+
+    def test_interval_removal(self, options: Options, database: Db, commands: Commands) -> None:
+        """With autoRemove interval there is no index; a save now and then deletes what expired."""
+        store = SessionStore(options | {"store": {"autoRemove": "interval"}})
+        database.sessions.insert_one({"_id": "old", "session": {}, "expires": _PAST})
+        store.set("a", {})
+        assert commands.names == ["update", "delete"]
+        wait_until(lambda: list(database.sessions.distinct("_id")) == ["a"])
+        commands.clear()
+        store.set("b", {})
+        assert commands.names == ["update"]
+        assert set(database.sessions.index_information()) == {"_id_"}
+
+    def test_disabled_removal(self, options: Options, database: Db, commands: Commands) -> None:
+        """With autoRemove disabled, nothing is indexed and nothing deleted."""
+        SessionStore(options | {"store": {"autoRemove": "disabled"}}).set("a", {})
+        assert commands.names == ["update"]
+        assert set(database.sessions.index_information()) == {"_id_"}
+
+    def test_own_indexes(self, options: Options, database: Db, commands: Commands) -> None:
+        """store.indexes are made beside the TTL index, in one command."""
+        store = SessionStore(options | {"store": {"indexes": ["session.user"]}})
+        store.set("a", {})
+        store.set("b", {})
+        assert commands.names == ["createIndexes", "update", "update"]
+        assert "session.user_1" in database.sessions.index_information()
+
+
+class TestConfiguration:
+    """What the store takes."""
+
+    @pytest.mark.parametrize("write_concern", [0, 1, "majority"])
+    def test_client_of_any_write_concern(
+        self, mongo_url: str, database_name: str, write_concern: str | int
+    ) -> None:
+        """Sessions are stored and read with any client, also one with unacknowledged writes."""
+        with MongoClient[dict[str, Any]](mongo_url, w=write_concern) as client:
+            self._check_client(SessionStore({"client": client, "name": database_name}))
+
+    def _check_client(self, store: SessionStore) -> None:
+        store.set("id", {"n": 1})
+        wait_until(lambda: store.get("id") == {"n": 1})
+        store.save("id", {"n": 2}, store.load("id"))
+        wait_until(lambda: (store.get("id") or {}).get("n") == 2)
+        store.destroy("id")
+        wait_until(lambda: store.get("id") is None)
+
+    def test_lifetime_must_be_a_date(self, options: Options) -> None:
+        """A timeout beyond all dates is refused."""
+        with pytest.raises(ConfigError, match="no date lies so far ahead"):
+            SessionStore(options, timeout=1e12)
+
+    def test_pickle_option(self, options: Options) -> None:
+        """With store.pickle any object is kept; signed, only under the same key and session id."""
+        value = {"logger": logging.getLogger("x"), "n": 1}
+        store = SessionStore(options | {"store": {"pickle": True, "signingKey": "k"}})
+        store.set("id", value)
+        assert store.get("id") == value
+        with pytest.raises(SerializationError, match="pickles from the database"):
+            SessionStore(options).get("id")
+        with pytest.raises(SerializationError, match="signature"):
+            SessionStore(options | {"store": {"pickle": True, "signingKey": "other"}}).get("id")
