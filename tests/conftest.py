@@ -30,7 +30,14 @@ pytest_plugins = ["pytester", "tests.promises"]
 hypothesis.settings.register_profile("default", deadline=None)
 hypothesis.settings.load_profile("default")
 
-_IMPORT_ROOT = Path(beaker_mongo_soajs.__path__[0]).parent
+# Other processes import the package from where it was imported here, installed or not, and the
+# tests from beside this file. The current folder may hold another state of the package.
+_IMPORTS = {
+    "PYTHONPATH": os.pathsep.join(
+        str(Path(path).resolve().parent.parent) for path in (beaker_mongo_soajs.__file__, __file__)
+    ),
+    "PYTHONSAFEPATH": "1",
+}
 _PYTHON_SECONDS = 60.0
 
 Client = MongoClient[dict[str, Any]]
@@ -137,7 +144,7 @@ def start_python() -> Iterator[StartPython]:
         def start(code: str, env: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
             process = subprocess.Popen(
                 [sys.executable, "-c", textwrap.dedent(code)],
-                env={**os.environ, "PYTHONPATH": str(_IMPORT_ROOT), **(env or {})},
+                env={**os.environ, **_IMPORTS, **(env or {})},
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,

@@ -8,6 +8,7 @@ import pytest
 from pymongo.database import Database
 from pymongo.errors import AutoReconnect, OperationFailure
 
+import beaker_mongo_soajs
 from tests.conftest import Client, FailPoint, RunPython, StartPython
 from tests.recorder import Commands
 
@@ -147,6 +148,16 @@ class TestPython:
             {"COLOUR": "green"},
         )
         assert "MongoServer green\n" == answer.stdout
+
+    def test_it_imports_what_is_tested(self, run_python: RunPython) -> None:
+        """The package there is the one here, installed or not, and the tests are there too."""
+        answer = run_python(
+            """
+            import beaker_mongo_soajs, tests.waiting
+            print(beaker_mongo_soajs.__file__)
+            """
+        )
+        assert f"{beaker_mongo_soajs.__file__}\n" == answer.stdout
 
     def test_an_error_there_is_an_error_here(self, run_python: RunPython) -> None:
         """A process that fails unasked fails the test, with what it said."""

@@ -155,7 +155,10 @@ class MongoServer:
         return self
 
     def stop(self) -> None:
-        """End the server in order (SIGTERM), or by force if that takes long; the data stay."""
+        """End the server in order (SIGTERM), or by force if that takes long; the data stay.
+
+        The primary of a replica set takes its time: up to 15 s for the others to catch up.
+        """
         if not self.running:
             return
         process = self._live_process()
