@@ -2,7 +2,7 @@
 # PYTHON=/path/to/python chooses the Python to make it with.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench clean
+.PHONY: help demo test lint format bench clean
 export PYTHON
 # The tools belong to .venv, whatever else is active.
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
@@ -14,6 +14,7 @@ help:
 	@echo 'make demo    show sessions in MongoDB in a browser; Ctrl-C ends it'
 	@echo 'make test    check style, types and documents, then run all tests'
 	@echo 'make lint    check style and types alone'
+	@echo 'make format  mend style where that can be done by a program'
 	@echo 'make bench   measure'
 	@echo 'make clean   remove .venv and everything else that was made here'
 	@echo
@@ -29,6 +30,11 @@ lint:
 	$(RUN) ruff check --quiet
 	$(RUN) ruff format --check --quiet
 	$(RUN) mypy
+
+format:
+	$(INSTALL) dev
+	$(RUN) ruff check --fix --quiet
+	$(RUN) ruff format --quiet
 
 # The last words are pytest's.
 test: lint
