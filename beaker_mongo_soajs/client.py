@@ -13,9 +13,9 @@ from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
 from beaker_mongo_soajs.config import DbConfig
-from beaker_mongo_soajs.exceptions import ConfigError
+from beaker_mongo_soajs.exceptions import MASK, ConfigError
 from beaker_mongo_soajs.frozen import thaw
-from beaker_mongo_soajs.tls import PemFiles
+from beaker_mongo_soajs.tls import PASSPHRASE_KEYWORD, PemFiles
 
 log = logging.getLogger(__name__)
 
@@ -57,6 +57,7 @@ def get_client(config: DbConfig) -> MongoClient[Any]:
         mine.set_exception(error)
         raise
     mine.set_result(client)
+    _remark(config)
     return client
 
 
@@ -97,11 +98,11 @@ def _close(future: Future[MongoClient[Any]]) -> None:
 
 
 def _make_client(config: DbConfig) -> MongoClient[Any]:
-    _remark(config)
     keywords: dict[str, Any] = thaw(config.keywords)
     if config.credentials is not None:
         keywords["username"] = config.credentials.username
         keywords["password"] = config.credentials.password
+    _veil(keywords)
     from_dns = config.host.startswith("mongodb+srv:")
     with PemFiles(keywords, config.origins, keep=from_dns) as files:
         try:
@@ -110,6 +111,24 @@ def _make_client(config: DbConfig) -> MongoClient[Any]:
             raise ConfigError(
                 f"PyMongo refuses the configuration: {error}.", hint=_hint(error)
             ) from error
+
+
+class _Veiled(str):
+    """Text that is a secret: a client's ``repr`` shows its keywords."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return repr(MASK)
+
+
+def _veil(keywords: dict[str, Any]) -> None:
+    if PASSPHRASE_KEYWORD in keywords:
+        keywords[PASSPHRASE_KEYWORD] = _Veiled(keywords[PASSPHRASE_KEYWORD])
+    properties = keywords.get("authMechanismProperties", {})
+    for name, value in properties.items():
+        if "TOKEN" in name and isinstance(value, str):
+            properties[name] = _Veiled(value)
 
 
 def _hint(error: Exception) -> str:

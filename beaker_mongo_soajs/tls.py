@@ -15,6 +15,7 @@ from beaker_mongo_soajs.exceptions import ConfigError
 from beaker_mongo_soajs.kinds import PEM_BEGIN
 
 CERTIFICATE = "tlsCertificateKeyFile"
+PASSPHRASE_KEYWORD = f"{CERTIFICATE}Password"
 
 
 class PemFiles:
@@ -42,6 +43,12 @@ class PemFiles:
         self._owner = os.getpid()
         try:
             self._write_all()
+        except OSError as error:
+            self.remove()
+            raise ConfigError(
+                f"A certificate or key cannot be written to a temporary file: {error.strerror}.",
+                hint="Give paths of files instead of PEM text, or make TMPDIR writable.",
+            ) from error
         except BaseException:
             self.remove()
             raise
@@ -85,9 +92,8 @@ class PemFiles:
         if key is not None:
             parts.append(key)
             texts += self._read_all("sslKey", [key])
-        if f"{CERTIFICATE}Password" not in self.keywords and any(
-            "ENCRYPTED" in text for text in texts
-        ):
+        encrypted = any("ENCRYPTED" in text for text in texts)
+        if encrypted and PASSPHRASE_KEYWORD not in self.keywords:
             # OpenSSL would ask for the passphrase on the terminal, and wait.
             name = self._name("sslKey" if key is not None else CERTIFICATE)
             raise ConfigError(

@@ -47,7 +47,12 @@ def everything(prefix: str) -> dict[str, Any]:
 
 def arguments(function: Any) -> set[str]:
     """Name the arguments of a function."""
-    return set(inspect.signature(function).parameters) - {"self", "namespace_args", "nsargs", "kwargs"}
+    return set(inspect.signature(function).parameters) - {
+        "self",
+        "namespace_args",
+        "nsargs",
+        "kwargs",
+    }
 
 
 def rules(function: Any) -> set[str]:
