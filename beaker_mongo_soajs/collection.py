@@ -2,6 +2,7 @@
 
 import logging
 import os
+import time
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -73,6 +74,7 @@ class StoreCollection:
         self._bound: Collection[Document] | None = None
         self._bound_to: tuple[int, int] | None = None
         self._index_claims: dict[int, object] = {}
+        self._next_sweep = 0.0
 
     @property
     def namespace(self) -> str:
@@ -159,8 +161,15 @@ class StoreCollection:
             raise_translated(error)
         return result.deleted_count if result.acknowledged else 0
 
-    def sweep(self) -> None:
-        """Delete expired documents without waiting for the answer; a failure is only logged."""
+    def sweep_if_due(self) -> None:
+        """Delete expired documents, where ``store.autoRemove`` says ``interval`` and it is time.
+
+        Nobody waits for the answer, and a failure is only logged.
+        """
+        store = self.config.store
+        if store.auto_remove != "interval" or time.monotonic() < self._next_sweep:
+            return
+        self._next_sweep = time.monotonic() + store.auto_remove_interval_minutes * 60
         try:
             collection = self.get().with_options(write_concern=WriteConcern(w=0))
             collection.delete_many({"expires": {"$lte": utc_now()}})

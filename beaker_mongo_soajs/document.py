@@ -237,9 +237,15 @@ class SessionDocuments:
     def decode(self, stored: StoredSession) -> dict[Any, Any]:
         """Return the session that is stored.
 
-        :param stored: a session in native or text form.
+        :param stored: a session that is not ciphertext.
         :raises SerializationError: where it holds what cannot be decoded.
         """
+        if stored.form is Form.SEALED:
+            raise SerializationError(
+                "The session is ciphertext.",
+                path="session",
+                hint="Only Beaker's Session with the same encrypt_key can read it.",
+            )
         if stored.session is not None:
             return stored.session
         return self.codec(stored.form).decode(stored.tree, stored.stored_id.encode())

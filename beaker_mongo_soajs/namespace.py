@@ -211,11 +211,11 @@ class MongoNamespaceManager(NamespaceManager):
                 f"Beaker's payload is a {type(text).__name__} and no text.", path="session"
             )
         payload = Payload(text)
-        sessions = self._stores.sessions
+        saver = self._stores.sessions.saver
         if self._stored is not None and self._pickled is not None:
             accessed_time = payload.accessed_time_if_else_equal(self._pickled)
             if accessed_time is not None:
-                sessions.move_times(self._stored, accessed_time)
+                saver.move_times(self._stored, accessed_time)
                 return
         unpacked = payload.unpack()
         self._pickled = None
@@ -224,13 +224,13 @@ class MongoNamespaceManager(NamespaceManager):
             if session.keys() <= _HUSK:
                 self._destroy()
             else:
-                self._stored = sessions.save(self.namespace, session, self._stored, serializer)
+                self._stored = saver.save(self.namespace, session, self._stored, serializer)
             return
         sealed, accessed_only = _saving_session()
         if sealed is not None and not accessed_only and sealed.keys() <= _HUSK:
             self._destroy()
         else:
-            self._stored = sessions.save_sealed(
+            self._stored = saver.save_sealed(
                 self.namespace, text, self._stored, accessed_only=accessed_only
             )
 

@@ -5,11 +5,19 @@ from typing import Any
 
 from beaker.middleware import SessionMiddleware
 from beaker.session import SessionObject
+from pymongo.database import Database
 from webob import Request, Response
 from webtest import TestApp
 
 Action = Callable[[SessionObject], object]
 COOKIE = "beaker.session.id"
+
+
+def only_document(database: Database[dict[str, Any]]) -> dict[str, Any]:
+    """Return the one session document in a database."""
+    documents = list(database.sessions.find())
+    assert len(documents) == 1
+    return documents[0]
 
 
 class Site:

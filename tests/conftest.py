@@ -97,6 +97,19 @@ def database(mongo_client: Client, database_name: str) -> Database[dict[str, Any
     return mongo_client[database_name]
 
 
+@pytest.fixture
+def options(mongo_url: str, database_name: str) -> dict[str, Any]:
+    """Return options, without Beaker's prefix, for sessions in this test's database."""
+    return {"url": mongo_url, "name": database_name}
+
+
+@pytest.fixture(params=[False, True], ids=["native", "text"])
+def stringify(request: pytest.FixtureRequest) -> bool:
+    """Return each value of the option ``stringify``."""
+    value: bool = request.param
+    return value
+
+
 @pytest.fixture(scope="session")
 def _recorder(mongo_client: Client) -> Recorder:
     # Only clients made after this moment report here: mongo_client, made before, does not.

@@ -30,9 +30,9 @@ _SECRETS = ("s3cr3t", "p%40ss", "the-user-name")
 
 
 @pytest.fixture
-def options(mongo_url: str, database_name: str) -> Options:
-    """Return the session options of this test's database."""
-    return {"url": mongo_url, "name": database_name, "invalidate_corrupt": False}
+def options(options: Options) -> Options:
+    """Return the session options of this test's database, errors reaching the application."""
+    return options | {"invalidate_corrupt": False}
 
 
 @pytest.fixture(scope="module")

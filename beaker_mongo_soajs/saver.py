@@ -1,0 +1,227 @@
+"""How a request saves its session: what it changed, no more, and never what was destroyed."""
+
+import logging
+import time
+from typing import Any
+
+from beaker_mongo_soajs.backoff import attempts
+from beaker_mongo_soajs.changes import ACCESSED_TIME, Changes, changes_between, merged
+from beaker_mongo_soajs.collection import Document, StoreCollection, utc_now
+from beaker_mongo_soajs.document import Form, SessionDocuments, StoredSession
+from beaker_mongo_soajs.exceptions import StoreUnavailable
+from beaker_mongo_soajs.payload import Serializer
+from beaker_mongo_soajs.update import native_update, times_update
+
+logger = logging.getLogger(__name__)
+
+_CONFLICT_DEADLINE_SECONDS = 10.0
+
+
+class SessionSaver:
+    """Save sessions that a request loaded or made.
+
+    :param documents: makes and reads the documents.
+    :param collection: where they are.
+    """
+
+    def __init__(self, documents: SessionDocuments, collection: StoreCollection) -> None:
+        self._documents = documents
+        self._collection = collection
+        self._touch_after = collection.config.store.touch_after
+
+    def find(self, stored_id: str) -> StoredSession | None:
+        """Return what is stored under an ``_id``, or ``None`` if it is absent or has expired.
+
+        :param stored_id: the document's ``_id``.
+        """
+        document = self._collection.find_one(stored_id)
+        return None if document is None else self._documents.read(document, utc_now())
+
+    def save(
+        self,
+        session_id: str,
+        session: dict[Any, Any],
+        stored: StoredSession | None,
+        serializer: Serializer | None = None,
+    ) -> StoredSession:
+        """Save what a request changed in a session.
+
+        A session that was loaded is updated and never brought back: destroyed meanwhile, it stays
+        destroyed. When others change the same text form again and again, this gives up after ten
+        seconds.
+
+        :param session_id: the session id.
+        :param session: the session as it is to be.
+        :param stored: what was loaded, or returned by an earlier :meth:`save` of this request.
+        :param serializer: how Beaker serialized it.
+        :returns: what is stored now, for the next save of this request.
+        """
+        if stored is None:
+            stored = self._insert(session_id, session, serializer)
+        else:
+            changes = changes_between(self._documents.decode(stored), session)
+            if changes or serializer == "json" != stored.serializer:
+                self._update(stored, changes, session, serializer)
+            else:
+                self.move_times(stored, session.get(ACCESSED_TIME, time.time()))
+        self._collection.sweep_if_due()
+        return stored
+
+    def move_times(self, stored: StoredSession, accessed_time: float) -> bool:
+        """Move the times of an unchanged session, forward only.
+
+        Nothing is written where they were moved less than ``touchAfter`` seconds ago.
+
+        :param stored: what was loaded.
+        :param accessed_time: seconds since 1970.
+        :returns: whether the session is still there.
+        """
+        before = stored.accessed_time
+        if before is not None and accessed_time - before < self._touch_after:
+            return True
+        if stored.form is Form.TEXT:
+            session = self._documents.decode(stored) | {ACCESSED_TIME: accessed_time}
+            return self._swap_text(stored, Changes(), session, stored.serializer)
+        times = times_update(accessed_time, self._documents.expires(utc_now()))
+        return self._collection.update({"_id": stored.stored_id}, {"$max": times})
+
+    def save_sealed(
+        self, session_id: str, text: str, stored: StoredSession | None, *, accessed_only: bool
+    ) -> StoredSession:
+        """Save a session that Beaker encrypted: whole, since nobody can tell what changed in it.
+
+        :param session_id: the session id.
+        :param text: Beaker's payload.
+        :param stored: as for :meth:`save`.
+        :param accessed_only: the request only read: a newer save by another request then stands.
+        :returns: as for :meth:`save`.
+        """
+        now = utc_now()
+        document = self._documents.build_sealed(self._documents.stored_id(session_id), text, now)
+        if stored is None:
+            stored = self._insert_document(document, Form.SEALED)
+            accessed_only = False
+        elif accessed_only and self._documents.is_touched(stored, now):
+            return stored
+        if stored.value != text:
+            self._swap_sealed(stored, document, accessed_only=accessed_only)
+        self._collection.sweep_if_due()
+        return stored
+
+    def _insert(
+        self, session_id: str, session: dict[Any, Any], serializer: Serializer | None
+    ) -> StoredSession:
+        stored_id = self._documents.stored_id(session_id)
+        document = self._documents.build(stored_id, session, serializer, utc_now())
+        stored = self._insert_document(document, self._documents.form)
+        if stored.value is not document["session"]:
+            # Another request saved under this new id first. Nothing of either is lost: what this
+            # one put into its empty session are its changes.
+            changes = changes_between({}, session)
+            both = merged(self._documents.decode(stored), changes) | {
+                ACCESSED_TIME: session.get(ACCESSED_TIME, time.time())
+            }
+            self._update(stored, changes, both, serializer)
+        stored.session = session
+        return stored
+
+    def _insert_document(self, document: Document, form: Form) -> StoredSession:
+        """Insert a new session and return it, or the live one that another inserted first."""
+        stored_id = document["_id"]
+        for _ in attempts(_CONFLICT_DEADLINE_SECONDS):
+            expired = {"_id": stored_id, "expires": {"$lte": utc_now()}}
+            if self._collection.insert(document) or self._collection.replace(expired, document):
+                return self._documents.fresh(document, form)
+            stored = self.find(stored_id)
+            if stored is not None:
+                return stored
+        raise _gave_up()
+
+    def _update(
+        self,
+        stored: StoredSession,
+        changes: Changes,
+        session: dict[Any, Any],
+        serializer: Serializer | None,
+    ) -> None:
+        self._documents.refuse_express_cookie(session)
+        if stored.form is Form.TEXT:
+            self._swap_text(stored, changes, session, serializer)
+            return
+        fields = {"expires": self._documents.expires(utc_now())} | _marks(stored, serializer)
+        codec = self._documents.codec(stored.form)
+        update = native_update(codec, stored, changes, session.get(ACCESSED_TIME), fields)
+        if not self._collection.update({"_id": stored.stored_id}, update):
+            self._log_drop(stored)
+        stored.session = session
+
+    def _swap_text(
+        self,
+        stored: StoredSession,
+        changes: Changes,
+        session: dict[Any, Any],
+        serializer: Serializer | None,
+    ) -> bool:
+        """Put a new text in place of the one that was read; merge again if that changed."""
+        value, mine, accessed_time = stored.value, session, session.get(ACCESSED_TIME, 0)
+        marks = _marks(stored, serializer)
+        for _ in attempts(_CONFLICT_DEADLINE_SECONDS):
+            text = self._documents.encode(Form.TEXT, session, stored.stored_id)
+            update = {
+                "$set": {"session": text} | marks,
+                "$max": {"expires": self._documents.expires(utc_now())},
+            }
+            if self._collection.update({"_id": stored.stored_id, "session": value}, update):
+                stored.value, stored.session = text, mine
+                return True
+            current = self.find(stored.stored_id)
+            if current is None:
+                self._log_drop(stored)
+                return False
+            newest = max(accessed_time, current.accessed_time or 0)
+            if not changes and newest == current.accessed_time:
+                return True
+            session = merged(self._documents.decode(current), changes) | {ACCESSED_TIME: newest}
+            value = current.value
+        raise _gave_up()
+
+    def _swap_sealed(
+        self, stored: StoredSession, document: Document, *, accessed_only: bool
+    ) -> None:
+        """Put new ciphertext in place of the one that was read; the later save wins."""
+        fields = {key: item for key, item in document.items() if key not in ("_id", "expires")}
+        update = {"$set": fields, "$max": {"expires": document["expires"]}}
+        value = stored.value
+        for _ in attempts(_CONFLICT_DEADLINE_SECONDS):
+            if self._collection.update({"_id": stored.stored_id, "session": value}, update):
+                stored.value = document["session"]
+                return
+            current = self.find(stored.stored_id)
+            if current is None:
+                self._log_drop(stored)
+                return
+            if accessed_only:
+                return
+            value = current.value
+        raise _gave_up()
+
+    def _log_drop(self, stored: StoredSession) -> None:
+        logger.info(
+            "A save of session %s… in %s was dropped: the session was destroyed meanwhile.",
+            stored.stored_id[:6],
+            self._collection.namespace,
+        )
+
+
+def _marks(stored: StoredSession, serializer: Serializer | None) -> Document:
+    """Return the field that notes another serializer; a fresh process cannot know it."""
+    if serializer is None or serializer == (stored.serializer or "pickle"):
+        return {}
+    return {"dataSerializer": serializer}
+
+
+def _gave_up() -> StoreUnavailable:
+    return StoreUnavailable(
+        f"Other requests kept changing the session for {_CONFLICT_DEADLINE_SECONDS:g} seconds.",
+        hint="Nothing was saved; the request can be tried again.",
+    )
