@@ -137,6 +137,20 @@ class StoreCollection:
             raise_translated(error)
         return not result.acknowledged or result.matched_count > 0
 
+    def find_and_update(self, stored_id: object, update: list[Document]) -> Document | None:
+        """Update the document with an ``_id`` and return what it was before, if there is one."""
+        try:
+            return self.get().find_one_and_update({"_id": stored_id}, update)
+        except DRIVER_ERRORS as error:
+            raise_translated(error)
+
+    def find_and_delete(self, stored_id: object) -> Document | None:
+        """Delete the document with an ``_id`` and return it, if there is one."""
+        try:
+            return self.get().find_one_and_delete({"_id": stored_id})
+        except DRIVER_ERRORS as error:
+            raise_translated(error)
+
     def replace(self, query: Document, document: Document) -> bool:
         """Replace one document; return whether there was one."""
         try:

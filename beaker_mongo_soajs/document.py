@@ -44,7 +44,7 @@ class StoredSession:
     :param tree: the same as a tree; empty for a sealed session.
     :param serializer: what the document says of Beaker's ``data_serializer``.
     :param expires: the stored date in naive UTC; ``None`` where the document has none.
-    :param session: what this request saved, once it did; until then the tree tells what is stored.
+    :param touched_time: when this request moved the times, in seconds since 1970; 0 if it did not.
     """
 
     stored_id: str
@@ -53,12 +53,12 @@ class StoredSession:
     tree: dict[str, Tree]
     serializer: Serializer | None
     expires: datetime | None
-    session: dict[Any, Any] | None = None
+    touched_time: float = 0.0
 
     @property
     def accessed_time(self) -> float | None:
         """Return Beaker's time of the last request, in seconds since 1970, if there is one."""
-        return (self.tree if self.session is None else self.session).get(ACCESSED_TIME)
+        return self.tree.get(ACCESSED_TIME)
 
 
 class SessionDocuments:
@@ -161,20 +161,19 @@ class SessionDocuments:
         )
 
     def build(
-        self, stored_id: str, session: dict[Any, Any], serializer: Serializer | None, now: datetime
+        self, stored_id: str, tree: dict[str, Tree], serializer: Serializer | None, now: datetime
     ) -> Document:
         """Return a new document.
 
         :param stored_id: its ``_id``.
-        :param session: the session.
+        :param tree: the session, encoded in this configuration's form.
         :param serializer: how Beaker serialized it; JSON is noted, since a fresh process cannot
             know.
         :param now: naive UTC.
-        :raises SerializationError: for a value that cannot be stored, naming its path.
         """
         document = {
             "_id": stored_id,
-            "session": self.encode(self.form, session, stored_id),
+            "session": self.value(self.form, tree),
             "expires": self.expires(now),
         }
         if serializer == "json":
@@ -194,22 +193,6 @@ class SessionDocuments:
             "expires": self.expires(now),
         }
 
-    def fresh(self, document: Document, form: Form) -> StoredSession:
-        """Return what is stored once a new document was inserted.
-
-        :param document: what :meth:`build` or :meth:`build_sealed` made.
-        :param form: its form.
-        """
-        value = document["session"]
-        return StoredSession(
-            stored_id=document["_id"],
-            form=form,
-            value=value,
-            tree=value if form is Form.NATIVE else {},
-            serializer=document.get("dataSerializer"),
-            expires=document["expires"],
-        )
-
     def sealed_fields(self, stored_id: str, text: str) -> Document:
         """Return the fields that hold ciphertext, with its signature if there is a signing key.
 
@@ -220,8 +203,8 @@ class SessionDocuments:
             return {"session": text}
         return {"session": text, "signature": self._signer.sign(stored_id.encode(), text.encode())}
 
-    def encode(self, form: Form, session: dict[Any, Any], stored_id: str) -> Any:
-        """Return the ``session`` field for a session.
+    def encode(self, form: Form, session: dict[Any, Any], stored_id: str) -> dict[str, Tree]:
+        """Return the tree of a session.
 
         :param form: native or text.
         :param session: the session.
@@ -229,9 +212,16 @@ class SessionDocuments:
         :raises SerializationError: for a value that cannot be stored, naming its path.
         """
         self.refuse_express_cookie(session)
-        tree = self.codec(form).encode(session, stored_id.encode())
+        return self.codec(form).encode(session, stored_id.encode())
+
+    def value(self, form: Form, tree: dict[str, Tree]) -> Any:
+        """Return the ``session`` field that holds a tree.
+
+        :param form: native or text.
+        :param tree: what :meth:`encode` returned.
+        """
         if self._cookie is not None:
-            tree[EXPRESS_COOKIE] = self._cookie
+            tree = {**tree, EXPRESS_COOKIE: self._cookie}
         return self._json.dumps(tree) if form is Form.TEXT else tree
 
     def decode(self, stored: StoredSession) -> dict[Any, Any]:
@@ -246,8 +236,6 @@ class SessionDocuments:
                 path="session",
                 hint="Only Beaker's Session with the same encrypt_key can read it.",
             )
-        if stored.session is not None:
-            return stored.session
         return self.codec(stored.form).decode(stored.tree, stored.stored_id.encode())
 
     def codec(self, form: Form) -> NativeCodec | JsonCodec:

@@ -10,7 +10,7 @@ from beaker_mongo_soajs.collection import Document, StoreCollection, utc_now
 from beaker_mongo_soajs.document import Form, SessionDocuments, StoredSession
 from beaker_mongo_soajs.exceptions import StoreUnavailable
 from beaker_mongo_soajs.payload import Serializer
-from beaker_mongo_soajs.update import native_update, times_update
+from beaker_mongo_soajs.update import field_changes, native_update, times_update, touch_update
 
 logger = logging.getLogger(__name__)
 
@@ -35,6 +35,35 @@ class SessionSaver:
         :param stored_id: the document's ``_id``.
         """
         document = self._collection.find_one(stored_id)
+        return None if document is None else self._documents.read(document, utc_now())
+
+    def find_and_touch(
+        self, session_id: str, accessed_time: float, timeout: float | None
+    ) -> StoredSession | None:
+        """Return what is stored of a session, and move its times if it is alive: in one command.
+
+        Ciphertext and text are returned untouched: only :meth:`move_times` can touch them.
+
+        :param session_id: the session id.
+        :param accessed_time: seconds since 1970.
+        :param timeout: seconds that a session may lie idle, if that is limited.
+        :returns: what was stored before, or ``None`` if it is absent or past its ``expires``.
+        """
+        now = utc_now()
+        update = touch_update(accessed_time, timeout, now, self._documents.expires(now))
+        stored_id = self._documents.stored_id(session_id)
+        document = self._collection.find_and_update(stored_id, update)
+        stored = None if document is None else self._documents.read(document, now)
+        if stored is not None and stored.form is Form.NATIVE:
+            stored.touched_time = accessed_time
+        return stored
+
+    def take(self, session_id: str) -> StoredSession | None:
+        """Delete a session and return what it was, or ``None`` if it was absent or had expired.
+
+        :param session_id: the session id.
+        """
+        document = self._collection.find_and_delete(self._documents.stored_id(session_id))
         return None if document is None else self._documents.read(document, utc_now())
 
     def save(
@@ -79,6 +108,8 @@ class SessionSaver:
         before = stored.accessed_time
         if before is not None and accessed_time - before < self._touch_after:
             return True
+        if accessed_time <= stored.touched_time:
+            return True
         if stored.form is Form.TEXT:
             session = self._documents.decode(stored) | {ACCESSED_TIME: accessed_time}
             return self._swap_text(stored, Changes(), session, stored.serializer)
@@ -112,8 +143,10 @@ class SessionSaver:
         self, session_id: str, session: dict[Any, Any], serializer: Serializer | None
     ) -> StoredSession:
         stored_id = self._documents.stored_id(session_id)
-        document = self._documents.build(stored_id, session, serializer, utc_now())
-        stored = self._insert_document(document, self._documents.form)
+        form = self._documents.form
+        tree = self._documents.encode(form, session, stored_id)
+        document = self._documents.build(stored_id, tree, serializer, utc_now())
+        stored = self._insert_document(document, form)
         if stored.value is not document["session"]:
             # Another request saved under this new id first. Nothing of either is lost: what this
             # one put into its empty session are its changes.
@@ -122,7 +155,7 @@ class SessionSaver:
                 ACCESSED_TIME: session.get(ACCESSED_TIME, time.time())
             }
             self._update(stored, changes, both, serializer)
-        stored.session = session
+        stored.tree = tree
         return stored
 
     def _insert_document(self, document: Document, form: Form) -> StoredSession:
@@ -131,7 +164,14 @@ class SessionSaver:
         for _ in attempts(_CONFLICT_DEADLINE_SECONDS):
             expired = {"_id": stored_id, "expires": {"$lte": utc_now()}}
             if self._collection.insert(document) or self._collection.replace(expired, document):
-                return self._documents.fresh(document, form)
+                return StoredSession(
+                    stored_id=stored_id,
+                    form=form,
+                    value=document["session"],
+                    tree={},
+                    serializer=document.get("dataSerializer"),
+                    expires=document["expires"],
+                )
             stored = self.find(stored_id)
             if stored is not None:
                 return stored
@@ -148,12 +188,14 @@ class SessionSaver:
         if stored.form is Form.TEXT:
             self._swap_text(stored, changes, session, serializer)
             return
-        fields = {"expires": self._documents.expires(utc_now())} | _marks(stored, serializer)
-        codec = self._documents.codec(stored.form)
-        update = native_update(codec, stored, changes, session.get(ACCESSED_TIME), fields)
+        fields = field_changes(self._documents.codec(stored.form), stored, changes)
+        accessed_time = session.get(ACCESSED_TIME)
+        expires = self._documents.expires(utc_now())
+        update = native_update(fields, accessed_time, expires, _marks(stored, serializer))
         if not self._collection.update({"_id": stored.stored_id}, update):
             self._log_drop(stored)
-        stored.session = session
+        stored.tree = fields.applied_to(stored.tree)
+        stored.touched_time = accessed_time or 0.0
 
     def _swap_text(
         self,
@@ -163,16 +205,17 @@ class SessionSaver:
         serializer: Serializer | None,
     ) -> bool:
         """Put a new text in place of the one that was read; merge again if that changed."""
-        value, mine, accessed_time = stored.value, session, session.get(ACCESSED_TIME, 0)
+        value, accessed_time = stored.value, session.get(ACCESSED_TIME, 0)
         marks = _marks(stored, serializer)
+        mine = tree = self._documents.encode(Form.TEXT, session, stored.stored_id)
         for _ in attempts(_CONFLICT_DEADLINE_SECONDS):
-            text = self._documents.encode(Form.TEXT, session, stored.stored_id)
+            text = self._documents.value(Form.TEXT, tree)
             update = {
                 "$set": {"session": text} | marks,
                 "$max": {"expires": self._documents.expires(utc_now())},
             }
             if self._collection.update({"_id": stored.stored_id, "session": value}, update):
-                stored.value, stored.session = text, mine
+                stored.value, stored.tree = text, mine
                 return True
             current = self.find(stored.stored_id)
             if current is None:
@@ -182,6 +225,7 @@ class SessionSaver:
             if not changes and newest == current.accessed_time:
                 return True
             session = merged(self._documents.decode(current), changes) | {ACCESSED_TIME: newest}
+            tree = self._documents.encode(Form.TEXT, session, stored.stored_id)
             value = current.value
         raise _gave_up()
 

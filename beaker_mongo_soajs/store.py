@@ -67,7 +67,8 @@ class SessionStore:
         :param session: the session.
         """
         stored_id = self._documents.stored_id(session_id)
-        fields = self._documents.build(stored_id, dict(session), None, utc_now())
+        tree = self._documents.encode(self._documents.form, dict(session), stored_id)
+        fields = self._documents.build(stored_id, tree, None, utc_now())
         del fields["_id"]
         update = {"$set": fields, "$unset": {"dataSerializer": "", "signature": ""}}
         self._collection.update({"_id": stored_id}, update, upsert=True)
@@ -138,7 +139,7 @@ class SessionStore:
 
         :param session: the session.
         """
-        self._documents.build("", session, None, utc_now())
+        self._documents.encode(self._documents.form, session, "")
 
     def _find_live(self, projection: Document | None = None) -> Iterator[Document]:
         for document in self._collection.find(_live(), projection):

@@ -1,5 +1,6 @@
 """The update that saves what a request changed in a native document. Pure: it sends nothing."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -20,21 +21,32 @@ def times_update(accessed_time: float | None, expires: datetime) -> Document:
     return {f"session.{ACCESSED_TIME}": accessed_time, "expires": expires}
 
 
-def native_update(
-    codec: Codec,
-    stored: StoredSession,
-    changes: Changes,
-    accessed_time: float | None,
-    fields: Document,
-) -> Document | list[Document]:
-    """Return the update of one native document: ``$set``/``$unset`` by key, or a pipeline.
+@dataclass(frozen=True, slots=True)
+class FieldChanges:
+    """The fields of a native session that a request changed.
+
+    :param assigned: the new trees of fields.
+    :param removed: the fields that are gone.
+    """
+
+    assigned: dict[str, Tree]
+    removed: set[str]
+
+    def applied_to(self, tree: dict[str, Tree]) -> dict[str, Tree]:
+        """Return a stored tree with the changes made to it.
+
+        :param tree: the tree before.
+        """
+        kept = {name: item for name, item in tree.items() if name not in self.removed}
+        return kept | self.assigned
+
+
+def field_changes(codec: Codec, stored: StoredSession, changes: Changes) -> FieldChanges:
+    """Return what changes of keys are in fields.
 
     :param codec: encodes the assigned values.
     :param stored: the session that was loaded.
     :param changes: what the request changed.
-    :param accessed_time: as for :func:`times_update`.
-    :param fields: top-level fields of the document: ``expires``, which only grows, and others as
-        they are.
     :raises SerializationError: for a value that cannot be stored, naming its path.
     """
     place = stored.stored_id.encode()
@@ -44,19 +56,58 @@ def native_update(
         name, tree = codec.encode_item(key, value, place)
         assigned[name] = tree
         if name != key:
-            # Another application may hold the key under its own name, which is not one for an
-            # update path.
+            # Another application may hold the key under its own name, which no path can hold.
             removed.add(_stored_name(codec, stored, key, place))
-    removed -= assigned.keys()
-    expires = fields.pop("expires")
-    if not all(map(_is_path_step, [*assigned, *removed])):
-        return _pipeline(assigned, removed, accessed_time, expires, fields)
+    return FieldChanges(assigned, removed - assigned.keys())
+
+
+def native_update(
+    changes: FieldChanges, accessed_time: float | None, expires: datetime, fields: Document
+) -> Document | list[Document]:
+    """Return the update of one native document: ``$set``/``$unset`` by key, or a pipeline.
+
+    :param changes: what the request changed.
+    :param accessed_time: as for :func:`times_update`.
+    :param expires: as for :func:`times_update`.
+    :param fields: other fields of the document to set.
+    """
+    if not all(map(_is_path_step, [*changes.assigned, *changes.removed])):
+        return _pipeline(changes, accessed_time, expires, fields)
     update: Document = {"$max": times_update(accessed_time, expires)}
-    if assigned or fields:
-        update["$set"] = {f"session.{name}": tree for name, tree in assigned.items()} | fields
-    if removed:
-        update["$unset"] = {f"session.{name}": "" for name in removed}
+    assigned = {f"session.{name}": tree for name, tree in changes.assigned.items()} | fields
+    if assigned:
+        update["$set"] = assigned
+    if changes.removed:
+        update["$unset"] = {f"session.{name}": "" for name in changes.removed}
     return update
+
+
+def touch_update(
+    accessed_time: float, timeout: float | None, now: datetime, expires: datetime
+) -> Any:
+    """Return the pipeline that moves the times of a native session, if it is alive.
+
+    Alive is what has neither passed its ``expires`` nor its timeout. Only a pipeline can tell and
+    move the times in one command; anything else than a live native session it leaves as it is.
+
+    :param accessed_time: seconds since 1970.
+    :param timeout: seconds that a session may lie idle, if that is limited.
+    :param now: naive UTC.
+    :param expires: naive UTC.
+    """
+    accessed = f"$session.{ACCESSED_TIME}"
+    is_dated = {"$in": [{"$type": "$expires"}, ["date", "missing"]]}
+    is_unexpired = {"$or": [{"$lt": ["$expires", None]}, {"$gt": ["$expires", now]}]}
+    alive = [{"$eq": [{"$type": "$session"}, "object"]}, is_dated, is_unexpired]
+    if timeout is not None:
+        oldest = accessed_time - timeout
+        alive.append({"$or": [{"$lt": [accessed, None]}, {"$gte": [accessed, oldest]}]})
+    touched = {"$mergeObjects": ["$session", {ACCESSED_TIME: {"$max": [accessed, accessed_time]}}]}
+    moved = {"session": touched, "expires": {"$max": ["$expires", expires]}}
+    is_alive = {"$and": alive}
+    return [
+        {"$set": {name: {"$cond": [is_alive, value, f"${name}"]} for name, value in moved.items()}}
+    ]
 
 
 def _stored_name(codec: Codec, stored: StoredSession, key: object, place: bytes) -> str:
@@ -70,11 +121,7 @@ def _is_path_step(name: str) -> bool:
 
 
 def _pipeline(
-    assigned: dict[str, Tree],
-    removed: set[str],
-    accessed_time: float | None,
-    expires: datetime,
-    fields: Document,
+    changes: FieldChanges, accessed_time: float | None, expires: datetime, fields: Document
 ) -> list[Document]:
     """Return an update for field names that no path can hold: empty, dotted or with a dollar.
 
@@ -82,11 +129,11 @@ def _pipeline(
     there is nothing to compare and nothing to retry. MongoDB 4.2 and later.
     """
     session: Any = "$session"
-    if removed:
-        keep = {"$not": [{"$in": ["$$this.k", {"$literal": sorted(removed)}]}]}
+    if changes.removed:
+        keep = {"$not": [{"$in": ["$$this.k", {"$literal": sorted(changes.removed)}]}]}
         kept = {"$filter": {"input": {"$objectToArray": session}, "cond": keep}}
         session = {"$arrayToObject": kept}
-    merge: list[Any] = [session, {"$literal": assigned}]
+    merge: list[Any] = [session, {"$literal": changes.assigned}]
     if accessed_time is not None:
         newest = {"$max": [f"$session.{ACCESSED_TIME}", {"$literal": accessed_time}]}
         merge.append({ACCESSED_TIME: newest})
