@@ -9,4 +9,5 @@ from beaker_mongo_soajs.exceptions import SerializationError as SerializationErr
 from beaker_mongo_soajs.exceptions import StoreUnavailable as StoreUnavailable
 from beaker_mongo_soajs.namespace import MongoContainer as MongoContainer
 from beaker_mongo_soajs.namespace import MongoNamespaceManager as MongoNamespaceManager
+from beaker_mongo_soajs.session import MongoSession as MongoSession
 from beaker_mongo_soajs.store import SessionStore as SessionStore

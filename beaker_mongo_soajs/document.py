@@ -108,17 +108,24 @@ class SessionDocuments:
             return False
         return now - (stored.expires - self._expires_after) < self._touch_after
 
+    def is_possible_id(self, session_id: object) -> bool:
+        """Tell whether a session could have an id: a text of printable characters, not too long.
+
+        :param session_id: the id as Beaker or a cookie gave it: anything.
+        """
+        return (
+            type(session_id) is str
+            and 0 < len(session_id) <= MAX_ID_LENGTH
+            and session_id.isprintable()
+        )
+
     def stored_id(self, session_id: object) -> str:
         """Return the ``_id`` of a session's document.
 
         :param session_id: the id as Beaker or a cookie gave it: anything.
         :raises SerializationError: unless it is a text that could be a session id.
         """
-        if (
-            type(session_id) is not str
-            or not 0 < len(session_id) <= MAX_ID_LENGTH
-            or not session_id.isprintable()
-        ):
+        if type(session_id) is not str or not self.is_possible_id(session_id):
             raise SerializationError(
                 f"The session id is not a text of 1 to {MAX_ID_LENGTH} printable characters.",
                 path="_id",

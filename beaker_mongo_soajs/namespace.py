@@ -3,21 +3,19 @@
 import inspect
 import sys
 import time
-from typing import Any, NamedTuple
+from typing import Any
 
 from beaker.container import Container, NamespaceManager
 from beaker.synchronization import NameLock
 from pymongo import MongoClient
 
-from beaker_mongo_soajs.cache import CacheStore, Key
+from beaker_mongo_soajs.cache import Key
 from beaker_mongo_soajs.changes import ACCESSED_TIME
 from beaker_mongo_soajs.client import get_client
 from beaker_mongo_soajs.codec import may_need_decoding
-from beaker_mongo_soajs.config import DbConfig
 from beaker_mongo_soajs.document import Form, StoredSession
 from beaker_mongo_soajs.exceptions import (
     BeakerMongoError,
-    ConfigError,
     SerializationError,
     StoreUnavailable,
 )
@@ -28,22 +26,13 @@ from beaker_mongo_soajs.payload import (
     pack_pickle,
     pickle_session,
 )
-from beaker_mongo_soajs.store import SessionStore
+from beaker_mongo_soajs.stores import find_stores
 
 SESSION_KEY = "session"
 """The key under which Beaker's Session keeps everything (``beaker.session.Session.load``)."""
 
-_HUSK = frozenset({"_domain", "_path"})
+HUSK = frozenset({"_domain", "_path"})
 """What is left of a session that the application deleted: the configuration of its cookie."""
-
-_BEAKER_MARGIN_SECONDS = 120
-"""Beaker lets its backends keep a session for so much longer than the session's own timeout."""
-
-
-class _Stores(NamedTuple):
-    config: DbConfig
-    sessions: SessionStore
-    cache: CacheStore
 
 
 class SessionLoadError(StoreUnavailable):
@@ -83,7 +72,7 @@ class MongoNamespaceManager(NamespaceManager):
         super().__init__(namespace)
         self.timeout = timeout
         self._is_session = digest_filenames is False
-        self._stores = _stores(timeout, options)
+        self._stores = find_stores(timeout, options)
         self._stored: StoredSession | None = None
         self._pickled: bytes | None = None
 
@@ -221,13 +210,13 @@ class MongoNamespaceManager(NamespaceManager):
         self._pickled = None
         if unpacked is not None:
             session, serializer = unpacked
-            if session.keys() <= _HUSK:
+            if session.keys() <= HUSK:
                 self._destroy()
             else:
                 self._stored = saver.save(self.namespace, session, self._stored, serializer)
             return
         sealed, accessed_only = _saving_session()
-        if sealed is not None and not accessed_only and sealed.keys() <= _HUSK:
+        if sealed is not None and not accessed_only and sealed.keys() <= HUSK:
             self._destroy()
         else:
             self._stored = saver.save_sealed(
@@ -254,50 +243,6 @@ class MongoContainer(Container):
     """Beaker's older container API, with the values in MongoDB."""
 
     namespace_class = MongoNamespaceManager
-
-
-_by_options: dict[Any, tuple[_Stores, dict[str, Any]]] = {}
-_by_config: dict[Any, _Stores] = {}
-_MOST_OPTIONS = 256
-
-
-def _stores(timeout: float | None, options: dict[str, Any]) -> _Stores:
-    """Return the stores of some options; each request asks, so the options are parsed only once.
-
-    The options are told apart by value, or by identity where they are dicts and lists. They are
-    kept, so that no other object can take over an identity.
-    """
-    key = (
-        timeout,
-        *[
-            (name, id(value) if type(value).__hash__ is None else value)
-            for name, value in options.items()
-        ],
-    )
-    entry = _by_options.get(key)
-    if entry is None:
-        config = DbConfig.from_options(options)
-        entry = (_stores_of(config, timeout), options)
-        if len(_by_options) >= _MOST_OPTIONS:
-            _by_options.clear()
-        _by_options[key] = entry
-    return entry[0]
-
-
-def _stores_of(config: DbConfig, timeout: float | None) -> _Stores:
-    touch_after = config.store.touch_after
-    if timeout is not None and touch_after and touch_after >= timeout - _BEAKER_MARGIN_SECONDS:
-        raise ConfigError(
-            f"store.touchAfter is {touch_after:g} seconds, and the session timeout "
-            f"{timeout - _BEAKER_MARGIN_SECONDS:g}.",
-            option="store.touchAfter",
-            value=touch_after,
-            hint="Make it smaller than the session timeout.",
-        )
-    return _by_config.setdefault(
-        (config, timeout),
-        _Stores(config, SessionStore(config, timeout=timeout), CacheStore(config)),
-    )
 
 
 def _saving_session() -> tuple[dict[Any, Any] | None, bool]:

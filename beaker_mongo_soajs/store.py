@@ -134,6 +134,13 @@ class SessionStore:
         """
         return self._documents.decode(stored)
 
+    def is_possible_id(self, session_id: object) -> bool:
+        """Tell whether a session could have an id, whatever a cookie brought as one.
+
+        :param session_id: the id.
+        """
+        return self._documents.is_possible_id(session_id)
+
     def check(self, session: dict[Any, Any]) -> None:
         """Check that a session can be stored, without storing it.
 
