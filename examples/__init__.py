@@ -1,0 +1,1 @@
+"""Examples of beaker_mongo_soajs at work."""
