@@ -99,10 +99,10 @@ TOP = (
     ),
 )
 CREDENTIALS = tuple(
-    Option(("credentials", name), OPTIONAL_TEXT, Setting(what), doc, reference='""', secret=secret)
-    for name, what, doc, secret in (
-        ("username", "is who authenticates", "Who authenticates.", False),
-        ("password", "is how", "Any character is allowed, and none is escaped.", True),
+    Option(("credentials", name), OPTIONAL_TEXT, Setting(what), doc, reference='""', secret=True)
+    for name, what, doc in (
+        ("username", "is who authenticates", "Who authenticates."),
+        ("password", "is how", "Any character is allowed, and none is escaped."),
     )
 )
 

@@ -9,8 +9,11 @@ from beaker_mongo_soajs import coerce, kinds
 from beaker_mongo_soajs.coerce import Kind
 from beaker_mongo_soajs.option import Effect, Keyword, LeaveOut, NoEffect, Option
 
-FAIL_AT_ONCE_MS = 1500
-"""How long ``bufferMaxEntries: 0`` looks for a server: time for a slow TLS handshake, no more."""
+FAIL_AT_ONCE_MS = 1000
+"""How long ``bufferMaxEntries: 0`` looks for a server: time for a slow TLS handshake, no more.
+
+PyMongo looks at the clock every half second only, so that it may take half a second longer.
+"""
 
 ZERO_IS_NEVER = "0 = never"
 NEVER = "0 means never, and so does leaving it out"

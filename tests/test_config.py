@@ -7,6 +7,7 @@ import pickle
 from configparser import ConfigParser
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote_plus
 
 import pytest
 from hypothesis import given, settings
@@ -179,7 +180,7 @@ def test_defaults_are_those_of_the_reference() -> None:
         "appName": "beaker_mongo_soajs",
         "connectTimeoutMS": 20000,
         "maxPoolSize": 5,
-        "serverSelectionTimeoutMS": 1500,
+        "serverSelectionTimeoutMS": 1000,
         "socketTimeoutMS": 0,
     }
     assert expected == dict(config.keywords)
@@ -235,69 +236,109 @@ def test_default_of_bufferentries_yields_to_a_given_timeout() -> None:
         assert 9000 == config.keywords["serverSelectionTimeoutMS"]
 
 
-SECRETS: dict[str, dict[str, Any]] = {
-    "password": {"credentials": {"username": "ann", "password": SECRET}},
-    "url": {
-        "url": "mongodb://ann:p%40ss%3A%2Fw%25rd@db1/shop?tlsCertificateKeyFilePassword=p%40ss"
-    },
-    "key": {"extraParam.server": {"sslKey": "-----BEGIN p@ss", "sslPass": "p@ss", "sslCert": "x"}},
-    "signing key": {"store.signingKey": SECRET},
-    "token": {
-        "URLParam.authMechanism": "MONGODB-AWS",
-        "URLParam.authMechanismProperties": {"AWS_SESSION_TOKEN": "p@ss"},
-    },
-}
+def with_secret(options: Any, secret: str) -> Any:
+    """Put a secret in the place of each placeholder in a value."""
+    if isinstance(options, dict):
+        return {name: with_secret(value, secret) for name, value in options.items()}
+    if isinstance(options, list):
+        return [with_secret(value, secret) for value in options]
+    return options.replace("SECRET", secret) if isinstance(options, str) else options
 
 
-@pytest.mark.parametrize("options", SECRETS.values(), ids=SECRETS)
-def test_secrets_are_shown_nowhere(options: dict[str, Any]) -> None:
-    """Neither the repr of a configuration nor its report shows a secret."""
-    if "url" in options:
-        options = {**options, "URLParam.tlsCertificateKeyFile": "x.pem"}
-    config = read(options)
-    shown = [repr(config), str(config), config.explain(defaults=True), repr(config.connection_key)]
-    shown += [repr(config.url_param), repr(config.extra_param), repr(config.store)]
-    for text in shown:
-        assert "p@ss" not in text
-        assert "p%40ss" not in text
+def assert_hidden(secret: str, *texts: str) -> None:
+    """Assert that texts show no secret, neither as it is nor encoded for a URL."""
+    for text in texts:
+        assert secret not in text
+        assert quote_plus(secret) not in text
 
 
+@pytest.mark.parametrize("secret", ["p@ss", "s3cret"])
 @pytest.mark.parametrize(
     "options",
     [
-        {"servers": f"ann:{SECRET}@db1"},
-        {"servers": [{"host": f"ann:{SECRET}@db1"}]},
-        {"url": f"mongodb://ann:{SECRET}@db1/shop"},
-        {"url": f"mongodb://ann:{SECRET}@db1:x/shop"},
-        {"url": f"postgres://ann:{SECRET}@db1/shop"},
+        {"credentials": {"username": "ann", "password": "SECRET"}},
+        {"credentials": {"username": "SECRET", "password": "x"}},
+        {"extraParam.server": {"sslKey": "-----BEGIN SECRET", "sslCert": "x", "sslPass": "SECRET"}},
+        {"extraParam.server": {"sslKey": "SECRET", "sslCert": "-----BEGIN SECRET"}},
+        {"store.signingKey": "SECRET"},
         {
-            "url": "mongodb://ann:p%40ss@db1/shop",
-            "credentials": {"username": "b", "password": "p@ss"},
+            "URLParam.authMechanism": "MONGODB-AWS",
+            "URLParam.authMechanismProperties": {"AWS_SESSION_TOKEN": "SECRET"},
         },
-        {"credentials": f"ann:{SECRET}"},
-        {"credentials": f'{{"username": "ann", "password": "{SECRET}"'},
-        {"credentials": {"password": SECRET}},
-        {"credentials": {"username": ["p@ss"], "password": SECRET}},
-        {"credentials": {"username": "ann", "password": ["p@ss"]}},
-        {"credentials.pasword": SECRET},
-        {"dbConfig": f'{{"credentials": {{"password": "{SECRET}" }}'},
-        {"dbConfig": [SECRET]},
-        {"extraParam.server.sslPass": ["p@ss"]},
-        {"extraParam.server.sslPass": "p@ss"},
-        {"store.signingKey": ["p@ss"]},
-        {"URLParam.password": SECRET},
-        {"URLParam.authMechanismProperties": ["p@ss"]},
     ],
     ids=str,
 )
-def test_errors_show_no_secret(options: dict[str, Any]) -> None:
+def test_secrets_are_shown_nowhere(options: dict[str, Any], secret: str) -> None:
+    """Neither the repr of a configuration nor its report shows a secret."""
+    show_nothing(read(with_secret(options, secret)), secret)
+
+
+@pytest.mark.parametrize("secret", ["p@ss", "s3cret"])
+def test_secrets_of_a_url_are_shown_nowhere(secret: str) -> None:
+    """Neither the repr nor the report of a configuration shows the secrets of its URL."""
+    url = (
+        f"mongodb://ann:{quote_plus(secret)}@db1/shop?tlsCertificateKeyFilePassword="
+        f"{quote_plus(secret)}&tlsCertificateKeyFile=x.pem"
+    )
+    config = read(url=url)
+    show_nothing(config, secret)
+    assert config.credentials is not None
+    assert secret == config.credentials.password
+
+
+def show_nothing(config: DbConfig, secret: str) -> None:
+    """Assert that nothing which shows a configuration shows a secret."""
+    assert_hidden(
+        secret,
+        repr(config),
+        str(config),
+        config.explain(defaults=True),
+        repr(config.connection_key),
+        repr(config.url_param),
+        repr(config.extra_param),
+        repr(config.store),
+        repr(config.credentials),
+    )
+
+
+@pytest.mark.parametrize("secret", ["p@ss:/w%rd é", "s3cret"])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"servers": "ann:SECRET@db1"},
+        {"servers": [{"host": "ann:SECRET@db1"}]},
+        {"url": "mongodb://ann:SECRET@db1:x/shop"},
+        {"url": "mongodb://ann:SECRET/x@db1/shop"},
+        {"url": "postgres://ann:SECRET@db1/shop"},
+        {"url": "ann:SECRET@db1/shop"},
+        {"url": "mongodb://db1/shop?tlsCertificateKeyFilePassword=SECRET"},
+        {"url": "mongodb://b:x@db1/shop", "credentials": {"username": "b", "password": "SECRET"}},
+        {"credentials": "ann:SECRET"},
+        {"credentials": '{"username": "ann", "password": "SECRET"'},
+        {"credentials": {"password": "SECRET"}},
+        {"credentials": {"username": 5, "password": "SECRET"}},
+        {"credentials": {"username": "ann", "password": ["SECRET"]}},
+        {"credentials.pasword": "SECRET"},
+        {"dbConfig": '{"credentials": {"password": "SECRET" }'},
+        {"dbConfig": ["SECRET"]},
+        {"extraParam.server.sslPass": ["SECRET"]},
+        {"extraParam.server.sslPass": "SECRET"},
+        {"extraParam.replSet.sslPass": "SECRET"},
+        {"extraParam.server.sslKey": ["SECRET"]},
+        {"store.signingKey": ["SECRET"]},
+        {"URLParam.password": "SECRET"},
+        {"URLParam.authMechanismProperties": ["SECRET"]},
+    ],
+    ids=str,
+)
+def test_errors_show_no_secret(options: dict[str, Any], secret: str) -> None:
     """An error about a secret, or beside one, does not show it, nor does what caused it."""
     with pytest.raises(ConfigError) as caught:
-        read(options)
+        read(with_secret(options, secret), name="shop")
+    assert_hidden(secret, repr(caught.value.value))
     error: BaseException | None = caught.value
-    assert "p@ss" not in repr(getattr(error, "value", None))
     while error is not None:
-        assert "p@ss" not in f"{error} {error!r}"
+        assert_hidden(secret, str(error), repr(error))
         error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
 
 
@@ -516,13 +557,13 @@ def test_url_is_taken_apart() -> None:
     """A URL brings servers, credentials, database and options."""
     config = read(
         url="mongodb://ann:p%40ss@db1,[::1]:5/shop?w=2&readPreference=nearest"
-        "&readPreferenceTags=dc:ny&readPreferenceTags=&ssl=true"
+        "&readPreferenceTags=dc:ny&readPreferenceTags=&ssl=true&appName=a%20b"
     )
     assert "shop" == config.database
     assert (("db1", 27017), ("::1", 5)) == config.servers
     assert config.credentials is not None
     assert ("ann", "p@ss") == (config.credentials.username, config.credentials.password)
-    assert 2 == config.url_param["w"]
+    assert (2, "a b") == (config.url_param["w"], config.url_param["appName"])
     assert ({"dc": "ny"}, {}) == config.url_param["readPreferenceTags"]
     assert config.keywords["tls"] is True
     assert 5 == config.keywords["maxPoolSize"]

@@ -185,15 +185,15 @@ APPLIED = [
         **SCRAM,
         **{"URLParam.authMechanism": "GSSAPI"},
     ),
-    row("URLParam.bufferMaxEntries", 0, option("server_selection_timeout"), 1.5),
+    row("URLParam.bufferMaxEntries", 0, option("server_selection_timeout"), 1),
     row("URLParam.bufferMaxEntries", 10, option("server_selection_timeout"), 30),
     row("URLParam.tls", True, uses_tls, True),
     row("URLParam.appName", "shop", pool("appname"), "shop"),
     row(
         "URLParam.authMechanismProperties",
-        {"SERVICE_NAME": "imap", "CANONICALIZE_HOST_NAME": "forward"},
-        lambda client: login("mechanism_properties")(client).canonicalize_host_name,
-        "forward",
+        {"SERVICE_NAME": "imap", "SERVICE_REALM": "EXAMPLE.ORG"},
+        lambda client: login("mechanism_properties")(client).service_realm,
+        "EXAMPLE.ORG",
         **SCRAM,
         **{"URLParam.authMechanism": "GSSAPI"},
     ),
@@ -281,7 +281,7 @@ APPLIED = [
     row("extraParam.db.wtimeout", 250, concern, {"w": 2, "wtimeout": 250}, **{"URLParam.w": 2}),
     row("extraParam.db.j", True, concern, {"j": True}),
     row("extraParam.db.journal", True, concern, {"j": True}),
-    row("extraParam.db.bufferMaxEntries", 0, option("server_selection_timeout"), 1.5),
+    row("extraParam.db.bufferMaxEntries", 0, option("server_selection_timeout"), 1),
     row("extraParam.db.bufferMaxEntries", -1, option("server_selection_timeout"), 30),
     row("extraParam.db.readPreference", "nearest", mode, "nearest"),
     row("extraParam.db.readConcern", {"level": "majority"}, level, "majority"),
@@ -524,6 +524,28 @@ def test_every_row_is_documented(row: Any) -> None:
     """Every row says what it means, or why it has no effect."""
     assert f"| `{row.path[-1]}` |" in options_doc.render()
     assert row.doc or isinstance(row.effect, NoEffect | Refused)
+
+
+@pytest.mark.parametrize(
+    ("options", "group"),
+    [
+        ({}, "server"),
+        ({"servers": "db1,db2"}, "mongos"),
+        ({"URLParam.replicaSet": "rs"}, "replSet"),
+        ({"extraParam.replSet.replicaSet": "rs"}, "replSet"),
+        ({"servers": "db1,db2", "URLParam.replicaSet": "rs"}, "replSet"),
+        ({"url": "mongodb://db1/"}, "server"),
+        ({"url": "mongodb://db1,db2/"}, "mongos"),
+        ({"url": "mongodb://db1,db2/?replicaSet=rs"}, "replSet"),
+    ],
+    ids=str,
+)
+def test_one_group_applies(options: dict[str, Any], group: str) -> None:
+    """Of server, replSet and mongos, the one that fits what there is to connect to applies."""
+    sizes = {name: 20 + number for number, name in enumerate(GROUPS)}
+    pools = {f"extraParam.{name}.poolSize": size for name, size in sizes.items()}
+    client = make_client({**options, **pools, "URLParam.maxPoolSize": 9})
+    assert sizes[group] == client.options.pool_options.max_pool_size
 
 
 def test_names_are_found_in_any_case() -> None:
