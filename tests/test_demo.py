@@ -321,7 +321,7 @@ class TestCost:
         # The page itself looks at the document from outside, and leaves that out.
         assert "find" == look.command_name
         blocks = re.findall(
-            r'<pre class="code" tabindex="0" aria-label="The whole command">(.*?)</pre>',
+            r'<pre class="code" role="group" aria-label="The whole command">(.*?)</pre>',
             visit.page.text,
             re.DOTALL,
         )
@@ -365,7 +365,7 @@ class TestCost:
     def test_an_unavailable_database_is_told(self, visit: Visit, fail_point: FailPoint) -> None:
         """Without a database there is a page that says so, and the session goes on afterwards."""
         before = visit.session_id
-        with fail_point("find", error_code=11600):
+        with fail_point("find", error_code=50):
             page = visit.app.get("/", status=503)
         assert "Service Unavailable" in _text(page)
         assert "2 visits" in " ".join(_text(visit.app.get("/")).split())
@@ -373,7 +373,7 @@ class TestCost:
 
     def test_an_unreadable_document_is_told(self, visit: Visit, fail_point: FailPoint) -> None:
         """Where only the look at the document fails, the rest of the page is there."""
-        with fail_point("find", error_code=11600, app_name=ONLOOKER):
+        with fail_point("find", error_code=50, app_name=ONLOOKER):
             page = visit.app.get("/")
         assert "The document cannot be read" in _text(page)
         assert "2 visits to this page" in " ".join(_text(page).split())
