@@ -45,6 +45,8 @@ class StoredSession:
     :param serializer: what the document says of Beaker's ``data_serializer``.
     :param expires: the stored date in naive UTC; ``None`` where the document has none.
     :param touched_time: when this request moved the times, in seconds since 1970; 0 if it did not.
+    :param latest: what is stored, where that has more in it than this request knows of, because
+        others saved a text in the meantime.
     """
 
     stored_id: str
@@ -54,6 +56,7 @@ class StoredSession:
     serializer: Serializer | None
     expires: datetime | None
     touched_time: float = 0.0
+    latest: "StoredSession | None" = None
 
     @property
     def accessed_time(self) -> float | None:

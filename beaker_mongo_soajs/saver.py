@@ -2,6 +2,7 @@
 
 import logging
 import time
+from dataclasses import replace
 from typing import Any
 
 from beaker_mongo_soajs.backoff import attempts
@@ -10,6 +11,7 @@ from beaker_mongo_soajs.collection import Document, StoreCollection, utc_now
 from beaker_mongo_soajs.document import Form, SessionDocuments, StoredSession
 from beaker_mongo_soajs.exceptions import StoreUnavailable
 from beaker_mongo_soajs.payload import Serializer
+from beaker_mongo_soajs.tags import Tree
 from beaker_mongo_soajs.update import field_changes, native_update, times_update, touch_update
 
 logger = logging.getLogger(__name__)
@@ -150,11 +152,8 @@ class SessionSaver:
         if stored.value is not document["session"]:
             # Another request saved under this new id first. Nothing of either is lost: what this
             # one put into its empty session are its changes.
-            changes = changes_between({}, session)
-            both = merged(self._documents.decode(stored), changes) | {
-                ACCESSED_TIME: session.get(ACCESSED_TIME, time.time())
-            }
-            self._update(stored, changes, both, serializer)
+            stored.latest = replace(stored)
+            self._update(stored, changes_between({}, session), session, serializer)
         stored.tree = tree
         return stored
 
@@ -205,29 +204,40 @@ class SessionSaver:
         serializer: Serializer | None,
     ) -> bool:
         """Put a new text in place of the one that was read; merge again if that changed."""
-        value, accessed_time = stored.value, session.get(ACCESSED_TIME, 0)
+        accessed_time = max(session.get(ACCESSED_TIME, 0), stored.accessed_time or 0)
+        mine = self._encode_text(session, accessed_time, stored.stored_id)
         marks = _marks(stored, serializer)
-        mine = tree = self._documents.encode(Form.TEXT, session, stored.stored_id)
+        # What an earlier save of this request was merged into is more than this request knows of.
+        current = stored.latest or stored
         for _ in attempts(_CONFLICT_DEADLINE_SECONDS):
+            tree = mine
+            if current is not stored:
+                newest = max(accessed_time, current.accessed_time or 0)
+                both = merged(self._documents.decode(current), changes)
+                tree = self._encode_text(both, newest, stored.stored_id)
             text = self._documents.value(Form.TEXT, tree)
             update = {
                 "$set": {"session": text} | marks,
                 "$max": {"expires": self._documents.expires(utc_now())},
             }
-            if self._collection.update({"_id": stored.stored_id, "session": value}, update):
-                stored.value, stored.tree = text, mine
+            if self._collection.update({"_id": stored.stored_id, "session": current.value}, update):
+                current.value, current.tree = text, tree
+                stored.tree, stored.touched_time = mine, accessed_time
                 return True
-            current = self.find(stored.stored_id)
-            if current is None:
+            found = self.find(stored.stored_id)
+            if found is None:
                 self._log_drop(stored)
                 return False
-            newest = max(accessed_time, current.accessed_time or 0)
-            if not changes and newest == current.accessed_time:
+            if not changes and accessed_time <= (found.accessed_time or 0):
                 return True
-            session = merged(self._documents.decode(current), changes) | {ACCESSED_TIME: newest}
-            tree = self._documents.encode(Form.TEXT, session, stored.stored_id)
-            value = current.value
+            stored.latest = current = found
         raise _gave_up()
+
+    def _encode_text(
+        self, session: dict[Any, Any], accessed_time: float, stored_id: str
+    ) -> dict[str, Tree]:
+        times = {ACCESSED_TIME: accessed_time} if accessed_time else {}
+        return self._documents.encode(Form.TEXT, session | times, stored_id)
 
     def _swap_sealed(
         self, stored: StoredSession, document: Document, *, accessed_only: bool
