@@ -1,0 +1,24 @@
+"""What every test of the demonstration may ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from examples.demo.app import Demo
+from tests.demo.support import Visit
+
+
+@pytest.fixture
+def demo(mongo_url: str, database_name: str) -> Iterator[Demo]:
+    """Make the application, with the test's own database."""
+    demo = Demo(mongo_url, database_name)
+    yield demo
+    demo.close()
+
+
+@pytest.fixture
+def visit(demo: Demo) -> Visit:
+    """Open the page in a browser."""
+    return Visit(demo)

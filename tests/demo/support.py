@@ -1,0 +1,66 @@
+"""A browser at the demonstration, and what a reader sees of its page."""
+
+from __future__ import annotations
+
+import html
+import re
+from typing import Any
+
+from pymongo.database import Database
+from webtest import TestApp, TestResponse
+
+from examples.demo.app import SESSION_COOKIE, Demo
+from examples.demo.notation import Line
+
+
+def text_of(page: TestResponse | str) -> str:
+    """Return what a reader of a page sees, with single blanks between the words."""
+    source = page if isinstance(page, str) else page.text
+    return " ".join(html.unescape(re.sub(r"<[^>]+>", "", source)).split())
+
+
+class Visit:
+    """A browser at the page."""
+
+    def __init__(self, demo: Demo) -> None:
+        """Open the page."""
+        self.app = TestApp(demo)
+        self.page = self.app.get("/")
+
+    @property
+    def session_id(self) -> str:
+        """The whole id, which only the cookie holds."""
+        session_id = self.app.cookies[SESSION_COOKIE]
+        assert session_id is not None
+        return session_id
+
+    def submit(self, path: str, **fields: str) -> TestResponse:
+        """Send a form of the page, and follow to the page that comes after it."""
+        token = self.page.forms[0]["token"].value
+        redirect = self.app.post(path, [("token", token), *fields.items()], status=303)
+        self.page = redirect.follow()
+        return self.page
+
+    def marked(self) -> list[str]:
+        """The lines of the document that are marked as changed."""
+        marks = re.findall(r'<mark class="line[^>]*>(.*?)</mark>', self.page.text, re.DOTALL)
+        return [text_of(mark) for mark in marks]
+
+    def requests(self) -> list[tuple[str, list[str]]]:
+        """The requests that the page tells of, with the names of their commands."""
+        found = re.findall(r'<div class="request">(.*?)</div>', self.page.text, re.DOTALL)
+        titles = [text_of(re.findall(r"<h3>(.*?)<span>", part)[0]) for part in found]
+        names = [re.findall(r'class="what"><strong>(\w+)', part) for part in found]
+        return list(zip(titles, names, strict=True))
+
+
+def stored(database: Database[dict[str, Any]], session_id: str) -> dict[str, Any]:
+    """Return the document of a session, which has to be there."""
+    document = database.sessions.find_one({"_id": session_id})
+    assert document is not None
+    return document
+
+
+def plain(line: Line) -> str:
+    """Return a line of a document without its colours."""
+    return "".join(token.text for token in line.tokens)

@@ -1,0 +1,148 @@
+"""What a visitor can do, and what nobody can do for them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pymongo.database import Database
+from webtest import TestApp
+
+from examples.demo.app import SESSION_COOKIE, Demo
+from tests.demo.support import Visit, stored, text_of
+
+
+class TestVisitor:
+    """What a visitor can do."""
+
+    def test_visits_are_counted(self, visit: Visit, database: Database[dict[str, Any]]) -> None:
+        """Each look at the page is one visit more, for this visitor alone."""
+        visit.app.get("/")
+        page = visit.app.get("/")
+        assert "3 visits to this page" in text_of(page)
+        assert 3 == stored(database, visit.session_id)["session"]["visits"]
+
+    def test_only_the_page_itself_is_a_visit(self, demo: Demo) -> None:
+        """Neither a HEAD nor a file that belongs to the page starts a session."""
+        app = TestApp(demo)
+        app.head("/")
+        app.get("/static/style.css")
+        assert SESSION_COOKIE not in app.cookies
+
+    def test_log_in(self, visit: Visit, database: Database[dict[str, Any]]) -> None:
+        """A name logs in; the session goes on under a new id, and the old id is worth nothing."""
+        visit.submit("/cart/add", product="flask")
+        before = visit.session_id
+        form = visit.page.forms[0]
+        assert "/login" == form.action
+        form["name"] = "ann"
+        visit.page = form.submit().follow()
+        assert before != visit.session_id
+        assert database.sessions.find_one({"_id": before}) is None
+        session = stored(database, visit.session_id)["session"]
+        assert "ann" == session["user"]
+        assert 1 == session["cart"]["flask"]["quantity"]
+        assert "Hello ann." in text_of(visit.page)
+
+    def test_a_name_is_needed_to_log_in(self, visit: Visit) -> None:
+        """Blanks, and characters that nobody can see, are no name."""
+        before = visit.session_id
+        visit.submit("/login", name=" \u202e\x00 ")
+        assert "A name is needed" in text_of(visit.page)
+        assert before == visit.session_id
+
+    def test_log_out(self, visit: Visit, database: Database[dict[str, Any]]) -> None:
+        """Logging out deletes the document; the next page belongs to a new session."""
+        visit.submit("/login", name="ann")
+        before = visit.session_id
+        visit.submit("/logout")
+        assert database.sessions.find_one({"_id": before}) is None
+        assert before != visit.session_id
+        assert "Your name" in text_of(visit.page)
+        assert "1 visit to this page" in text_of(visit.page)
+
+    def test_cart(self, visit: Visit, database: Database[dict[str, Any]]) -> None:
+        """Products are added and taken out one by one, or removed at once."""
+
+        def quantities() -> dict[str, int]:
+            cart = stored(database, visit.session_id)["session"]["cart"]
+            return {key: item["quantity"] for key, item in cart.items()}
+
+        visit.submit("/cart/add", product="flask")
+        visit.submit("/cart/add", product="flask")
+        visit.submit("/cart/add", product="tubes")
+        assert {"flask": 2, "tubes": 1} == quantities()
+        assert "€ 19.30" in text_of(visit.page)
+        visit.submit("/cart/take", product="flask")
+        assert {"flask": 1, "tubes": 1} == quantities()
+        visit.submit("/cart/take", product="flask")
+        assert {"tubes": 1} == quantities()
+        visit.submit("/cart/drop", product="tubes")
+        assert {} == quantities()
+        assert "Nothing in it yet." in text_of(visit.page)
+
+    def test_a_session_goes_on_after_a_restart(
+        self, visit: Visit, mongo_url: str, database_name: str
+    ) -> None:
+        """A cookie from before a restart of the demonstration still works."""
+        visit.submit("/login", name="ann")
+        restarted = Demo(mongo_url, database_name)
+        page = TestApp(restarted, cookiejar=visit.app.cookiejar).get("/")
+        restarted.close()
+        assert "3 visits to this page" in text_of(page)
+        assert "ann" in text_of(page)
+
+
+class TestForms:
+    """Forms do what their visitor wants, and nothing else."""
+
+    @pytest.mark.parametrize("path", ["/login", "/logout", "/cart/add", "/stringify"])
+    def test_a_form_from_elsewhere_is_refused(
+        self, demo: Demo, visit: Visit, database: Database[dict[str, Any]], path: str
+    ) -> None:
+        """Without this session's token nothing is done, with another session's neither."""
+        before = stored(database, visit.session_id)
+        fields = {"name": "eve", "product": "flask", "stringify": "true"}
+        visit.app.post(path, fields, status=403)
+        other = Visit(demo).page.forms[0]["token"].value
+        page = visit.app.post(path, [("token", other), *fields.items()], status=403)
+        assert "Nothing was changed." in text_of(page)
+        assert before == stored(database, visit.session_id)
+
+    def test_a_form_of_the_session_before_the_login_is_refused(self, visit: Visit) -> None:
+        """With its new id a session gets a new token."""
+        token = visit.page.forms[0]["token"].value
+        visit.submit("/login", name="ann")
+        visit.app.post("/logout", {"token": token}, status=403)
+
+    def test_an_unknown_product_is_refused(self, visit: Visit) -> None:
+        """What is not in the shop cannot get into the cart."""
+        token = visit.page.forms[0]["token"].value
+        page = visit.app.post("/cart/add", {"token": token, "product": "gold"}, status=400)
+        assert "There is no such product." in text_of(page)
+
+    def test_forms_are_posted(self, visit: Visit) -> None:
+        """A link can change nothing."""
+        for path in ("/login", "/logout", "/cart/add", "/cart/take", "/cart/drop", "/stringify"):
+            visit.app.get(path, status=405)
+
+    @pytest.mark.parametrize("charset", ["utf-16", "rubbish"])
+    def test_only_utf_8_is_read(self, visit: Visit, charset: str) -> None:
+        """A form in another encoding is refused, not guessed at."""
+        content_type = f"application/x-www-form-urlencoded; charset={charset}"
+        visit.app.post("/login", "name=ann", {"Content-Type": content_type}, status=400)
+
+    def test_a_file_is_no_name(self, visit: Visit) -> None:
+        """A file in the place of a text is taken for nothing."""
+        token = visit.page.forms[0]["token"].value
+        page = visit.app.post("/login", {"token": token}, upload_files=[("name", "n", b"ann")])
+        assert "A name is needed" in text_of(page.follow())
+
+    def test_cookies_of_other_programs_do_no_harm(self, demo: Demo) -> None:
+        """Cookies know no ports, so those of anything on this host arrive too."""
+        environ = {"HTTP_COOKIE": "demo_visitor=\xc3; other=\xff"}
+        TestApp(demo).get("/", extra_environ=environ)
+
+    def test_unknown_pages(self, visit: Visit) -> None:
+        """An unknown path is answered by a page that says so."""
+        assert "There is no such page." in text_of(visit.app.get("/nothing", status=404))

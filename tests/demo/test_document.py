@@ -1,0 +1,142 @@
+"""The document that the page shows, and the notation that it is in."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from bson.int64 import Int64
+from pymongo.database import Database
+
+from examples.demo.notation import inline, lines
+from tests.demo.support import Visit, plain, stored, text_of
+
+_LIFETIME = timedelta(minutes=10)
+
+
+class TestDocument:
+    """The document beside the shop."""
+
+    def test_it_is_the_one_in_mongodb(
+        self, visit: Visit, database: Database[dict[str, Any]]
+    ) -> None:
+        """What the page shows is what MongoDB holds when it is shown."""
+        visit.submit("/login", name="ann")
+        visit.submit("/cart/add", product="tubes")
+        document = stored(database, visit.session_id)
+        shown = text_of(visit.page)
+        assert f"visits: {document['session']['visits']}" in shown
+        assert "user: 'ann'" in shown
+        assert f"_accessed_time: {document['session']['_accessed_time']!r}" in shown
+        expires = document["expires"].isoformat(timespec="milliseconds")
+        assert f"expires: ISODate('{expires}Z')" in shown
+
+    def test_changes_are_marked(self, visit: Visit) -> None:
+        """What differs from the page before is marked, and nothing is on the first page."""
+        assert [] == visit.marked()
+        visit.submit("/login", name="ann")
+        visit.submit("/cart/add", product="tubes")
+        visit.submit("/cart/add", product="tubes")
+        names = [line.partition(":")[0] for line in visit.marked()]
+        assert ["_accessed_time", "visits", "quantity", "expires"] == names
+
+    def test_what_is_gone_marks_what_held_it(self, visit: Visit) -> None:
+        """A value that is removed marks the object that it was in."""
+        visit.submit("/cart/add", product="tubes")
+        visit.submit("/cart/add", product="flask")
+        visit.submit("/cart/drop", product="tubes")
+        assert "cart: {" in visit.marked()
+
+    def test_expiry_counts_down(self, visit: Visit, database: Database[dict[str, Any]]) -> None:
+        """The page holds the seconds until the stored date, for the script to count down."""
+        match = re.search(r'data-seconds="([\d.]+)" data-lifetime="600"', visit.page.text)
+        assert match is not None
+        shown = datetime.now(UTC) + timedelta(seconds=float(match[1]))
+        expires = stored(database, visit.session_id)["expires"].replace(tzinfo=UTC)
+        assert abs(shown - expires) < timedelta(seconds=5)
+        assert abs(expires - datetime.now(UTC) - _LIFETIME) < timedelta(seconds=5)
+
+    def test_stringify_shows_the_same_session_astext_of(
+        self, visit: Visit, database: Database[dict[str, Any]]
+    ) -> None:
+        """The session is stored as JSON text and back, with everything that is in it."""
+        visit.submit("/login", name="ann")
+        visit.submit("/cart/add", product="flask")
+        before = visit.session_id, stored(database, visit.session_id)["session"]["cart"]
+        visit.submit("/stringify", stringify="true")
+        assert isinstance(stored(database, visit.session_id)["session"], str)
+        assert '"user":"ann"' in text_of(visit.page)
+        visit.submit("/login", name="bea")
+        assert isinstance(stored(database, visit.session_id)["session"], str)
+        visit.submit("/stringify", stringify="false")
+        session = stored(database, visit.session_id)["session"]
+        assert "bea" == session["user"]
+        assert before[1] == session["cart"]
+
+    def test_no_session_id_is_shown_in_full(self, visit: Visit) -> None:
+        """Neither the document nor a command shows more than the first characters of an id."""
+        pages, ids = [visit.page.text], {visit.session_id}
+        for path, fields in (
+            ("/login", {"name": "ann"}),
+            ("/cart/add", {"product": "flask"}),
+            ("/stringify", {"stringify": "true"}),
+            ("/cart/add", {"product": "flask"}),
+            ("/stringify", {"stringify": "false"}),
+            ("/logout", {}),
+        ):
+            pages.append(visit.submit(path, **fields).text)
+            ids.add(visit.session_id)
+        assert 3 == len(ids)
+        for page in pages:
+            assert re.search(r"_id</span>: <span class=\"string\">&#x27;\w{8}…", page)
+            assert [] == [session_id for session_id in ids if session_id[:9] in page]
+
+
+class TestNotation:
+    """BSON values as MongoDB's shell writes them."""
+
+    @pytest.mark.parametrize(
+        ("value", "shown", "bson_type"),
+        [
+            (None, "null", "null"),
+            (True, "true", "bool"),
+            (3, "3", "int"),
+            (Int64(3), "3", "long"),
+            (1.5, "1.5", "double"),
+            ("it's \\ \n\u202e", r"'it\'s \\ \n\u202e'", "string"),
+            (datetime(2026, 1, 2, 3, 4, 5, 6000), "ISODate('2026-01-02T03:04:05.006Z')", "date"),
+            ({}, "{}", "object"),
+            ([], "[]", "array"),
+            (b"abc", "BinData(0, …)", "binData"),
+        ],
+    )
+    def test_scalars(self, value: object, shown: str, bson_type: str) -> None:
+        """Each value has its notation and the name of its type."""
+        _, line, _ = lines({"value": value}, None)
+        assert (f"value: {shown}", bson_type) == (plain(line), line.type)
+
+    def test_nesting(self) -> None:
+        """Objects and arrays are spread over lines, and keys are quoted where they must be."""
+        spread = [(line.depth, plain(line)) for line in lines({"a.b": [1, {"c": 2}]}, None)]
+        assert [
+            (0, "{"),
+            (1, "'a.b': ["),
+            (2, "1,"),
+            (2, "{"),
+            (3, "c: 2"),
+            (2, "}"),
+            (1, "]"),
+            (0, "}"),
+        ] == spread
+
+    def test_inline_is_short(self) -> None:
+        """On one line, long texts end early, and what lies deep is left out."""
+        value = {"$set": {"a": {"b": {"c": 1}}, "t": "x" * 30}}
+        shown = "".join(token.text for token in inline(value))
+        assert f"{{$set: {{a: {{b: {{…}}}}, t: '{'x' * 24}…'}}}}" == shown
+
+    def test_a_value_of_another_type_has_changed(self) -> None:
+        """True is not 1, though Python takes them for equal."""
+        assert [line.changed for line in lines({"a": True}, {"a": 1})] == [False, True, False]
