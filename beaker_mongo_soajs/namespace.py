@@ -219,8 +219,14 @@ class MongoNamespaceManager(NamespaceManager):
         if sealed is not None and not accessed_only and sealed.keys() <= HUSK:
             self._destroy()
         else:
+            # With a timeout, Beaker's Session goes by the time in the ciphertext, which cannot be
+            # presented to it as later than it is stored.
             self._stored = saver.save_sealed(
-                self.namespace, text, self._stored, accessed_only=accessed_only
+                self.namespace,
+                text,
+                self._stored,
+                accessed_only=accessed_only,
+                may_be_late=self.timeout is None,
             )
 
     def _destroy(self) -> int:

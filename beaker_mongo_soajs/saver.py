@@ -119,7 +119,13 @@ class SessionSaver:
         return self._collection.update({"_id": stored.stored_id}, {"$max": times})
 
     def save_sealed(
-        self, session_id: str, text: str, stored: StoredSession | None, *, accessed_only: bool
+        self,
+        session_id: str,
+        text: str,
+        stored: StoredSession | None,
+        *,
+        accessed_only: bool,
+        may_be_late: bool = True,
     ) -> StoredSession:
         """Save a session that Beaker encrypted: whole, since nobody can tell what changed in it.
 
@@ -127,6 +133,8 @@ class SessionSaver:
         :param text: Beaker's payload.
         :param stored: as for :meth:`save`.
         :param accessed_only: the request only read: a newer save by another request then stands.
+        :param may_be_late: whether ``touchAfter`` holds. Not where somebody ends the session by the
+            time in the ciphertext, which then must be the true one.
         :returns: as for :meth:`save`.
         """
         now = utc_now()
@@ -134,7 +142,7 @@ class SessionSaver:
         if stored is None:
             stored = self._insert_document(document, Form.SEALED)
             accessed_only = False
-        elif accessed_only and self._documents.is_touched(stored, now):
+        elif accessed_only and may_be_late and self._documents.is_touched(stored, now):
             return stored
         if stored.value != text:
             self._swap_sealed(stored, document, accessed_only=accessed_only)
