@@ -71,8 +71,8 @@ class StoreCollection:
         self.config = config
         self.name = name
         self._indexes = list(indexes)
-        self._bound: Collection[Document] | None = None
-        self._bound_to: tuple[int, int] | None = None
+        # One attribute, so that no thread pairs the one half with another thread's other half.
+        self._bound: tuple[Collection[Document], tuple[int, int]] | None = None
         self._index_claims: dict[int, object] = {}
         self._next_sweep = 0.0
 
@@ -87,11 +87,12 @@ class StoreCollection:
         :raises StoreUnavailable: when no server answers while the indexes are made.
         """
         now = (os.getpid(), clients_generation())
-        collection = self._bound
-        if collection is None or self._bound_to != now:
+        bound = self._bound
+        if bound is None or bound[1] != now:
             database = get_client(self.config)[self.config.database]
             collection = database.get_collection(self.name, codec_options=_CODEC_OPTIONS)
-            self._bound, self._bound_to = collection, now
+            self._bound = bound = (collection, now)
+        collection = bound[0]
         if now[0] not in self._index_claims:
             self._make_indexes(collection, now[0])
         return collection
