@@ -1,0 +1,431 @@
+"""Requests that overlap in a known order, from threads or processes: the rounds to survive.
+
+The tests and ``benchmarks.lost_updates`` play the same rounds, so that the tests prove what the
+benchmark compares. A request stops inside the application once its session is loaded, and goes on
+when it is told to. Nothing here waits for a time to pass.
+"""
+
+import multiprocessing
+import threading
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.cookies import SimpleCookie
+from multiprocessing.connection import Connection
+from typing import Any, NamedTuple, Protocol, Self
+from urllib.parse import urlsplit, urlunsplit
+
+from beaker.middleware import SessionMiddleware
+
+COOKIE = "beaker.session.id"
+MOST_TOGETHER = 8
+_STEP_SECONDS = 30.0
+
+Options = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Change:
+    """What a request does to its session.
+
+    :param assigned: keys and their new values.
+    :param removed: keys to delete.
+    :param is_logout: whether it deletes the session.
+    """
+
+    assigned: Mapping[str, object] = field(default_factory=dict)
+    removed: tuple[str, ...] = ()
+    is_logout: bool = False
+
+    def make(self, session: Any) -> None:
+        """Make the change in a session, and save that; one that changes nothing only reads."""
+        if self.is_logout:
+            session.delete()
+            return
+        for key, value in self.assigned.items():
+            session[key] = value
+        for key in self.removed:
+            del session[key]
+        if self.assigned or self.removed:
+            session.save()
+
+
+READ = Change()
+LOGOUT = Change(is_logout=True)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What became of a request.
+
+    :param seen: the session as the request met it, without Beaker's own keys.
+    :param cookies: the values of the session cookies that the answer sets.
+    """
+
+    seen: dict[str, Any]
+    cookies: list[str]
+
+
+class Site:
+    """An application behind Beaker's SessionMiddleware, safe to be called from many threads.
+
+    :param options: the session options; ``type`` is this package's unless it is given.
+    """
+
+    def __init__(self, options: Options) -> None:
+        settings = {f"session.{name}": value for name, value in options.items()}
+        self._wsgi = SessionMiddleware(
+            self._respond, {"session.type": "ext:mongodb_soajs"} | settings
+        )
+
+    def serve(
+        self,
+        cookie: str | None = None,
+        change: Change = READ,
+        pause: Callable[[], object] = lambda: None,
+        headers: list[tuple[str, str]] | None = None,
+    ) -> Answer:
+        """Serve one request.
+
+        :param cookie: the session cookie that it brings.
+        :param change: what it does to its session.
+        :param pause: is called between loading and saving the session.
+        :param headers: receives the headers of the answer; also where an error ends the request.
+        """
+        seen: dict[str, Any] = {}
+
+        def handle(session: Any) -> None:
+            seen.update((key, session[key]) for key in session if not key.startswith("_"))
+            pause()
+            change.make(session)
+
+        headers = [] if headers is None else headers
+        environ: dict[str, Any] = {
+            "REQUEST_METHOD": "GET",
+            "PATH_INFO": "/",
+            "scenarios.handle": handle,
+        }
+        if cookie is not None:
+            environ["HTTP_COOKIE"] = f"{COOKIE}={cookie}"
+        self._wsgi(environ, lambda status, found, exc_info=None: headers.extend(found))
+        return Answer(seen, cookies_in(headers))
+
+    def begin_session(self, **values: object) -> str:
+        """Serve a new visitor, and return the cookie."""
+        (cookie,) = self.serve(None, Change(values)).cookies
+        return cookie
+
+    def read(self, cookie: str) -> dict[str, Any]:
+        """Serve a request that only reads, and return the session that it saw."""
+        return self.serve(cookie).seen
+
+    def _respond(self, environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        environ["scenarios.handle"](environ["beaker.session"])
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        return [b"ok"]
+
+
+def of_beaker(url: str, database: str) -> dict[str, str]:
+    """Return session options for Beaker's own ``ext:mongodb``.
+
+    :param url: the URL of a server.
+    :param database: the name of the database, which Beaker takes from the URL alone.
+    """
+    parts = urlsplit(url)
+    query = parts.query
+    if parts.username is not None and "authSource=" not in query:
+        query = f"{query}&authSource={parts.path.strip('/') or 'admin'}".lstrip("&")
+    return {
+        "type": "ext:mongodb",
+        "url": urlunsplit(parts._replace(path=f"/{database}", query=query)),
+    }
+
+
+def cookies_in(headers: list[tuple[str, str]]) -> list[str]:
+    """Return the values of the session cookies that the headers of an answer set."""
+    texts = [text for name, text in headers if name.lower() == "set-cookie"]
+    morsels = [SimpleCookie(text).get(COOKIE) for text in texts]
+    return [morsel.value for morsel in morsels if morsel is not None]
+
+
+class Request(Protocol):
+    """A request that has loaded its session."""
+
+    def go(self) -> None:
+        """Let it change and save its session; others may do so at the same time."""
+
+    def answer(self) -> Answer:
+        """Wait for its answer."""
+
+
+class Server(Protocol):
+    """Serves requests that stop when they have loaded their session.
+
+    At most :data:`MOST_TOGETHER` are open at a time.
+    """
+
+    site: Site
+
+    def begin(self, cookie: str, change: Change = READ) -> Request:
+        """Begin a request; return when it has loaded its session."""
+
+
+class _ThreadRequest:
+    def __init__(
+        self, threads: ThreadPoolExecutor, site: Site, cookie: str, change: Change
+    ) -> None:
+        self._has_loaded = threading.Event()
+        self._may_go = threading.Event()
+        self._answer: Future[Answer] = threads.submit(site.serve, cookie, change, self._pause)
+        self._answer.add_done_callback(lambda _: self._has_loaded.set())
+        assert self._has_loaded.wait(_STEP_SECONDS), "the session was not loaded in time"
+
+    def _pause(self) -> None:
+        self._has_loaded.set()
+        assert self._may_go.wait(_STEP_SECONDS), "nobody let the request go on"
+
+    def go(self) -> None:
+        self._may_go.set()
+
+    def answer(self) -> Answer:
+        return self._answer.result(_STEP_SECONDS)
+
+
+class ThreadServer:
+    """Serves each request in a thread of its own. Use it as a context manager.
+
+    :param options: the session options.
+    """
+
+    def __init__(self, options: Options) -> None:
+        self.site = Site(options)
+        self._threads = ThreadPoolExecutor(MOST_TOGETHER)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._threads.shutdown()
+
+    def begin(self, cookie: str, change: Change = READ) -> Request:
+        """Begin a request; return when it has loaded its session."""
+        return _ThreadRequest(self._threads, self.site, cookie, change)
+
+
+class _ProcessRequest:
+    def __init__(
+        self, workers: list[Connection], options: Options, cookie: str, change: Change
+    ) -> None:
+        self._workers = workers
+        self._worker = workers.pop()
+        self._worker.send((options, cookie, change))
+        assert self._receive() == "loaded"
+
+    def go(self) -> None:
+        self._worker.send("go")
+
+    def answer(self) -> Answer:
+        answer = self._receive()
+        assert isinstance(answer, Answer), answer
+        self._workers.append(self._worker)
+        return answer
+
+    def _receive(self) -> object:
+        assert self._worker.poll(_STEP_SECONDS), "the worker process does not answer"
+        return self._worker.recv()
+
+
+class ProcessServer:
+    """Serves each request in a process of its own.
+
+    :param workers: processes that are free, as :func:`worker_processes` lends them.
+    :param options: the session options.
+    """
+
+    def __init__(self, workers: list[Connection], options: Options) -> None:
+        self.site = Site(options)
+        self._options = options
+        self._workers = workers
+
+    def begin(self, cookie: str, change: Change = READ) -> Request:
+        """Begin a request; return when it has loaded its session."""
+        return _ProcessRequest(self._workers, self._options, cookie, change)
+
+
+@contextmanager
+def worker_processes(number: int = MOST_TOGETHER) -> Iterator[list[Connection]]:
+    """Start processes for :class:`ProcessServer`, which end with the context.
+
+    :param number: how many.
+    :returns: a context manager whose value is the list of their connections.
+    """
+    context = multiprocessing.get_context("spawn")
+    pipes = [context.Pipe() for _ in range(number)]
+    processes = [
+        context.Process(target=_work, args=[theirs], daemon=True) for _ours, theirs in pipes
+    ]
+    try:
+        for process in processes:
+            process.start()
+        for _ours, theirs in pipes:
+            theirs.close()
+        yield [ours for ours, _theirs in pipes]
+    finally:
+        for ours, _theirs in pipes:
+            ours.close()
+        for process in processes:
+            if process.pid is not None:
+                process.join(_STEP_SECONDS)
+                process.kill()
+                process.join()
+                process.close()
+
+
+def _work(connection: Connection) -> None:
+    """Serve requests until the other end of the connection is closed."""
+    sites: dict[str, Site] = {}
+
+    def pause() -> None:
+        connection.send("loaded")
+        assert connection.recv() == "go"
+
+    while True:
+        try:
+            options, cookie, change = connection.recv()
+        except (EOFError, ConnectionError):
+            return
+        site = sites.setdefault(repr(options), Site(options))
+        try:
+            connection.send(site.serve(cookie, change, pause))
+        except EOFError:
+            return
+        except Exception as error:  # noqa: BLE001 - it is told where the request was made
+            connection.send(f"{type(error).__name__}: {error}")
+
+
+class Tally(NamedTuple):
+    """What one or more rounds came to.
+
+    :param changes: how many changes the requests made, as their users were told.
+    :param lost: how many of these were not there afterwards.
+    :param resurrected: how many sessions were there that had been logged out.
+    """
+
+    changes: int = 0
+    lost: int = 0
+    resurrected: int = 0
+
+
+def read_overlaps_login(server: Server, number: int) -> Tally:
+    """Let a slow request that only reads begin before a login, and end after it."""
+    cookie = server.site.begin_session(visits=1)
+    slow = server.begin(cookie)
+    _finish(server.begin(cookie, Change({"user": "ann"})))
+    _finish(slow)
+    return Tally(1, lost=int(server.site.read(cookie) != {"visits": 1, "user": "ann"}))
+
+
+def different_keys(server: Server, number: int) -> Tally:
+    """Let 2 to 8 requests load the session, then each change another key, all at once."""
+    together = 2 + number % (MOST_TOGETHER - 1)
+    cookie = server.site.begin_session(**{f"k{i}": 0 for i in range(0, together, 2)})
+    # Of each pair one changes a key that was there, and the other one adds a key.
+    changes = {f"k{i}": i + 1 for i in range(together)}
+    requests = [server.begin(cookie, Change({key: changes[key]})) for key in changes]
+    _finish(*requests)
+    seen = server.site.read(cookie)
+    return Tally(together, lost=sum(seen.get(key) != changes[key] for key in changes))
+
+
+def deletion_beside_change(server: Server, number: int) -> Tally:
+    """Let one request delete a key and another one change another key; either may save first."""
+    cookie = server.site.begin_session(old=1)
+    one = server.begin(cookie, Change(removed=("old",)))
+    other = server.begin(cookie, Change({"new": 2}))
+    for request in (one, other) if number % 2 else (other, one):
+        _finish(request)
+    seen = server.site.read(cookie)
+    return Tally(2, lost=("old" in seen) + (seen.get("new") != 2))
+
+
+def same_key(server: Server, number: int) -> Tally:
+    """Let two requests change one key; the later save is to win, whoever loaded first."""
+    cookie = server.site.begin_session(k=0)
+    requests = [server.begin(cookie, Change({"k": value})) for value in (1, 2)]
+    first = number % 2
+    _finish(requests[first])
+    _finish(requests[1 - first])
+    return Tally(1, lost=int(server.site.read(cookie) != {"k": 2 - first}))
+
+
+def first_saves(server: Server, number: int) -> Tally:
+    """Let two requests save for the first time under one new id, at once."""
+    cookie = uuid.uuid4().hex
+    requests = [server.begin(cookie, Change({key: 1})) for key in ("a", "b")]
+    _finish(*requests)
+    seen = server.site.read(cookie)
+    return Tally(2, lost=("a" not in seen) + ("b" not in seen))
+
+
+def save_overlaps_logout(server: Server, number: int) -> Tally:
+    """Let a slow request that changes the session begin before a logout, and end after it."""
+    return _overlapped_logout(server, Change({"cart": ["book"]}))
+
+
+def save_beside_logout(server: Server, number: int) -> Tally:
+    """Let a request that changes the session and a logout save at once, in either order."""
+    cookie = server.site.begin_session(user="ann")
+    requests = [server.begin(cookie, change) for change in (Change({"cart": ["book"]}), LOGOUT)]
+    _finish(*requests)
+    return _logged_out(server, cookie)
+
+
+def read_overlaps_logout(server: Server, number: int) -> Tally:
+    """Let a slow request that only reads begin before a logout, and end after it."""
+    return _overlapped_logout(server, READ)
+
+
+def _overlapped_logout(server: Server, change: Change) -> Tally:
+    cookie = server.site.begin_session(user="ann")
+    slow = server.begin(cookie, change)
+    _finish(server.begin(cookie, LOGOUT))
+    _finish(slow)
+    return _logged_out(server, cookie)
+
+
+def _logged_out(server: Server, cookie: str) -> Tally:
+    return Tally(1, resurrected=int(server.site.read(cookie) != {}))
+
+
+def _finish(*requests: Request) -> None:
+    for request in requests:
+        request.go()
+    for request in requests:
+        request.answer()
+
+
+Round = Callable[[Server, int], Tally]
+ROUNDS: tuple[Round, ...] = (
+    read_overlaps_login,
+    different_keys,
+    deletion_beside_change,
+    same_key,
+    first_saves,
+    save_overlaps_logout,
+    save_beside_logout,
+    read_overlaps_logout,
+)
+
+
+def play(play_round: Round, server: Server, rounds: int) -> Tally:
+    """Play a round again and again.
+
+    :param play_round: one of :data:`ROUNDS`; it is told how many were played before.
+    :param server: serves the requests.
+    :param rounds: how often.
+    :returns: what all of them came to.
+    """
+    tallies = [play_round(server, number) for number in range(rounds)]
+    return Tally(*map(sum, zip(*tallies, strict=True)))
