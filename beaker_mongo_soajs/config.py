@@ -12,12 +12,12 @@ from beaker_mongo_soajs.connection_string import build_host
 from beaker_mongo_soajs.credentials import Credentials
 from beaker_mongo_soajs.endpoint import Endpoint
 from beaker_mongo_soajs.exceptions import ConfigError
-from beaker_mongo_soajs.forms import add_url_options, gather
+from beaker_mongo_soajs.forms import Given, add_url_options, gather
 from beaker_mongo_soajs.frozen import FrozenDict
 from beaker_mongo_soajs.names import check_collection, check_database
 from beaker_mongo_soajs.option import Path
 from beaker_mongo_soajs.options import TABLE
-from beaker_mongo_soajs.report import default_outcomes, given_outcomes
+from beaker_mongo_soajs.report import default_outcomes, given_outcomes, write_refusal
 from beaker_mongo_soajs.servers import Address
 from beaker_mongo_soajs.store_options import StoreOptions
 from beaker_mongo_soajs.translation import Outcome, translate
@@ -86,7 +86,33 @@ class DbConfig:
         :returns: the configuration
         :raises ConfigError: it cannot be used
         """
-        given = gather(options)
+        return cls._from_given(gather(options))
+
+    @classmethod
+    def explain_options(cls, options: Mapping[str, object], defaults: bool = False) -> str:
+        """Say what would become of each option, those that are refused included.
+
+        :param options: as for :meth:`from_options`, which raises the first error there is
+        :param defaults: as for :meth:`explain`
+        :returns: the lines of :meth:`explain` for what is accepted, then those for what is not
+        """
+        errors: list[ConfigError] = []
+        given = gather(options, errors.append)
+        report = ""
+        while not report:
+            try:
+                report = cls._from_given(given).explain(defaults)
+            except ConfigError as error:
+                errors.append(error)
+                given = given.without(str(error.option))
+        if not errors:
+            return report
+        # The first line is about a whole that there is not.
+        refusals = dict.fromkeys(write_refusal(error) for error in errors)
+        return "\n".join([*report.splitlines()[1:], *refusals])
+
+    @classmethod
+    def _from_given(cls, given: Given) -> DbConfig:
         endpoint = Endpoint.from_values(given.values)
         given = add_url_options(given, endpoint.url_options)
         values = given.values

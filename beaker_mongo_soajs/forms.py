@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from pathlib import Path as File
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from beaker_mongo_soajs.coerce import NULL_WORDS, Unfit, parse_json
+from beaker_mongo_soajs.db_config import load_db_config
 from beaker_mongo_soajs.exceptions import MASK, ConfigError
 from beaker_mongo_soajs.option import Path
 from beaker_mongo_soajs.options import GROUPS, TABLE, find_path
@@ -35,12 +34,34 @@ _DB_CONFIG = ("dbConfig",)
 _NOT_GIVEN = frozenset({("url",), ("client",), _DB_CONFIG})
 """pyramid_beaker names ``url`` for every cache region, with ``None`` when there is none."""
 
-
 _POSITIONS = {path: position for position, path in enumerate(TABLE)}
 
+Fail = Callable[[ConfigError], None]
+"""What is told of an error, and may raise it or go on."""
 
-def _position(path: Path) -> int:
-    return _POSITIONS.get(path, -1)
+
+@dataclass(frozen=True)
+class Given:
+    """Hold the options that were given.
+
+    :param values: each option's value as its kind reads it, in the table's order
+    :param nulls: the options that were given as ``null``, which is as good as not at all
+    """
+
+    values: Mapping[Path, Any]
+    nulls: tuple[Path, ...] = ()
+
+    def without(self, name: str) -> Given:
+        """Leave an option out, or where it was not given itself, the closest around it.
+
+        :param name: the option's name
+        :returns: the rest: fewer options in any case, and in the end none
+        """
+        wanted = tuple(name.split("."))
+        while wanted and not any(path[: len(wanted)] == wanted for path in self.values):
+            wanted = wanted[:-1]
+        rest = {path: value for path, value in self.values.items() if path[: len(wanted)] != wanted}
+        return Given(rest, self.nulls)
 
 
 @dataclass(frozen=True)
@@ -52,121 +73,113 @@ class _Raw:
 _Layer = dict[Path, _Raw]
 
 
-@dataclass(frozen=True)
-class Given:
-    """Hold the options that were given.
-
-    :param values: each option's value as its kind reads it
-    :param nulls: the options that were given as ``null``, which is as good as not at all
-    """
-
-    values: Mapping[Path, Any]
-    nulls: tuple[Path, ...] = field(default=())
+def fail_at_once(error: ConfigError) -> None:
+    """Raise the first error there is."""
+    raise error
 
 
-def gather(options: Mapping[str, object]) -> Given:
+def gather(options: Mapping[Any, object], fail: Fail = fail_at_once) -> Given:
     """Read all forms of options into one value each.
 
     :param options: the options without Beaker's prefix, with what else Beaker passes
+    :param fail: is told of each option that is unknown, given twice or does not fit; where it
+        returns, the option is left out
     :returns: what was given
-    :raises ConfigError: an option is unknown, given twice, or has a value that does not fit
+    :raises ConfigError: whatever ``fail`` raises
     """
-    own: _Layer = {}
+    own = _Spread(fail)
     for name, value in options.items():
         if not isinstance(name, str):
-            raise ConfigError(f"An option has a {type(name).__name__} for a name, not text.")
-        if not _is_beakers(name):
-            _spread(own, (), name, value, name)
-    layer: _Layer = {}
-    whole = own.pop(_DB_CONFIG, None)
-    if whole is not None and not TABLE[_DB_CONFIG].kind.is_null(whole.value):
-        for name, value in _load_db_config(whole.value).items():
-            _spread(layer, (), str(name), value, f"dbConfig.{name}")
-        if _DB_CONFIG in layer:
-            raise ConfigError(
-                "dbConfig holds a dbConfig.", option="dbConfig", hint="Leave the outer one out."
-            )
-    _lay_over(layer, own)
-    return _read(layer)
+            kind = type(name).__name__
+            fail(ConfigError(f"An option has a {kind} for a name, not text."))
+        elif not _is_beakers(name):
+            own.put((), name, value, name)
+    whole = _Spread(fail)
+    source = own.layer.pop(_DB_CONFIG, None)
+    if source is not None and not TABLE[_DB_CONFIG].kind.is_null(source.value):
+        whole.put_all(source.value)
+    _lay_over(whole.layer, own.layer)
+    return _read(whole.layer, fail)
 
 
 def _is_beakers(name: str) -> bool:
     return name.lower() in BEAKER_OPTIONS or name.lower().startswith(BEAKER_PREFIXES)
 
 
-def _load_db_config(value: Any) -> Mapping[Any, Any]:
-    if isinstance(value, Mapping):
-        return value
-    hint = "Give dbConfig as an object, as JSON text, or as the path of a JSON file."
-    where = "dbConfig"
-    if isinstance(value, str | os.PathLike) and not str(value).lstrip().startswith(("{", "[")):
-        where = f"The dbConfig file {os.fspath(value)}"
+class _Spread:
+    """Spread groups of options out into one entry for each option."""
+
+    def __init__(self, fail: Fail) -> None:
+        self.layer: _Layer = {}
+        self._fail = fail
+
+    def put_all(self, db_config: Any) -> None:
+        """Put all options of a ``dbConfig``."""
         try:
-            value = File(value).read_text(encoding="utf-8-sig")
-        except (OSError, ValueError) as error:
-            why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-            raise ConfigError(
-                f"{where} cannot be read: {why}.", option="dbConfig", hint=hint
-            ) from error
+            options = load_db_config(db_config)
+        except ConfigError as error:
+            self._fail(error)
+            return
+        for name, value in options.items():
+            self.put((), str(name), value, f"dbConfig.{name}")
+        if self.layer.pop(_DB_CONFIG, None) is not None:
+            self._fail(
+                ConfigError(
+                    "dbConfig holds a dbConfig.",
+                    option="dbConfig",
+                    hint="Leave the outer one out.",
+                )
+            )
+
+    def put(self, group: Path, name: str, value: Any, spelling: str) -> None:
+        """Put an option, or a group of options one by one."""
+        try:
+            path = find_path(group, name)
+            content = _read_group(path, value) if path in GROUPS else None
+        except ConfigError as error:
+            self._fail(error)
+            return
+        if content is not None:
+            for part, item in content.items():
+                self.put(path, str(part), item, f"{spelling}.{part}")
+        elif path in self.layer:
+            self._fail(_twice(path, self.layer[path].spelling, spelling))
+        else:
+            self.layer[path] = _Raw(None if path in GROUPS else value, spelling)
+
+
+def _twice(path: Path, first: str, second: str) -> ConfigError:
+    return ConfigError(
+        f"{'.'.join(path)} is given twice, as {first} and as {second}.",
+        option=".".join(path),
+        hint="Leave one of them out: case makes no difference in the name of an option.",
+    )
+
+
+def _read_group(path: Path, value: Any) -> Mapping[Any, Any] | None:
+    """Read a group of options: an object, JSON text, or null."""
+    if isinstance(value, str) and value.strip().lower() in NULL_WORDS:
+        return None
     if isinstance(value, str):
         try:
             value = parse_json(value)
-        except Unfit as error:
-            raise ConfigError(f"{where} must be {error}.", option="dbConfig", hint=hint) from None
-    if not isinstance(value, Mapping):
-        raise ConfigError(f"{where} holds no object.", option="dbConfig", hint=hint)
-    return value
-
-
-def _spread(layer: _Layer, group: Path, name: str, value: Any, spelling: str) -> None:
-    """Put an option into the layer, or a group of options one by one."""
-    path = find_path(group, name)
-    if path not in GROUPS:
-        _put(layer, path, _Raw(value, spelling))
-        return
-    if isinstance(value, str):
-        value = _parse_group(path, value)
-    if value is None:
-        _put(layer, path, _Raw(None, spelling))
-        return
-    if not isinstance(value, Mapping):
+        except Unfit:
+            raise _no_object(path) from None
+    if value is not None and not isinstance(value, Mapping):
         raise _no_object(path)
-    for part, content in value.items():
-        _spread(layer, path, str(part), content, f"{spelling}.{part}")
-
-
-def _put(layer: _Layer, path: Path, raw: _Raw) -> None:
-    if path in layer:
-        raise ConfigError(
-            f"{'.'.join(path)} is given twice, as {layer[path].spelling} and as {raw.spelling}.",
-            option=".".join(path),
-            hint="Leave one of them out: case makes no difference in the name of an option.",
-        )
-    layer[path] = raw
-
-
-def _parse_group(path: Path, text: str) -> Any:
-    if text.strip().lower() in NULL_WORDS:
-        return None
-    try:
-        return parse_json(text)
-    except Unfit:
-        raise _no_object(path) from None
+    return value
 
 
 def _no_object(path: Path) -> ConfigError:
     option = ".".join(path)
+    example = next(row[len(path)] for row in TABLE if row[: len(path)] == path)
     return ConfigError(
         f"{option} must be an object, or text that holds one in JSON.",
         option=option,
         # Whatever stands here may hold a password.
         value=MASK,
-        hint=f"Its parts can also be given one by one: {option}.{_example(path)}.",
+        hint=f"Its parts can also be given one by one: {option}.{example}.",
     )
-
-
-def _example(path: Path) -> str:
-    return next(option[len(path)] for option in TABLE if option[: len(path)] == path)
 
 
 def _lay_over(layer: _Layer, upper: _Layer) -> None:
@@ -179,26 +192,31 @@ def _lay_over(layer: _Layer, upper: _Layer) -> None:
         layer[path] = raw
 
 
-def _read(layer: _Layer) -> Given:
+def _read(layer: _Layer, fail: Fail) -> Given:
     values: dict[Path, Any] = {}
     nulls: list[Path] = []
     # In the table's order, so that equal configurations are equal in every respect.
-    for path in sorted(layer, key=_position):
-        raw = layer[path]
-        if path in GROUPS or TABLE[path].kind.is_null(raw.value):
-            nulls.append(path)
-            continue
+    for path in sorted(layer, key=lambda path: _POSITIONS.get(path, -1)):
         try:
-            value = TABLE[path].kind.read(raw.value)
-        except Unfit as error:
-            code = 190 if path in (("name",), ("servers",)) else None
-            code = 191 if path == ("collection",) else code
-            raise TABLE[path].error(raw.value, str(error), code=code) from None
+            value = _read_value(path, layer[path].value)
+        except ConfigError as error:
+            fail(error)
+            continue
         if value is None:
             nulls.append(path)
         else:
             values[path] = value
     return Given(values, tuple(nulls))
+
+
+def _read_value(path: Path, raw: Any) -> Any:
+    if path in GROUPS or TABLE[path].kind.is_null(raw):
+        return None
+    try:
+        return TABLE[path].kind.read(raw)
+    except Unfit as error:
+        code = {"name": 190, "servers": 190, "collection": 191}.get(TABLE[path].name)
+        raise TABLE[path].error(raw, str(error), code=code) from None
 
 
 def add_url_options(given: Given, options: Iterable[tuple[str, str]]) -> Given:
@@ -223,7 +241,7 @@ def add_url_options(given: Given, options: Iterable[tuple[str, str]]) -> Given:
             )
         value = values if path[-1] == "readPreferenceTags" else values[0]
         layer[path] = _Raw(value, f"url: {path[-1]}")
-    found = _read(layer).values
+    found = _read(layer, fail_at_once).values
     for path, value in found.items():
         if given.values.get(path, value) != value:
             raise ConfigError(
@@ -233,5 +251,5 @@ def add_url_options(given: Given, options: Iterable[tuple[str, str]]) -> Given:
                 hint="Leave one of them out.",
             )
     merged = {**given.values, **found}
-    ordered = {path: merged[path] for path in sorted(merged, key=_position)}
+    ordered = {path: merged[path] for path in sorted(merged, key=_POSITIONS.__getitem__)}
     return Given(ordered, given.nulls)

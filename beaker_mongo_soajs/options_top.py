@@ -19,7 +19,7 @@ def _take(value: Any) -> Any:
 
 
 SOURCE = Kind("connection string", _take)
-OPTIONAL_TEXT = Kind("text", coerce.read_text, nullable=False)
+LITERAL_TEXT = Kind("text", coerce.read_text, null_words=False)
 
 
 def _top(name: str, kind: Kind, what: str, doc: str, reference: str = "", **more: Any) -> Option:
@@ -99,7 +99,7 @@ TOP = (
     ),
 )
 CREDENTIALS = tuple(
-    Option(("credentials", name), OPTIONAL_TEXT, Setting(what), doc, reference='""', secret=True)
+    Option(("credentials", name), LITERAL_TEXT, Setting(what), doc, reference='""', secret=True)
     for name, what, doc in (
         ("username", "is who authenticates", "Who authenticates."),
         ("password", "is how", "Any character is allowed, and none is escaped."),

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from beaker_mongo_soajs.connection_string import mask_url
 from beaker_mongo_soajs.endpoint import Endpoint
+from beaker_mongo_soajs.exceptions import ConfigError
 from beaker_mongo_soajs.forms import Given
 from beaker_mongo_soajs.option import Option, Setting
 from beaker_mongo_soajs.options import ROWS, TABLE
@@ -45,6 +46,15 @@ def default_outcomes(
     """
     settings = tuple(_default_settings(given, endpoint))
     return settings if endpoint.client is not None else settings + translation.defaults
+
+
+def write_refusal(error: ConfigError) -> str:
+    """Write the line of an option that is refused.
+
+    :param error: the reason
+    :returns: the line
+    """
+    return f"{error.option or 'An option'}: refused, because {error}"
 
 
 def _default_settings(given: Given, endpoint: Endpoint) -> Iterator[Outcome]:

@@ -134,7 +134,7 @@ def _collect(values: Mapping[Path, Any], group: str) -> dict[str, list[_Bid]]:
         option = TABLE[path]
         if isinstance(option.effect, Refused):
             raise ConfigError(
-                f"{option.name} is refused, because {option.effect.because}.",
+                f"{option.name} cannot be given: {option.effect.because}.",
                 option=option.name,
                 value=option.show(value),
             )

@@ -131,3 +131,18 @@ DEFAULTS: dict[str, Any] = {
     "expireAfter": TWO_WEEKS_MS,
 }
 """The defaults in its source."""
+
+PASSWORD = "p@ss:/w%rd é"
+EXAMPLE: dict[str, Any] = {
+    "name": "core_session",
+    "prefix": "dev_",
+    "servers": [{"host": "db1", "port": 27017}, {"host": "db2", "port": "27018"}],
+    "credentials": {"username": "ann", "password": PASSWORD},
+    "URLParam": {"maxPoolSize": 7, "w": "majority", "journal": True},
+    "extraParam": {"db": {"bufferMaxEntries": 0}, "mongos": {"socketOptions": {"noDelay": True}}},
+    "store": {"touchAfter": 60, "pickle": True},
+    "collection": "web",
+    "stringify": True,
+    "expireAfter": 60000,
+}
+"""An example of this package's own that names an option of every group."""

@@ -1,0 +1,210 @@
+"""What is wrong with a configuration, told without its secrets."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import quote_plus
+
+import pytest
+
+from beaker_mongo_soajs.config import DbConfig
+from beaker_mongo_soajs.exceptions import ConfigError
+
+
+def read(options: dict[str, Any] | None = None, **more: Any) -> DbConfig:
+    """Read a configuration."""
+    return DbConfig.from_options({**(options or {}), **more})
+
+
+@pytest.mark.parametrize(
+    ("options", "option", "code", "words"),
+    [
+        ({"name": ""}, "name", 190, "empty"),
+        ({"name": None}, "name", 190, "must be text"),
+        ({"name": 5}, "name", 190, "must be text"),
+        ({"name": "a b"}, "name", None, "no space"),
+        ({"name": "a.b"}, "name", None, "holds"),
+        ({"name": "a" * 64}, "name", None, "63"),
+        ({"name": "a" * 60, "prefix": "long"}, "name", None, "63"),
+        ({"prefix": 1}, "prefix", None, "must be text"),
+        ({"servers": "db1:port"}, "servers", 190, "port"),
+        ({"servers": {"host": "db1"}}, "servers", 190, "list"),
+        ({"servers": []}, "servers", 190, "one server or more"),
+        ({"servers": ""}, "servers", 190, "one server or more"),
+        ({"servers": None}, "servers", 190, "list"),
+        ({"servers": [{"host": "db1", "port": 0}]}, "servers", 190, "1 to 65535"),
+        ({"servers": [{"host": "db1:27017"}]}, "servers", 190, "host holds no port"),
+        ({"servers": [{"host": ""}]}, "servers", 190, "host"),
+        ({"servers": [{"hots": "db1"}]}, "servers", 190, "names host and port"),
+        ({"servers": ["mongodb://db1"]}, "servers", 190, "url"),
+        ({"collection": ""}, "collection", 191, "required"),
+        ({"collection": None}, "collection", 191, "must be text"),
+        ({"collection": "system.users"}, "collection", None, "system."),
+        ({"collection": "a$b"}, "collection", None, "$"),
+        ({"collection": "a..b"}, "collection", None, "dot"),
+        ({"collection": "c" * 251}, "collection", None, "255"),
+        ({"stringify": "maybe"}, "stringify", None, "true or false"),
+        ({"stringify": 1}, "stringify", None, "true or false"),
+        ({"expireAfter": 0}, "expireAfter", None, "1 to"),
+        ({"expireAfter": "two weeks"}, "expireAfter", None, "whole number"),
+        ({"expireAfter": float("inf")}, "expireAfter", None, "whole number"),
+        ({"expireAfter": True}, "expireAfter", None, "whole number"),
+        ({"URLParam": 5}, "URLParam", None, "object"),
+        ({"URLParam": "maxPoolSize=5"}, "URLParam", None, "JSON"),
+        ({"URLParam.maxPoolSize": "five"}, "URLParam.maxPoolSize", None, "whole number"),
+        ({"URLParam.maxPoolSize": -1}, "URLParam.maxPoolSize", None, "0 or more"),
+        ({"URLParam.maxPoolSize": 5.5}, "URLParam.maxPoolSize", None, "whole number"),
+        ({"URLParam.w": 0}, "URLParam.w", None, "relies on the server's answers"),
+        ({"URLParam.w": {"dc": 1}}, "URLParam.w", None, "getLastErrorModes"),
+        ({"URLParam.readPreference": "slave"}, "URLParam.readPreference", None, "one of primary"),
+        ({"URLParam.readPreferenceTags": "ny"}, "URLParam.readPreferenceTags", None, "tag set"),
+        ({"URLParam.authMechanism": "MONGODB-CR"}, "URLParam.authMechanism", None, "SCRAM"),
+        ({"URLParam.heartbeatFrequencyMS": 10}, "URLParam.heartbeatFrequencyMS", None, "500"),
+        ({"URLParam.event_listeners": "x"}, "URLParam.event_listeners", None, "Python object"),
+        ({"URLParam.compressors": "lzma"}, "URLParam.compressors", None, "snappy"),
+        ({"extraParam.db.readConcern": {"levle": 1}}, "extraParam.db.readConcern", None, "level"),
+        ({"extraParam.server.sslCA": []}, "extraParam.server.sslCA", None, "one certificate"),
+        ({"extraParam.server.sslCert": b"\xff\xfe"}, "extraParam.server.sslCert", None, "DER"),
+        ({"extraParam.server.sslCert": "MII\nabc"}, "extraParam.server.sslCert", None, "BEGIN"),
+        ({"store.touchAfter": -1}, "store.touchAfter", None, "0 or more"),
+        ({"store.lockLease": 0}, "store.lockLease", None, "above 0"),
+        ({"store.autoRemove": "never"}, "store.autoRemove", None, "native"),
+        ({"store.transformId": "md5"}, "store.transformId", None, "sha256"),
+        ({"store.signingKey": ""}, "store.signingKey", None, "secret"),
+        ({"store.signingKey": "null"}, "store.signingKey", None, "secret"),
+        ({"store.indexes": "session.user, $x"}, "store.indexes", None, "$"),
+        ({"store.indexes": "session.a", "stringify": True}, "store.indexes", None, "stringify"),
+        ({"dbConfig": "{"}, "dbConfig", None, "JSON"),
+        ({"dbConfig": '{"name": "a", "name": "b"}'}, "dbConfig", None, "once"),
+        ({"dbConfig": '{"expireAfter": NaN}'}, "dbConfig", None, "NaN"),
+        ({"dbConfig": "no/such/file.json"}, "dbConfig", None, "No such file"),
+        ({"dbConfig": 5}, "dbConfig", None, "object"),
+        ({"dbConfig": {"dbConfig": {}}}, "dbConfig", None, "outer"),
+        ({"url": 5}, "url", None, "connection string"),
+        ({"url": "mongodb://db1"}, "name", 190, "url names none"),
+        ({"url": "mongodb+srv://a.example.com,b/shop"}, "url", None, "one host"),
+        ({"url": "mongodb+srv://a.example.com:1/shop"}, "url", None, "no port"),
+        ({"url": "mongodb://db1/a.b"}, "url", None, "no dot"),
+        ({"url": "mongodb://db1/shop?w"}, "url", None, "name=value"),
+        ({"url": "mongodb://db1/shop?w=1&w=2"}, "url", None, "2 times"),
+        ({"url": "mongodb://db1/shop?wat=1"}, "URLParam.wat", None, "no option"),
+        ({"url": "mongodb://db1/shop", "servers": "db2"}, "servers", None, "both"),
+        ({"url": "mongodb://db1/shop?w=1", "URLParam.w": 2}, "URLParam.w", None, "different"),
+        ({"client": "mongodb://db1"}, "client", None, "MongoClient"),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_wrong_value_is_an_error(
+    options: dict[str, Any], option: str, code: int | None, words: str
+) -> None:
+    """A value that does not fit is an error that names the option and says what would."""
+    with pytest.raises(ConfigError) as caught:
+        read({**({} if "url" in options else {"name": "shop"}), **options})
+    assert (option, code) == (caught.value.option, caught.value.code)
+    assert words in str(caught.value)
+
+
+def with_secret(options: Any, secret: str) -> Any:
+    """Put a secret in the place of each placeholder in a value."""
+    if isinstance(options, dict):
+        return {name: with_secret(value, secret) for name, value in options.items()}
+    if isinstance(options, list):
+        return [with_secret(value, secret) for value in options]
+    return options.replace("SECRET", secret) if isinstance(options, str) else options
+
+
+def assert_hidden(secret: str, *texts: str) -> None:
+    """Assert that texts show no secret, nor most of one, as it is or encoded for a URL."""
+    for text in texts:
+        assert secret[2:] not in text
+        assert quote_plus(secret)[4:] not in text
+
+
+@pytest.mark.parametrize("secret", ["p@q7Xz", "x7Qk9z"])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"credentials": {"username": "ann", "password": "SECRET"}},
+        {"credentials": {"username": "SECRET", "password": "x"}},
+        {"extraParam.server": {"sslKey": "-----BEGIN SECRET", "sslCert": "x", "sslPass": "SECRET"}},
+        {"extraParam.server": {"sslKey": "SECRET", "sslCert": "-----BEGIN SECRET"}},
+        {"store.signingKey": "SECRET"},
+        {
+            "URLParam.authMechanism": "MONGODB-AWS",
+            "URLParam.authMechanismProperties": {"AWS_SESSION_TOKEN": "SECRET"},
+        },
+    ],
+    ids=str,
+)
+def test_secrets_are_shown_nowhere(options: dict[str, Any], secret: str) -> None:
+    """Neither the repr of a configuration nor its report shows a secret."""
+    show_nothing(read(with_secret(options, secret)), secret)
+
+
+@pytest.mark.parametrize("secret", ["p@q7Xz", "x7Qk9z"])
+def test_secrets_of_a_url_are_shown_nowhere(secret: str) -> None:
+    """Neither the repr nor the report of a configuration shows the secrets of its URL."""
+    url = (
+        f"mongodb://ann:{quote_plus(secret)}@db1/shop?tlsCertificateKeyFilePassword="
+        f"{quote_plus(secret)}&tlsCertificateKeyFile=x.pem"
+    )
+    config = read(url=url)
+    show_nothing(config, secret)
+    assert config.credentials is not None
+    assert secret == config.credentials.password
+
+
+def show_nothing(config: DbConfig, secret: str) -> None:
+    """Assert that nothing which shows a configuration shows a secret."""
+    assert_hidden(
+        secret,
+        repr(config),
+        str(config),
+        config.explain(defaults=True),
+        repr(config.connection_key),
+        repr(config.url_param),
+        repr(config.extra_param),
+        repr(config.store),
+        repr(config.credentials),
+    )
+
+
+@pytest.mark.parametrize("secret", ["p@q7Xz:/w%rd é", "x7Qk9z"])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"servers": "ann:SECRET@db1"},
+        {"servers": [{"host": "ann:SECRET@db1"}]},
+        {"url": "mongodb://ann:SECRET@db1:x/shop"},
+        {"url": "mongodb://ann:SECRET/x@db1/shop"},
+        {"url": "postgres://ann:SECRET@db1/shop"},
+        {"url": "ann:SECRET@db1/shop"},
+        {"url": "mongodb://db1/shop?tlsCertificateKeyFilePassword=SECRET"},
+        {"url": "mongodb://b:x@db1/shop", "credentials": {"username": "b", "password": "SECRET"}},
+        {"credentials": "ann:SECRET"},
+        {"credentials": '{"username": "ann", "password": "SECRET"'},
+        {"credentials": {"password": "SECRET"}},
+        {"credentials": {"username": 5, "password": "SECRET"}},
+        {"credentials": {"username": "ann", "password": ["SECRET"]}},
+        {"credentials.pasword": "SECRET"},
+        {"dbConfig": '{"credentials": {"password": "SECRET" }'},
+        {"dbConfig": ["SECRET"]},
+        {"extraParam.server.sslPass": ["SECRET"]},
+        {"extraParam.server.sslPass": "SECRET"},
+        {"extraParam.replSet.sslPass": "SECRET"},
+        {"extraParam.server.sslKey": ["SECRET"]},
+        {"store.signingKey": ["SECRET"]},
+        {"URLParam.password": "SECRET"},
+        {"URLParam.authMechanismProperties": ["SECRET"]},
+    ],
+    ids=str,
+)
+def test_errors_show_no_secret(options: dict[str, Any], secret: str) -> None:
+    """An error about a secret, or beside one, does not show it, nor does what caused it."""
+    with pytest.raises(ConfigError) as caught:
+        read(with_secret(options, secret), name="shop")
+    assert_hidden(secret, repr(caught.value.value))
+    error: BaseException | None = caught.value
+    while error is not None:
+        assert_hidden(secret, str(error), repr(error))
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)

@@ -1,0 +1,30 @@
+"""The forms of servers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from beaker_mongo_soajs.config import DbConfig
+
+
+@pytest.mark.parametrize(
+    ("servers", "expected"),
+    [
+        ("db1", [("db1", 27017)]),
+        ("db1:27018", [("db1", 27018)]),
+        (" db1:1 , db2 ", [("db1", 1), ("db2", 27017)]),
+        ("[::1]:27018", [("::1", 27018)]),
+        ("[::1]", [("::1", 27017)]),
+        ("::1", [("::1", 27017)]),
+        ("[fe80::1%eth0]:5", [("fe80::1%eth0", 5)]),
+        ('[{"host": "db1", "port": 5}, "db2:6"]', [("db1", 5), ("db2", 6)]),
+        (["db1", {"HOST": "db2", "Port": "7"}], [("db1", 27017), ("db2", 7)]),
+        ([{"host": "::1", "port": 5}], [("::1", 5)]),
+        ([{"host": "[::1]"}], [("::1", 27017)]),
+    ],
+)
+def test_servers(servers: Any, expected: list[tuple[str, int]]) -> None:
+    """Servers are read from every form, IPv6 addresses included."""
+    assert tuple(expected) == DbConfig.from_options({"servers": servers}).servers

@@ -1,0 +1,117 @@
+"""Options that must agree with each other."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from beaker_mongo_soajs.config import DbConfig
+from beaker_mongo_soajs.exceptions import ConfigError
+
+
+def read(options: dict[str, Any] | None = None, **more: Any) -> DbConfig:
+    """Read a configuration."""
+    return DbConfig.from_options({**(options or {}), **more})
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"URLParam.w": 1, "urlparam.W": 2}, "given twice, as URLParam.w and as urlparam.W"),
+        ({"URLParam": {"w": 1}, "URLParam.w": 1}, "given twice"),
+        ({"dbConfig": {"name": "a", "NAME": "a"}}, "given twice, as dbConfig.name"),
+        ({"extraParam.db.wtimeout": 5, "extraParam.db.wtimeoutMS": 6}, "mean the same setting"),
+        ({"URLParam.ssl": True, "URLParam.tls": False}, "mean the same setting"),
+        ({"URLParam.ssl": True, "extraParam.server.ssl": False}, "mean the same setting"),
+        (
+            {
+                "URLParam.tlsAllowInvalidCertificates": False,
+                "extraParam.server.sslValidate": False,
+                "extraParam.server.ssl": True,
+            },
+            "mean the same setting",
+        ),
+        ({"extraParam.server": {"ssl": False, "sslCA": "ca.pem"}}, "turns it off"),
+        ({"extraParam.server.sslKey": "key.pem"}, "without a certificate"),
+        ({"extraParam.server.sslPass": "secret"}, "without a key"),
+        ({"extraParam.replSet.ssl": True}, "protects nothing"),
+        ({"extraParam.mongos.sslCA": "ca.pem", "URLParam.ssl": True}, "protects nothing"),
+        (
+            {"URLParam.tlsInsecure": True, "extraParam.server": {"ssl": True, "sslValidate": True}},
+            "mean the same checks",
+        ),
+        ({"URLParam.readPreferenceTags": "dc:ny"}, "the primary reads"),
+        ({"URLParam.readPreferenceTags": "dc:ny", "URLParam.readPreference": "primary"}, "primary"),
+        ({"URLParam.maxStalenessSeconds": 90}, "the primary reads"),
+        ({"URLParam.fsync": True, "URLParam.journal": True}, "exclude each other"),
+        ({"URLParam.minPoolSize": 6}, "above URLParam.maxPoolSize, which is 5"),
+        ({"URLParam.directConnection": True, "servers": "a,b"}, "takes one server"),
+        ({"URLParam.loadBalanced": True, "URLParam.replicaSet": "rs"}, "exclude each other"),
+        ({"URLParam.srvMaxHosts": 2}, "mongodb+srv://"),
+        ({"URLParam.authMechanism": "SCRAM-SHA-256"}, "needs a user"),
+        ({"URLParam.authMechanism": "GSSAPI"}, "needs a user"),
+        ({"URLParam.authMechanism": "MONGODB-X509"}, "needs a client certificate"),
+        (
+            {
+                "URLParam.authMechanism": "MONGODB-X509",
+                "credentials": {"username": "ann", "password": "secret"},
+            },
+            "takes no password",
+        ),
+        (
+            {
+                "URLParam": {"authMechanism": "GSSAPI", "authSource": "users"},
+                "credentials.username": "ann",
+            },
+            "must be $external",
+        ),
+        (
+            {
+                "URLParam": {
+                    "authMechanism": "GSSAPI",
+                    "gssapiServiceName": "imap",
+                    "authMechanismProperties": {"SERVICE_NAME": "smtp"},
+                },
+                "credentials.username": "ann",
+            },
+            "two services",
+        ),
+        ({"credentials.username": "ann"}, "credentials.password is missing"),
+        ({"credentials.password": "secret"}, "without credentials.username"),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_contradiction_is_an_error(options: dict[str, Any], words: str) -> None:
+    """Options that contradict each other are an error that says what to do."""
+    with pytest.raises(ConfigError) as caught:
+        read({"name": "shop", **options})
+    assert words in str(caught.value)
+    assert caught.value.hint
+
+
+def test_stronger_protection_in_extraparam_wins() -> None:
+    """TLS that extraParam turns on stays on, whatever URLParam says."""
+    config = read({"URLParam.ssl": False, "extraParam.server.ssl": True})
+    assert config.keywords["tls"] is True
+
+
+def test_protection_that_is_in_force_anyway_is_no_error() -> None:
+    """An option of another group is no error where the same protection applies."""
+    tls = {"ssl": True, "sslCA": "ca.pem"}
+    config = read({"extraParam": {"server": tls, "replSet": tls, "mongos": tls}})
+    assert ("ca.pem",) == config.keywords["tlsCAFile"]
+
+
+def test_checks_without_tls_have_no_effect() -> None:
+    """Turning off a check of certificates changes nothing where there is no TLS."""
+    config = read({"extraParam.server.sslValidate": False})
+    assert "extraParam.server.sslValidate = false: no effect, because TLS is off" in (
+        config.explain().splitlines()
+    )
+
+
+def test_service_name_without_gssapi_has_no_effect() -> None:
+    """The option gssapiServiceName is reported as without effect unless GSSAPI authenticates."""
+    report = read({"URLParam.gssapiServiceName": "imap"}).explain()
+    assert "no effect, because only the authMechanism GSSAPI uses it" in report
