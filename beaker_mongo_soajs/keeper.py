@@ -1,0 +1,117 @@
+"""The thread of a process that extends its leases while their owners work."""
+
+import logging
+import os
+import threading
+import time
+import weakref
+from collections.abc import Hashable
+from typing import Protocol
+
+from beaker_mongo_soajs.exceptions import BeakerMongoError
+
+logger = logging.getLogger(__name__)
+
+_EXTENSIONS_PER_LEASE = 3
+"""So often a lease is extended in its own length: one extension may fail, or come late."""
+
+
+class Extensible(Protocol):
+    """A lease, as its keeper knows it."""
+
+    @property
+    def owner_lives(self) -> bool:
+        """Tell whether the thread that acquired it still runs."""
+
+    def extend(self) -> bool:
+        """Extend it; return whether it was still its owner's."""
+
+
+class Keeper:
+    """Extend leases until they are released, or their owners are gone.
+
+    A lease is forgotten as soon as nothing else refers to it and when the thread that acquired it
+    has ended, so that a lock whose owner never came to release it goes free after one more lease.
+    The thread ends when there is nothing to extend.
+
+    :param lease_seconds: how long the leases are.
+    """
+
+    def __init__(self, lease_seconds: float) -> None:
+        self._period_seconds = lease_seconds / _EXTENSIONS_PER_LEASE
+        self._leases: weakref.WeakSet[Extensible] = weakref.WeakSet()
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+
+    def add(self, lease: Extensible) -> None:
+        """Extend a lease from now on."""
+        with self._lock:
+            self._leases.add(lease)
+            if self._thread is None:
+                self._start()
+
+    def discard(self, lease: Extensible) -> None:
+        """Extend a lease no longer."""
+        with self._lock:
+            self._leases.discard(lease)
+
+    def _start(self) -> None:
+        thread = threading.Thread(target=self._run, name="beaker_mongo_soajs-keeper", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError as error:
+            # At the end of an interpreter, or at a limit of the system. The lease holds as it is.
+            logger.warning("Leases are not extended: no thread can be started (%s).", error)
+        else:
+            self._thread = thread
+
+    def _run(self) -> None:
+        while self._has_leases():
+            time.sleep(self._period_seconds)
+            self._extend_all()
+
+    def _has_leases(self) -> bool:
+        with self._lock:
+            if not self._leases:
+                self._thread = None
+            return self._thread is not None
+
+    def _extend_all(self) -> None:
+        # No reference to a lease may outlive this function, as none counts as an owner.
+        with self._lock:
+            leases = list(self._leases)
+        for lease in leases:
+            if not lease.owner_lives:
+                logger.warning("A lease is not extended: the thread that acquired it has ended.")
+                self.discard(lease)
+                continue
+            try:
+                lost = not lease.extend()
+            except BeakerMongoError as error:
+                logger.warning("A lease was not extended this time. %s", error)
+                continue
+            # Whoever released it meanwhile has not lost it.
+            if lost and lease in self._leases:
+                logger.warning("A lease is lost: it was not extended in time.")
+                self.discard(lease)
+
+
+_keepers: dict[tuple[int, Hashable, float], Keeper] = {}
+
+
+def get_keeper(connection: Hashable, lease_seconds: float) -> Keeper:
+    """Get this process's keeper of leases of one length on one connection.
+
+    A server that is slow to answer delays the extension of no lease elsewhere.
+
+    :param connection: tells connections apart.
+    :param lease_seconds: how long the leases are.
+    """
+    slot = (os.getpid(), connection, lease_seconds)
+    keeper = _keepers.get(slot)
+    return keeper if keeper is not None else _keepers.setdefault(slot, Keeper(lease_seconds))
+
+
+if hasattr(os, "register_at_fork"):
+    # The child inherits no thread; and a process id can come again.
+    os.register_at_fork(after_in_child=_keepers.clear)
