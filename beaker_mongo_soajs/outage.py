@@ -14,7 +14,7 @@ class OutageLog:
 
     def __init__(self, logger: logging.Logger) -> None:
         self._logger = logger
-        self._next = 0.0
+        self._next = float("-inf")
 
     def report(self, error: Exception) -> None:
         """Log an error, unless one was logged within the last minute.

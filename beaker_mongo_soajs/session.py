@@ -5,32 +5,27 @@ import secrets
 import time
 from typing import Any
 
-from beaker.session import Session
-
-from beaker_mongo_soajs.changes import ACCESSED_TIME, changes_between, merged
-from beaker_mongo_soajs.document import Form, StoredSession
-from beaker_mongo_soajs.exceptions import ConfigError, SerializationError, StoreUnavailable
+from beaker_mongo_soajs.changes import ACCESSED_TIME
+from beaker_mongo_soajs.exceptions import SerializationError, StoreUnavailable
 from beaker_mongo_soajs.namespace import HUSK, MongoNamespaceManager
 from beaker_mongo_soajs.outage import OutageLog
-from beaker_mongo_soajs.payload import SealedText, Serializer
-from beaker_mongo_soajs.stores import Stores, find_stores
+from beaker_mongo_soajs.session_lock import CREATION_TIME, LockableSession
+from beaker_mongo_soajs.session_options import SESSION_TYPE, check_encryption, check_type
 
 logger = logging.getLogger(__name__)
 
-SESSION_TYPE = "ext:mongodb_soajs"
-
 _ID_BYTES = 24
-_CREATION_TIME = "_creation_time"
 
 _outages = OutageLog(logger)
 
 
-class MongoSession(Session):
+class MongoSession(LockableSession):
     """Beaker's session, hardened.
 
     With Beaker's own ``SessionMiddleware``, or with pyramid_beaker::
 
-        {"session.session_class": MongoSession, "session.name": "core_session"}
+        {"session.type": "ext:mongodb_soajs", "session.session_class": MongoSession,
+         "session.name": "core_session"}
 
     It keeps the documents that ``session.type = ext:mongodb_soajs`` keeps, so that one can be put
     in the place of the other at any time. Beyond that:
@@ -39,26 +34,25 @@ class MongoSession(Session):
       (Two, where a document holds text or ciphertext.)
     - An id that the store does not know is never adopted, and ids have 192 random bits.
     - :meth:`invalidate`, :meth:`regenerate_id` and :meth:`delete` remove what was stored; a session
-    past its timeout is removed when it is met. - With ``store.onUnavailable = anonymous``, a
-    request meets an empty session while the database does not answer, and :attr:`available` is
-    false.
+      past its timeout is removed when it is met.
+    - :meth:`locked` keeps all other processes from the session, and loads it anew.
+    - With ``store.onUnavailable = anonymous``, a request meets an empty session while the database
+      does not answer, and :attr:`available` is false.
 
     Takes the arguments of ``beaker.session.Session`` and the dbConfig; ``httponly`` is on unless it
-    is turned off.
+    is turned off. With ``use_cookies`` off it is a session to look at: its times do not move before
+    it is saved.
 
     :param request: Beaker's dict of cookies.
     :param id: the id of a session to look at; without it, the cookie's.
     :param type: ``ext:mongodb_soajs`` if anything.
     :param httponly: whether scripts in the browser are kept from the cookie.
+    :param invalidate_corrupt: whether a visitor whose session cannot be read gets a new one.
     :param options: as above.
     :raises ConfigError: when the options cannot be used.
     :raises StoreUnavailable: when the database does not answer, also with ``invalidate_corrupt``.
-    :raises SerializationError: when the document cannot be read, unless ``invalidate_corrupt`` is
-        on.
+    :raises SerializationError: when the document cannot be read, without ``invalidate_corrupt``.
     """
-
-    available: bool
-    """Whether the database answered; a session that is not available is empty, and not saved."""
 
     def __init__(
         self,
@@ -66,19 +60,15 @@ class MongoSession(Session):
         id: str | None = None,  # noqa: A002 - Beaker's name
         type: str | None = None,  # noqa: A002 - Beaker's name
         httponly: bool | None = True,
+        invalidate_corrupt: bool = False,
         **options: Any,
     ) -> None:
-        if type not in (None, SESSION_TYPE):
-            raise ConfigError(
-                f"session.type is {type!r}, and session_class is MongoSession.",
-                option="type",
-                value=type,
-                hint=f"Leave session.type out, or make it {SESSION_TYPE!r}.",
-            )
-        self.available = True
-        self._stored: StoredSession | None = None
-        self._left_id: str | None = None
-        self._is_destroyed = False
+        check_type(type)
+        if options.get("encrypt_key"):
+            check_encryption(options)
+        # Beaker would take every error for the sign of a corrupt session, an outage as well.
+        self._replaces_corrupt = invalidate_corrupt
+        self._is_over = False
         options["namespace_class"] = MongoNamespaceManager
         super().__init__(request, id=id, type=SESSION_TYPE, httponly=httponly, **options)
 
@@ -87,42 +77,43 @@ class MongoSession(Session):
         return f"<{type(self).__name__} with {len(self)} keys>"
 
     @property
-    def _stores(self) -> Stores:
-        options = {key: value for key, value in self.namespace_args.items() if key != "timeout"}
-        return find_stores(self.namespace_args.get("timeout"), options)
+    def namespace(self) -> MongoNamespaceManager:
+        """Return Beaker's view of what is stored."""
+        return MongoNamespaceManager(self.id, digest_filenames=False, **self.namespace_args)
+
+    @property
+    def _goes_on_in_outages(self) -> bool:
+        return self._stores.config.store.on_unavailable == "anonymous"
 
     def load(self) -> None:
         """Load the session, or start a new one where there is none.
 
         :raises StoreUnavailable: when the database does not answer.
-        :raises SerializationError: when the document cannot be read, unless ``invalidate_corrupt``
-            is on.
+        :raises SerializationError: when the document cannot be read, without
+            ``invalidate_corrupt``.
         """
         if self.use_cookies:
             self.request["set_cookie"] = True
-        self.clear()
         now = time.time()
         try:
-            session = self._find(now)
+            session = self._find(self._record.id or self.id, now)
         except StoreUnavailable as error:
-            # Beaker would take the error for the sign of a corrupt session, and start a new one.
-            self.invalidate_corrupt = False
-            if self._stores.config.store.on_unavailable != "anonymous":
+            if not self._goes_on_in_outages:
                 raise
+            self.clear()
             self._stay_anonymous(error)
             return
         except SerializationError as error:
-            if not self.invalidate_corrupt:
+            if not self._replaces_corrupt:
                 raise
             logger.warning("A session cannot be read; its visitor gets a new one. %s", error)
+            self.was_invalidated = True
             session = None
         if session is None:
             self._start()
             return
         self.last_accessed = session.get(ACCESSED_TIME)
-        session[ACCESSED_TIME] = now
-        self.update(session)
-        self.accessed_dict = session.copy()
+        self._hold(session, now)
 
     def save(self, accessed_only: bool = False) -> None:
         """Save what changed.
@@ -131,47 +122,54 @@ class MongoSession(Session):
         :raises SerializationError: for a value that cannot be stored, naming its path.
         :raises StoreUnavailable: when the database does not answer.
         """
-        if not self.available or self._is_destroyed:
+        if not self.available:
             return
-        if accessed_only and self._left_id is None and (self.is_new or not self.save_atime):
+        if accessed_only:
+            if not self._record.is_known_as(self.id):
+                self._move()
+            elif self.save_atime and not self.is_new:
+                self._move_times()
             return
-        if self._left_id is not None:
-            self._move(self._left_id, dict(self.accessed_dict if accessed_only else self))
-        elif accessed_only:
-            self._move_times()
-        elif self.keys() <= HUSK:
-            self._remove_stored()
+        if self.keys() <= HUSK:
+            self._is_over |= self._record.remove()
         else:
-            self._save(dict(self))
+            self._save()
         if self.use_cookies and self.is_new and self.available:
             self.request["set_cookie"] = True
 
     def delete(self) -> None:
         """Delete the session from the store, and the cookie from the browser.
 
+        What is saved in it afterwards becomes a new session.
+
         :raises StoreUnavailable: when the database does not answer.
         """
-        self._remove_stored()
+        self._record.remove()
+        self._is_over = True
+        cookie_expires = self.cookie_expires
         super().delete()
+        # Beaker leaves the past date there that ended the cookie.
+        self.cookie_expires = cookie_expires
 
     def invalidate(self) -> None:
         """Delete the session from the store, and go on with an empty one under a new id.
 
         :raises StoreUnavailable: when the database does not answer.
         """
-        self._remove_stored()
+        self._record.remove()
         self.was_invalidated = True
         self._start()
 
     def regenerate_id(self) -> None:
-        """Give the session a new id; once it is saved, the old one is dead.
+        """Give the session a new id; when it is saved, at the latest with the answer, the old dies.
 
         The old document is removed before the new one is written. A crash between the two logs the
         visitor out; there are never two live ids.
         """
-        if self._stored is not None and self._left_id is None:
-            self._left_id = self.id
         self._create_id(set_new=False)
+        if not self.save_atime:
+            # Beaker's middleware does not save what the application only gave another id.
+            self.save(accessed_only=True)
 
     def _create_id(self, set_new: bool = True) -> None:
         # Beaker's own, with more random bits and without a uuid's fixed ones.
@@ -182,56 +180,40 @@ class MongoSession(Session):
         if self.use_cookies:
             self._update_cookie_out(set_cookie=not set_new)
 
-    def _find(self, now: float) -> dict[Any, Any] | None:
+    def _update_cookie_out(self, set_cookie: bool = True) -> None:
+        # While nothing can be saved, the browser keeps the cookie that it has.
+        if self.available:
+            super()._update_cookie_out(set_cookie)
+
+    def _find(self, session_id: str, now: float) -> dict[Any, Any] | None:
         """Load the stored session, if there is one that this visitor may have."""
-        stores = self._stores
-        if not stores.sessions.is_possible_id(self.id):
-            return None
-        touches = self.use_cookies and self.save_atime and not stores.config.store.touch_after
-        if touches and not stores.config.stringify and not self.encrypt_key:
-            stored = stores.sessions.saver.find_and_touch(self.id, now, self.timeout)
-        else:
-            stored = stores.sessions.load(self.id)
-        if stored is None:
-            return None
-        session = self._session_of(stored)
-        if self._is_timed_out(session, now):
-            if self.use_cookies:
-                stores.sessions.destroy(self.id)
-            return None
-        self._stored = stored
-        return session
-
-    def _session_of(self, stored: StoredSession) -> dict[Any, Any]:
-        if stored.form is not Form.SEALED:
-            return self._stores.sessions.session_of(stored)
-        try:
-            session = self._decrypt_data(SealedText(stored.value))
-        except SerializationError:
-            raise
-        except Exception as error:  # noqa: BLE001 - garbage may fail anywhere on its way
-            raise SerializationError(
-                f"The stored session cannot be decrypted ({type(error).__name__}).",
-                path="session",
-                hint="Check encrypt_key, validate_key and data_serializer.",
-            ) from None
-        if not isinstance(session, dict):
-            raise SerializationError("The decrypted session is no dict.", path="session")
-        return session
-
-    def _is_timed_out(self, session: dict[Any, Any], now: float) -> bool:
-        if self.timeout is None or ACCESSED_TIME not in session:
-            return False
+        touch = self.use_cookies and self.save_atime
+        session = self._record.find(session_id, now, self.timeout, touch=touch)
+        if session is None or self.timeout is None or ACCESSED_TIME not in session:
+            return session
         # The stored time may lie touchAfter seconds before the true one.
         idle = now - session[ACCESSED_TIME]
-        return bool(idle > self.timeout + self._stores.config.store.touch_after)
+        if idle <= self.timeout + self._stores.config.store.touch_after:
+            return session
+        if self.use_cookies:
+            self._record.remove()
+        self.was_invalidated = True
+        return None
+
+    def _hold(self, session: dict[Any, Any], now: float) -> None:
+        """Be a session that was loaded."""
+        session[ACCESSED_TIME] = now
+        self.clear()
+        self.update(session)
+        self.accessed_dict = session
 
     def _start(self) -> None:
         """Be a new session."""
         self.clear()
+        self._record.forget()
+        self._is_over = False
         self._create_id()
-        self._stored = self._left_id = None
-        self[ACCESSED_TIME] = self[_CREATION_TIME] = time.time()
+        self[ACCESSED_TIME] = self[CREATION_TIME] = time.time()
         self.accessed_dict = dict(self)
 
     def _stay_anonymous(self, error: StoreUnavailable) -> None:
@@ -239,59 +221,45 @@ class MongoSession(Session):
         self.available = False
         self.is_new = True
         self.last_accessed = None
-        self[ACCESSED_TIME] = self[_CREATION_TIME] = time.time()
+        self[ACCESSED_TIME] = self[CREATION_TIME] = time.time()
         self.accessed_dict = dict(self)
         if self.use_cookies:
             self.request.update(cookie_out=None, set_cookie=False)
 
-    def _serializer(self) -> Serializer | None:
-        return "json" if self.data_serializer == "json" else None
-
-    def _move_times(self) -> None:
-        stored, saver = self._stored, self._stores.sessions.saver
-        if stored is None:
-            return
-        if stored.form is Form.SEALED:
-            text = self._encrypt_data(dict(self.accessed_dict))
-            self._stored = saver.save_sealed(self.id, text, stored, accessed_only=True)
-        else:
-            saver.move_times(stored, self.accessed_dict[ACCESSED_TIME])
-
-    def _save(self, session: dict[Any, Any]) -> None:
-        saver = self._stores.sessions.saver
+    def _save(self) -> None:
+        if self._is_over:
+            # The old id is dead, and stays so.
+            self._is_over = False
+            self._create_id()
+            for key in (CREATION_TIME, ACCESSED_TIME):
+                self.setdefault(key, time.time())
         try:
-            if self.encrypt_key:
-                self._stores.sessions.check(session)
-                text = self._encrypt_data(session)
-                self._stored = saver.save_sealed(self.id, text, self._stored, accessed_only=False)
-            else:
-                self._stored = saver.save(self.id, session, self._stored, self._serializer())
+            self._record.save(self.id, dict(self))
         except StoreUnavailable as error:
             # A visitor without a session had nothing loaded that would have told of the outage.
-            if not self.is_new or self._stores.config.store.on_unavailable != "anonymous":
+            if not self.is_new or not self._goes_on_in_outages:
                 raise
             self._stay_anonymous(error)
+        if self._record.is_destroyed:
+            self._keep_cookie()
 
-    def _move(self, left_id: str, session: dict[Any, Any]) -> None:
-        """Take the session away from its old id, and save it under the new one."""
-        sessions, known = self._stores.sessions, self._stored
-        sessions.check(session)
-        taken = sessions.saver.take(left_id)
-        self._left_id = self._stored = None
-        if taken is None:
-            logger.info("A session was destroyed before it got its new id; its save is dropped.")
-            self._is_destroyed = True
-            return
-        if known is not None and Form.SEALED not in (known.form, taken.form):
-            changes = changes_between(sessions.session_of(known), session)
-            times = {ACCESSED_TIME: session[ACCESSED_TIME]}
-            session = merged(sessions.session_of(taken), changes) | times
-        self._save(session)
+    def _move(self) -> None:
+        """Save under the new id what is stored, and nothing that the application did not save."""
+        times = {ACCESSED_TIME: self.accessed_dict[ACCESSED_TIME]}
+        self._record.save(self.id, self._record.session() | times)
+        if self._record.is_destroyed:
+            self._keep_cookie()
 
-    def _remove_stored(self) -> None:
-        if not self.available:
-            return
-        stored_under = self._left_id or self.id
-        if self._stored is not None:
-            self._stores.sessions.destroy(stored_under)
-        self._stored = self._left_id = None
+    def _keep_cookie(self) -> None:
+        # Another request gave the session its new id, or ended it; its cookie is the one that
+        # counts.
+        if self.use_cookies:
+            self.request.update(cookie_out=None, set_cookie=False)
+
+    def _move_times(self) -> None:
+        try:
+            self._record.touch(self.accessed_dict[ACCESSED_TIME])
+        except StoreUnavailable as error:
+            if not self._goes_on_in_outages:
+                raise
+            _outages.report(error)

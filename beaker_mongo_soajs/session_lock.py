@@ -1,0 +1,190 @@
+"""Sessions that one request keeps from all others, in all processes."""
+
+import functools
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from beaker.session import Session
+
+from beaker_mongo_soajs.changes import ACCESSED_TIME, changes_between, merged
+from beaker_mongo_soajs.config import DbConfig
+from beaker_mongo_soajs.exceptions import LockTimeout
+from beaker_mongo_soajs.lock import Lease, Locks
+from beaker_mongo_soajs.namespace import HUSK
+from beaker_mongo_soajs.record import Cipher, SessionRecord
+from beaker_mongo_soajs.stores import Stores, find_stores
+
+CREATION_TIME = "_creation_time"
+
+
+class SessionLock:
+    """Hold the lock of a session for one request; reentrant.
+
+    :param config: the configuration of the sessions.
+    """
+
+    def __init__(self, config: DbConfig) -> None:
+        self._config = config
+        self._lease: Lease | None = None
+        self._depth = 0
+        self._sure_until = 0.0
+
+    def acquire(self, session_id: str, timeout_seconds: float | None) -> bool:
+        """Acquire the lock, or note that it is held one time more.
+
+        :param session_id: which session's lock, if none is held yet.
+        :param timeout_seconds: how long to wait; four times ``store.lockLease`` by default.
+        :returns: whether the lock was not held before.
+        :raises LockTimeout: others held it all the time.
+        :raises StoreUnavailable: the database does not answer.
+        """
+        if self._lease is None:
+            lease = _locks(self._config).lease(f"session {session_id}")
+            lease.acquire(timeout_seconds=timeout_seconds)
+            # Each attempt lasts a moment; the lease counts from the last one's end at the server.
+            self._sure_until = time.monotonic() + lease.lease_seconds / 2
+            self._lease = lease
+        self._depth += 1
+        return self._depth == 1
+
+    @property
+    def is_last(self) -> bool:
+        """Tell whether the next release frees the lock."""
+        return self._depth == 1
+
+    def check(self) -> None:
+        """Make sure that the lock is still held.
+
+        Nobody is asked within the first half of the lease, in which nobody else can hold it.
+
+        :raises LockTimeout: the lease ran out, as this process was stopped for longer than it.
+        :raises StoreUnavailable: the database does not answer.
+        """
+        if self._lease is None or time.monotonic() < self._sure_until or self._lease.extend():
+            return
+        raise LockTimeout(
+            "The session's lock was lost: this process was stopped for longer than its lease.",
+            hint="Nothing was saved; the request can be tried again. store.lockLease sets how long "
+            "a lease is.",
+        )
+
+    def release(self) -> None:
+        """Release the lock, once for each time that it was acquired; not held, do nothing."""
+        if self._lease is None:
+            return
+        self._depth -= 1
+        if self._depth == 0:
+            lease, self._lease = self._lease, None
+            lease.release()
+
+
+class LockableSession(Session):
+    """A session with a record and a lock; loading and saving are its heirs' affair."""
+
+    available: bool = True
+    """Whether the database answered; a session that is not available is empty, and not saved."""
+
+    @functools.cached_property
+    def _stores(self) -> Stores:
+        options = {key: value for key, value in self.namespace_args.items() if key != "timeout"}
+        return find_stores(self.namespace_args.get("timeout"), options)
+
+    @functools.cached_property
+    def _record(self) -> SessionRecord:
+        cipher = Cipher(self._encrypt_data, self._decrypt_data) if self.encrypt_key else None
+        return SessionRecord(self._stores, cipher, is_json=self.data_serializer == "json")
+
+    @functools.cached_property
+    def _lock(self) -> SessionLock:
+        return SessionLock(self._stores.config)
+
+    def lock(self, timeout: float | None = None) -> None:
+        """Lock the session against other requests, in all processes, and load it anew.
+
+        What this request changed in it and did not save yet stays changed. To be followed by
+        :meth:`unlock`; :meth:`locked` does both. Locks of one request nest.
+
+        :param timeout: seconds to wait at most; four times ``store.lockLease`` by default.
+        :raises LockTimeout: when others held the lock all the time.
+        :raises StoreUnavailable: when the database does not answer.
+        """
+        if self.available and self._lock.acquire(self._record.id or self.id, timeout):
+            try:
+                self._load_again()
+            except BaseException:
+                self._lock.release()
+                raise
+
+    def unlock(self) -> None:
+        """Save the session, and unlock it.
+
+        :raises LockTimeout: when this process was stopped for longer than the lease; then nothing
+            is saved.
+        :raises SerializationError: as :meth:`save`; the session is unlocked all the same.
+        :raises StoreUnavailable: the same.
+        """
+        try:
+            if self._lock.is_last and not self._is_untouched:
+                self._lock.check()
+                self.save()
+        finally:
+            self._lock.release()
+
+    @contextmanager
+    def locked(self, timeout: float | None = None) -> Iterator[None]:
+        """Hold the session's lock while a block runs: ``with session.locked(timeout=5): …``.
+
+        The session is loaded anew when the block begins, and saved when it ends. When it ends with
+        an error nothing is saved, and the session is what it was loaded as.
+
+        :param timeout: as for :meth:`lock`.
+        :raises LockTimeout: as :meth:`lock` and :meth:`unlock`.
+        """
+        self.lock(timeout)
+        try:
+            yield
+        except BaseException:
+            if self.available and self._lock.is_last:
+                self._take_back()
+            self._lock.release()
+            raise
+        self.unlock()
+
+    def _load_again(self) -> None:
+        if not self._record.is_stored():
+            return
+        changes = changes_between(self._record.session(), dict(self))
+        last_accessed = self.last_accessed
+        self.load()
+        if not self._record.is_stored():
+            return
+        # The time of the visit before this one, which is what the application asks for.
+        self.last_accessed = last_accessed
+        self._become(merged(dict(self), changes))
+
+    def _take_back(self) -> None:
+        """Be again what was loaded or last saved."""
+        if self._record.id is None:
+            self.revert()
+        else:
+            self._become(
+                self._record.session() | {ACCESSED_TIME: self.accessed_dict[ACCESSED_TIME]}
+            )
+
+    def _become(self, session: dict[Any, Any]) -> None:
+        self.clear()
+        self.update(session)
+
+    @property
+    def _is_untouched(self) -> bool:
+        """Whether this is a new session that nothing was put into."""
+        own_keys = HUSK | {CREATION_TIME, ACCESSED_TIME}
+        return not self._record.is_stored() and self.keys() <= own_keys
+
+
+@functools.lru_cache(maxsize=64)
+def _locks(config: DbConfig) -> Locks:
+    # One for each configuration, so that its indexes are made once.
+    return Locks(config)
