@@ -5,8 +5,9 @@ from __future__ import annotations
 import atexit
 import logging
 import os
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
 from typing import Any
 
 from pymongo import MongoClient
@@ -71,6 +72,22 @@ def check_client(config: DbConfig) -> None:
     """
     if config.client is None:
         _make_client(config).close()
+
+
+@contextmanager
+def passing_client(config: DbConfig) -> Iterator[MongoClient[Any]]:
+    """Lend a client that is none of the process's: closed at the end, it can meet no fork.
+
+    A client that the configuration brings is lent as it is, and stays open.
+
+    :param config: the configuration
+    :raises ConfigError: PyMongo refuses a setting, or a certificate or key cannot be used
+    """
+    if config.client is not None:
+        yield config.client
+        return
+    with _make_client(config) as client:
+        yield client
 
 
 def close_clients() -> None:

@@ -15,6 +15,8 @@ from pymongo import MongoClient, monitoring
 from pymongo.driver_info import DriverInfo
 from pymongo.server_api import ServerApi
 
+from tests.recorder import Recorder
+
 Client = MongoClient[Any]
 Read = Callable[[Client], object]
 

@@ -221,21 +221,25 @@ FORK = """
 """
 
 
+def test_child_makes_its_own_client(mongo_url: str, run_python: RunPython) -> None:
+    """After a fork the child has a client of its own, and the parent's works on."""
+    done = run_python(FORK.format(fork="child = os.fork()"), {"URL": mongo_url})
+    assert ("done", "") == (done.stdout.strip(), done.stderr)
+
+
 @pytest.mark.parametrize(
     "fork",
     ["child = os.fork()", "import ctypes; child = ctypes.PyDLL(None).fork()"],
     ids=["with Python's hooks", "without"],
 )
-def test_child_makes_its_own_client(fork: str, mongo_url: str, run_python: RunPython) -> None:
-    """After a fork the child has a client of its own, and the parent's works on."""
-    done = run_python(FORK.format(fork=fork), {"URL": mongo_url})
-    assert ("done", "") == (done.stdout.strip(), done.stderr)
+def test_child_of_an_unconnected_parent(fork: str, mongo_url: str, run_python: RunPython) -> None:
+    """A parent that only made its client may fork, with gunicorn --preload or uWSGI's own fork.
 
-
-def test_child_of_an_unconnected_parent(mongo_url: str, run_python: RunPython) -> None:
-    """A parent that only made its client, as with gunicorn --preload, may fork children."""
+    A fork without Python's hooks is tried from here only: it may not happen beside other threads,
+    such as those of a connected client.
+    """
     code = FORK.replace('    parents.admin.command("ping")\n    {fork}', "    {fork}")
-    done = run_python(code.format(fork="child = os.fork()"), {"URL": mongo_url})
+    done = run_python(code.format(fork=fork), {"URL": mongo_url})
     assert ("done", "") == (done.stdout.strip(), done.stderr)
 
 
