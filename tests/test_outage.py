@@ -256,7 +256,7 @@ class TestOutage:
             start_response("200 OK", [])
             return [user.encode()]
 
-        options |= {"URLParam.serverSelectionTimeoutMS": STEP_MS}
+        options |= {"URLParam.serverSelectionTimeoutMS": STEP_MS, "URLParam.journal": True}
         cookie = Site(options).begin_session(user="ann")
         settings = {f"session.{name}": value for name, value in options.items()}
         wsgi = SessionMiddleware(respond, {"session.type": "ext:mongodb_soajs", **settings})
