@@ -91,6 +91,11 @@ class LockableSession(Session):
         options = {key: value for key, value in self.namespace_args.items() if key != "timeout"}
         return find_stores(self.namespace_args.get("timeout"), options)
 
+    @property
+    def config(self) -> DbConfig:
+        """Return the dbConfig of the sessions."""
+        return self._stores.config
+
     @functools.cached_property
     def _record(self) -> SessionRecord:
         cipher = Cipher(self._encrypt_data, self._decrypt_data) if self.encrypt_key else None

@@ -1,12 +1,22 @@
-"""What the options of a session have to be, beyond what Beaker itself asks."""
+"""The options of a session: what Beaker reads, read as strictly as the dbConfig is."""
 
+from collections.abc import Mapping
 from typing import Any
 
+from beaker.converters import asbool
 from beaker.crypto import get_crypto_module
+from beaker.util import coerce_session_params
 
-from beaker_mongo_soajs.exceptions import ConfigError
+from beaker_mongo_soajs.exceptions import MASK, ConfigError
 
 SESSION_TYPE = "ext:mongodb_soajs"
+
+PREFIXES = ("beaker.session.", "session.")
+"""What Beaker's middleware and pyramid_beaker take options of a session behind."""
+
+_SECRETS = frozenset({"secret", "encrypt_key", "validate_key"})
+_FORGOTTEN_BOOLEANS = ("invalidate_corrupt", "use_cookies")
+"""Beaker takes the text "false" in these for true."""
 
 
 def check_type(session_type: str | None) -> None:
@@ -24,7 +34,7 @@ def check_type(session_type: str | None) -> None:
         )
 
 
-def check_encryption(options: dict[str, Any]) -> None:
+def check_encryption(options: Mapping[str, Any]) -> None:
     """Refuse an ``encrypt_key`` that would not encrypt.
 
     :param options: Beaker's options of a session, with an ``encrypt_key``.
@@ -35,6 +45,7 @@ def check_encryption(options: dict[str, Any]) -> None:
         raise ConfigError(
             "encrypt_key is set, and no library that can encrypt is installed.",
             option="encrypt_key",
+            value=MASK,
             hint="Install cryptography.",
         )
     if not options.get("validate_key"):
@@ -43,3 +54,52 @@ def check_encryption(options: dict[str, Any]) -> None:
             option="validate_key",
             hint="Set validate_key as well: Beaker derives its keys from both.",
         )
+
+
+def without_prefix(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options of a session that stand among all settings of an application.
+
+    :param settings: the settings.
+    """
+    return {
+        name[len(prefix) :]: value
+        for name, value in settings.items()
+        for prefix in PREFIXES
+        if name.startswith(prefix)
+    }
+
+
+def coerced(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return options with the texts of an INI file read as what they stand for.
+
+    :param options: options of a session, without prefix.
+    :raises ConfigError: for a value that Beaker cannot use, naming the option.
+    """
+    read: dict[str, Any] = {}
+    for name, value in options.items():
+        try:
+            read |= coerce_session_params({name: value})
+            if name in _FORGOTTEN_BOOLEANS:
+                read[name] = asbool(value)
+        except Exception as error:
+            raise _refusal(name, value, str(error)) from error
+    if read.get("timeout") is not None:
+        if read["timeout"] <= 0:
+            raise _refusal("timeout", read["timeout"], "Every session would be over at once.")
+        if not read.get("save_accessed_time", True):
+            raise _refusal(
+                "save_accessed_time", False, "A timeout needs the time of the last request."
+            )
+    if read.get("id") is not None:
+        raise _refusal("id", MASK, "Every visitor would have the same session.")
+    same_site = read.get("samesite")
+    if same_site and str(same_site).lower() not in ("lax", "strict", "none"):
+        raise _refusal("samesite", same_site, "It has to be Lax, Strict or None.")
+    return read
+
+
+def _refusal(name: str, value: object, reason: str) -> ConfigError:
+    shown = MASK if name in _SECRETS else value
+    return ConfigError(
+        f"session.{name} cannot be {shown!r}.", option=name, value=shown, hint=reason
+    )

@@ -1,0 +1,241 @@
+"""Beaker's SessionMiddleware with MongoSession in it, checked when the application starts."""
+
+import warnings
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from beaker.middleware import SessionMiddleware as BeakerMiddleware
+from pymongo import ReadPreference
+
+from beaker_mongo_soajs.backoff import attempts
+from beaker_mongo_soajs.client import check_client, passing_client
+from beaker_mongo_soajs.coerce import BOOLEANS
+from beaker_mongo_soajs.config import DbConfig
+from beaker_mongo_soajs.driver_errors import (
+    AUTHENTICATION_FAILED,
+    DRIVER_ERRORS,
+    UNAUTHORIZED,
+    translated,
+)
+from beaker_mongo_soajs.exceptions import BeakerMongoError, ConfigError, StoreUnavailable
+from beaker_mongo_soajs.session import MongoSession
+from beaker_mongo_soajs.session_options import PREFIXES, SESSION_TYPE, coerced, without_prefix
+
+Environ = dict[str, Any]
+StartResponse = Callable[..., Any]
+Application = Callable[[Environ, StartResponse], Iterable[bytes]]
+
+_CHECK_AT_START = "check_at_start"
+_LONGEST_PAUSE_SECONDS = 0.5
+_REFUSALS = (AUTHENTICATION_FAILED, UNAUTHORIZED)
+
+
+class InsecureSessionWarning(UserWarning):
+    """Warn at the start of an application that its session cookie could be safer.
+
+    An application that means it says so::
+
+        warnings.simplefilter("ignore", InsecureSessionWarning)
+    """
+
+
+class SessionMiddleware(BeakerMiddleware):
+    """Give a WSGI application sessions in MongoDB: ``environ["beaker.session"]``.
+
+    ::
+
+        app = SessionMiddleware(app, {
+            "session.name": "core_session", "session.servers": "127.0.0.1:27017",
+            "session.timeout": 1800, "session.secret": "…", "session.secure": True,
+        })
+
+    It is Beaker's, with ``type`` and ``session_class`` set, and ``get_by_id`` and
+    ``environ["beaker.get_session"]`` answering :class:`MongoSession` as well. All options are
+    checked here, with nothing connected to; what would be an error of the first request is one of
+    the start.
+
+    :param wrap_app: the application.
+    :param config: settings, of which those that start with ``session.`` or ``beaker.session.``
+        count. Texts, as from INI files, are read as what they stand for.
+    :param environ_key: where in the WSGI environment the session stands.
+    :param check_at_start: ``True`` to have the database answer once before the application starts,
+        or a number of seconds to wait for that. Also an option. The client that asks is closed
+        again, so that a server may fork afterwards.
+    :param options: more options, which go before those of ``config``; with or without prefix.
+    :raises ConfigError: when an option cannot be used.
+    :raises StoreUnavailable: when ``check_at_start`` is on and the database does not answer, or
+        refuses.
+    :warns InsecureSessionWarning: when there is no ``secret``, and when ``secure`` is not given.
+    """
+
+    def __init__(
+        self,
+        wrap_app: Application,
+        config: Mapping[str, Any] | None = None,
+        environ_key: str = "beaker.session",
+        **options: Any,
+    ) -> None:
+        bare = {key: item for key, item in options.items() if not key.startswith(PREFIXES)}
+        given = without_prefix(config or {}) | without_prefix(options) | bare
+        super().__init__(wrap_app, environ_key=environ_key)
+        self.options = checked_options({"invalidate_corrupt": True} | given, stacklevel=3)
+        self.wrap_app = self._serve
+
+    def _serve(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        # Beaker has put its SessionObject there, which knows nothing of session_class here.
+        environ[self.environ_key].__dict__["get_by_id"] = self._get_by_id
+        answer: Iterable[bytes] = self.app(environ, start_response)
+        return answer
+
+    def _get_by_id(self, session_id: str) -> MongoSession | None:
+        return find_session(self.options, session_id)
+
+    def _get_session(self) -> MongoSession:
+        return _make_session(self.options)
+
+
+def session_filter_factory(
+    global_conf: Mapping[str, Any], **options: Any
+) -> Callable[[Application], SessionMiddleware]:
+    """Make a Paste filter: ``use = egg:beaker_mongo_soajs#session``.
+
+    :param global_conf: Paste's defaults, of which those that start as above count.
+    :param options: those of the filter's section.
+    """
+
+    def make(app: Application) -> SessionMiddleware:
+        return SessionMiddleware(app, global_conf, **options)
+
+    return make
+
+
+def session_filter_app_factory(
+    app: Application, global_conf: Mapping[str, Any], **options: Any
+) -> SessionMiddleware:
+    """Put the sessions before an application, as Paste's ``filter-app`` does.
+
+    :param app: the application.
+    :param global_conf: Paste's defaults.
+    :param options: those of the section.
+    """
+    return SessionMiddleware(app, global_conf, **options)
+
+
+def find_session(options: Mapping[str, Any], session_id: str) -> MongoSession | None:
+    """Return another session than the visitor's, or ``None`` if there is none; its times stay.
+
+    :param options: the options of sessions.
+    :param session_id: its id.
+    """
+    session = _make_session(options, id=session_id)
+    return None if session.is_new else session
+
+
+def checked_options(options: Mapping[str, Any], stacklevel: int = 2) -> dict[str, Any]:
+    """Return options for Beaker's SessionObject, after all checks that a start can make.
+
+    :param options: options of a session without prefix, among them perhaps ``check_at_start``.
+    :param stacklevel: how far above the one responsible for them stands, for warnings.
+    :raises ConfigError: as for :class:`SessionMiddleware`.
+    :raises StoreUnavailable: likewise.
+    """
+    given = dict(options)
+    wait_seconds = _read_check_at_start(given.pop(_CHECK_AT_START, False))
+    defaults = {"type": SESSION_TYPE, "session_class": MongoSession}
+    read = coerced(defaults | {name: item for name, item in given.items() if item is not None})
+    config = _check(read)
+    check_client(config)
+    _warn(read, given, stacklevel + 1)
+    if wait_seconds is not None:
+        _wait_for_database(config, wait_seconds)
+    return read
+
+
+def _make_session(options: Mapping[str, Any], **more: Any) -> MongoSession:
+    session: MongoSession = options["session_class"](
+        {}, **{**options, "use_cookies": False, **more}
+    )
+    return session
+
+
+def _check(options: dict[str, Any]) -> DbConfig:
+    """Have Beaker and MongoSession look at the options as at the first request."""
+    session_class = options["session_class"]
+    if not (isinstance(session_class, type) and issubclass(session_class, MongoSession)):
+        raise ConfigError(
+            f"session.session_class is {session_class!r}.",
+            option="session_class",
+            hint="Leave it out, or make it MongoSession or a class derived from that.",
+        )
+    try:
+        config: DbConfig = session_class({}, **options).config
+    except BeakerMongoError:
+        raise
+    except Exception as error:
+        raise ConfigError(
+            f"Beaker refuses the options of the session: {error}.",
+            hint="Beaker's documentation, under Configuration, lists them.",
+        ) from error
+    return config
+
+
+def _warn(options: Mapping[str, Any], given: Mapping[str, Any], stacklevel: int) -> None:
+    if not options.get("use_cookies", True):
+        return
+    if not options.get("secret"):
+        warnings.warn(
+            "session.secret is not set: cookies are not signed, so that any guess at a session id "
+            "reaches the database. Set it to a long random text.",
+            InsecureSessionWarning,
+            stacklevel,
+        )
+    if "secure" not in given:
+        warnings.warn(
+            "session.secure is not set: browsers send the session cookie over plain HTTP as well. "
+            "Set it to true where the site is served over HTTPS, and to false where it is not.",
+            InsecureSessionWarning,
+            stacklevel,
+        )
+
+
+def _read_check_at_start(value: object) -> float | None:
+    """Return the seconds to wait for the database: 0 to ask it once, ``None`` not to ask it."""
+    if isinstance(value, str):
+        value = BOOLEANS.get(value.strip().lower(), value)
+    if value is None or isinstance(value, bool):
+        return 0.0 if value else None
+    try:
+        seconds = float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        seconds = -1.0
+    if not 0 <= seconds < float("inf"):
+        raise ConfigError(
+            f"session.check_at_start cannot be {value!r}.",
+            option=_CHECK_AT_START,
+            value=value,
+            hint="It is true, false or the seconds to wait for the database.",
+        )
+    return seconds
+
+
+def _wait_for_database(config: DbConfig, wait_seconds: float) -> None:
+    """Return as soon as the server to write to answers, and lets us read.
+
+    :raises StoreUnavailable: it does not within the time, or refuses.
+    """
+    failure: BeakerMongoError | None = None
+    with passing_client(config) as client:
+        sessions = client[config.database].get_collection(
+            config.collection, read_preference=ReadPreference.PRIMARY
+        )
+        for _ in attempts(wait_seconds, _LONGEST_PAUSE_SECONDS):
+            try:
+                sessions.find_one({"_id": ""}, {"_id": 1})
+            except DRIVER_ERRORS as error:
+                failure = translated(error)
+                if isinstance(failure, StoreUnavailable) and failure.code in _REFUSALS:
+                    break
+            else:
+                return
+    assert failure is not None
+    raise failure
