@@ -7,10 +7,11 @@ from typing import Any
 
 from pymongo import IndexModel
 
+from beaker_mongo_soajs.codec import NativeCodec
 from beaker_mongo_soajs.collection import Document, StoreCollection, ttl_index, utc_now
 from beaker_mongo_soajs.config import DbConfig
-from beaker_mongo_soajs.document import SessionDocuments, StoredSession
-from beaker_mongo_soajs.exceptions import SerializationError
+from beaker_mongo_soajs.document import Form, SessionDocuments, StoredSession
+from beaker_mongo_soajs.exceptions import ConfigError, SerializationError
 from beaker_mongo_soajs.saver import SessionSaver
 
 logger = logging.getLogger(__name__)
@@ -104,21 +105,43 @@ class SessionStore:
 
     def ids(self) -> Iterator[str]:
         """Yield the ids of the live sessions; their digests where ``store.transformId`` is set."""
-        for document in self._find_live({"_id": 1}):
-            yield document["_id"]
+        for document in self._collection.find(_live(), {"_id": 1}):
+            if isinstance(document["_id"], str):
+                yield document["_id"]
 
     def all(self) -> Iterator[dict[Any, Any]]:
         """Yield the live sessions; what cannot be read is passed over and logged."""
-        now = utc_now()
-        for document in self._find_live():
-            try:
-                stored = self._documents.read(document, now)
-                if stored is not None:
-                    yield self.session_of(stored)
-            except SerializationError as error:
-                logger.warning(
-                    "A document in %s is passed over. %s", self._collection.namespace, error
-                )
+        for _, session in self._read_all(_live()):
+            yield session
+
+    def find(self, **fields: object) -> Iterator[tuple[str, dict[Any, Any]]]:
+        """Return ids and sessions of the live sessions in which some keys have certain values.
+
+        ``store.find(user="ann")`` finds Ann's sessions, by index where ``store.indexes`` is
+        ``session.user``. A value is compared as a whole: a dict is data, never a query. Sessions
+        that an earlier configuration stored as text or ciphertext are not found.
+
+        :param fields: keys of a session, and their values.
+        :returns: pairs of an id, or its digest where ``store.transformId`` is set, and a session;
+            what cannot be read is passed over and logged.
+        :raises ConfigError: with ``stringify``.
+        :raises ValueError: without any field, and for a key that is empty or has a dot.
+        """
+        return self._read_all(self._query(fields))
+
+    def destroy_where(self, keep: str | None = None, /, **fields: object) -> int:
+        """Delete the sessions in which some keys have certain values: log a user out everywhere.
+
+        :param keep: the id of a session to leave alone: that of the visitor who asks for it.
+        :param fields: as for :meth:`find`.
+        :returns: how many documents that removed.
+        :raises ConfigError: as :meth:`find`.
+        :raises ValueError: as :meth:`find`.
+        """
+        query = self._query(fields)
+        if keep is not None:
+            query["_id"] = {"$ne": self._documents.stored_id(keep)}
+        return self._collection.delete(query)
 
     def load(self, session_id: str) -> StoredSession | None:
         """Return what is stored of a session, or ``None`` if it is absent or has expired.
@@ -148,10 +171,39 @@ class SessionStore:
         """
         self._documents.encode(self._documents.form, session, "")
 
-    def _find_live(self, projection: Document | None = None) -> Iterator[Document]:
-        for document in self._collection.find(_live(), projection):
-            if isinstance(document["_id"], str):
-                yield document
+    def _query(self, fields: Mapping[str, object]) -> Document:
+        if not fields:
+            raise ValueError("Name a key of the session, and the value that it has to have.")
+        if any(not key or "." in key for key in fields):
+            raise ValueError("A key that is empty, or has a dot in it, cannot be searched.")
+        if self._documents.form is Form.TEXT:
+            raise ConfigError(
+                "Sessions that are stored as text cannot be searched.",
+                option="stringify",
+                value=True,
+                hint="Set stringify to false.",
+            )
+        # Without pickles: two of equal values need not be equal.
+        codec = NativeCodec()
+        named = [codec.encode_item(key, value, b"") for key, value in fields.items()]
+        # The first half is what an index answers; it also finds lists that hold the value.
+        equal: Document = {f"session.{name}": {"$eq": tree} for name, tree in named}
+        exact = [{"$eq": [f"$session.{name}", {"$literal": tree}]} for name, tree in named]
+        return equal | {"$expr": {"$and": exact}}
+
+    def _read_all(self, query: Document) -> Iterator[tuple[str, dict[Any, Any]]]:
+        now = utc_now()
+        for document in self._collection.find(query):
+            if not isinstance(document["_id"], str):
+                continue
+            try:
+                stored = self._documents.read(document, now)
+                if stored is not None:
+                    yield stored.stored_id, self.session_of(stored)
+            except SerializationError as error:
+                logger.warning(
+                    "A document in %s is passed over. %s", self._collection.namespace, error
+                )
 
 
 def _indexes(config: DbConfig) -> list[IndexModel]:
