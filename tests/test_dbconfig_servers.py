@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -293,10 +294,19 @@ def reader(client: Client) -> int:
         return port
 
 
+def wait_for_members(client: Client) -> None:
+    """Wait until a client has found the primary and both secondaries."""
+    deadline = time.monotonic() + 20
+    while not (client.primary and len(client.secondaries) == 2):
+        assert time.monotonic() < deadline, f"the client knows only {client.nodes}"
+        time.sleep(0.01)
+
+
 def test_one_seed_is_enough(replica_set: ReplicaSet) -> None:
     """From one seed the client finds all members, and writes to a majority of them."""
     client = reach(replica_set, **{"URLParam.w": "majority", "extraParam.db.wtimeoutMS": 20000})
     client.shop.sessions.replace_one({"_id": 1}, {"_id": 1}, upsert=True)
+    wait_for_members(client)
     assert {("127.0.0.1", member.port) for member in replica_set.members} == client.nodes
 
 
@@ -309,6 +319,7 @@ def test_secondaries_answer(replica_set: ReplicaSet) -> None:
     """With secondaryPreferred, another member than the primary answers."""
     client = reach(replica_set, **{"extraParam.db.readPreference": "secondaryPreferred"})
     plant(replica_set)
+    wait_for_members(client)
     assert SecondaryPreferred() == client.read_preference
     assert replica_set.primary.port != reader(client)
 
