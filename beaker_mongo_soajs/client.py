@@ -10,6 +10,7 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import Any
 
+import pymongo
 from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
@@ -19,6 +20,8 @@ from beaker_mongo_soajs.frozen import thaw
 from beaker_mongo_soajs.tls import PASSPHRASE_KEYWORD, PemFiles
 
 log = logging.getLogger(__name__)
+
+_CLOSE_SECONDS = 1.0
 
 _Clients = dict[Hashable, "Future[MongoClient[Any]]"]
 
@@ -111,7 +114,10 @@ def clients_generation() -> int:
 
 def _close(future: Future[MongoClient[Any]]) -> None:
     if future.exception() is None:
-        future.result().close()
+        # Closing tells the server which of its sessions have ended, and would wait for as long as a
+        # server that hangs takes to be given up: half a minute by default.
+        with pymongo.timeout(_CLOSE_SECONDS):
+            future.result().close()
 
 
 def _make_client(config: DbConfig) -> MongoClient[Any]:
