@@ -28,9 +28,15 @@ Expression = Any
 
 _Result = TypeVar("_Result")
 
-_LEASES_TO_WAIT = 4
+LEASES_TO_WAIT = 4
+"""So many leases whoever waits waits at most, where nothing else is said.
+
+Enough for an owner to die, its lease to run out, and somebody else to do the work.
+"""
 _MOST_COLLISIONS = 5
 _NO_OWNER = {"owner": "", "acquired_until": ""}
+LEASE_FIELDS = _NO_OWNER | {"readers": ""}
+"""What takes an exclusive owner's lease out of its document, with ``$unset``."""
 
 
 class Lease:
@@ -93,14 +99,6 @@ class Lease:
         """Tell whether the thread that acquired it still runs."""
         return self._holder is not None and self._holder[1].is_alive()
 
-    @property
-    def longest_wait_seconds(self) -> float:
-        """How long to wait where nothing else is said.
-
-        Four leases: enough for an owner to die, the lease to run out, and others to do their work.
-        """
-        return self.lease_seconds * _LEASES_TO_WAIT
-
     def acquire(self, wait: bool = True, timeout_seconds: float | None = None) -> bool:
         """Acquire the lock.
 
@@ -117,7 +115,7 @@ class Lease:
             self.begin()
             return self.attempt(claim=False)
         if timeout_seconds is None:
-            timeout_seconds = self.longest_wait_seconds
+            timeout_seconds = self.lease_seconds * LEASES_TO_WAIT
         start = time.monotonic()
         self.begin()
         for _ in attempts(timeout_seconds):

@@ -6,13 +6,14 @@ import time
 from typing import Any
 
 from beaker.container import Container, NamespaceManager
-from beaker.synchronization import NameLock
 from pymongo import MongoClient
 
 from beaker_mongo_soajs.cache import Key
+from beaker_mongo_soajs.cache_namespace import CacheNamespace
 from beaker_mongo_soajs.changes import ACCESSED_TIME
 from beaker_mongo_soajs.client import get_client
 from beaker_mongo_soajs.codec import may_need_decoding
+from beaker_mongo_soajs.creation_lock import CreationLock
 from beaker_mongo_soajs.document import Form, StoredSession
 from beaker_mongo_soajs.exceptions import (
     BeakerMongoError,
@@ -73,6 +74,7 @@ class MongoNamespaceManager(NamespaceManager):
         self.timeout = timeout
         self._is_session = digest_filenames is False
         self._stores = find_stores(timeout, options)
+        self._cache = CacheNamespace(self._stores.cache, namespace)
         self._stored: StoredSession | None = None
         self._pickled: bytes | None = None
 
@@ -85,14 +87,30 @@ class MongoNamespaceManager(NamespaceManager):
         """Return this process's MongoClient, as Beaker's own ``ext:mongodb`` does."""
         return get_client(self._stores.config)
 
-    def get_creation_lock(self, key: Key) -> NameLock:
-        """Return the lock that one thread of this process holds while it creates a cached value."""
-        name = f"{__name__}/{self._stores.config.database}/{self.namespace}/{key!r}"
-        return NameLock(identifier=name, reentrant=True)
+    def get_creation_lock(self, key: Key) -> CreationLock:
+        """Return the lock under which one thread of one process creates a cached value."""
+        return self._cache.creation_lock(key)
+
+    def acquire_read_lock(self) -> None:
+        """Note that Beaker's ``Value`` begins to read; nothing is locked."""
+        if not self._is_session:
+            self._cache.enter()
+
+    def release_read_lock(self) -> None:
+        """Note that Beaker's ``Value`` has read."""
+        if not self._is_session:
+            self._cache.leave()
+
+    def acquire_write_lock(self, wait: bool = True, replace: bool = False) -> bool:
+        """Note that Beaker's ``Value`` begins to write; nothing is locked."""
+        del wait, replace
+        if not self._is_session:
+            self._cache.enter()
+        return True
 
     def __getitem__(self, key: Key) -> Any:
         if not self._keeps_session(key):
-            return self._stores.cache.get(self.namespace, key)
+            return self._cache.get(key)
         self._refuse_to_replace_unavailable()
         try:
             return self._load()
@@ -120,18 +138,15 @@ class MongoNamespaceManager(NamespaceManager):
         if self._keeps_session(key):
             self._save(value)
         else:
-            self._stores.cache.set(self.namespace, key, value, expiretime)
+            self._cache.set(key, value, expiretime)
 
     def __contains__(self, key: Key) -> bool:
         if self._keeps_session(key):
             return self._stores.sessions.load(self.namespace) is not None
-        return self._stores.cache.contains(self.namespace, key)
+        return self._cache.contains(key)
 
     def __delitem__(self, key: Key) -> None:
-        if self._keeps_session(key):
-            removed = self._destroy()
-        else:
-            removed = self._stores.cache.delete(self.namespace, key)
+        removed = self._destroy() if self._keeps_session(key) else self._cache.delete(key)
         if not removed:
             raise KeyError(key)
 
@@ -143,8 +158,11 @@ class MongoNamespaceManager(NamespaceManager):
 
         :raises SerializationError: naming the value's path.
         """
+        if not self._is_session:
+            self._cache.leave()
+            return
         error = sys.exception()
-        if self._is_session and error is not None and not isinstance(error, BeakerMongoError):
+        if error is not None and not isinstance(error, BeakerMongoError):
             session, _ = _saving_session()
             if session is not None:
                 self._stores.sessions.check(session)
@@ -153,14 +171,14 @@ class MongoNamespaceManager(NamespaceManager):
         """Return the keys in this namespace."""
         if self._is_session:
             return [SESSION_KEY] if SESSION_KEY in self else []
-        return self._stores.cache.keys(self.namespace)
+        return self._cache.keys()
 
     def do_remove(self) -> None:
         """Delete the session, or all values of the cache."""
         if self._is_session:
             self._destroy()
         else:
-            self._stores.cache.clear(self.namespace)
+            self._cache.clear()
 
     def _keeps_session(self, key: Key) -> bool:
         return self._is_session and key == SESSION_KEY
