@@ -27,6 +27,7 @@ from beaker_mongo_soajs.exceptions import ConfigError
 from beaker_mongo_soajs.testing import MongoServer
 from beaker_mongo_soajs.testing.process import free_port
 from tests.conftest import RunPython
+from tests.waiting import wait_until
 
 THREADS = 64
 
@@ -106,14 +107,6 @@ def test_closing_leaves_neither_thread_nor_socket(mongo_server: MongoServer) -> 
     with pytest.raises(InvalidOperation):
         client.admin.command("ping")
     get_client(config).admin.command("ping")
-
-
-def wait_until(condition: Any, seconds: float = 10) -> None:
-    """Wait until something is so."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come about"
-        time.sleep(0.01)
 
 
 def test_failed_attempt_is_tried_again() -> None:
