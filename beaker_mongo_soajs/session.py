@@ -71,6 +71,8 @@ class MongoSession(LockableSession):
         self._is_over = False
         options["namespace_class"] = MongoNamespaceManager
         super().__init__(request, id=id, type=SESSION_TYPE, httponly=httponly, **options)
+        # Beaker forgets this for a visitor who brings no id.
+        self.accessed_dict = self.accessed_dict or dict(self)
 
     def __repr__(self) -> str:
         # A dict's repr would carry the session's data into logs and error pages.
