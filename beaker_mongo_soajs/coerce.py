@@ -85,7 +85,8 @@ def parse_json(text: str) -> Any:
         raise Unfit(f"valid JSON (line {error.lineno}, column {error.colno})") from None
 
 
-def _looks_like_json(value: object) -> bool:
+def is_json(value: object) -> bool:
+    """Tell whether a raw value is text that holds a JSON object or list."""
     return isinstance(value, str) and value.lstrip()[:1] in ("{", "[")
 
 
@@ -159,7 +160,7 @@ def choice(*choices: str) -> Callable[[Any], str]:
 
 def read_text_list(value: Any) -> tuple[str, ...]:
     """Read a list of texts, or text with commas between them."""
-    if _looks_like_json(value):
+    if is_json(value):
         value = parse_json(value)
     if isinstance(value, str):
         value = [part.strip() for part in value.split(",") if part.strip()]
@@ -170,7 +171,7 @@ def read_text_list(value: Any) -> tuple[str, ...]:
 
 def read_text_map(value: Any) -> FrozenDict:
     """Read an object of texts, or text of the form ``NAME:value,NAME:value``."""
-    if _looks_like_json(value):
+    if is_json(value):
         value = parse_json(value)
     if isinstance(value, str):
         value = _pairs(value.split(","), "an object, or text of the form NAME:value,NAME:value")

@@ -11,6 +11,7 @@ from beaker_mongo_soajs.coerce import (
     Unfit,
     choice,
     integer,
+    is_json,
     one_of,
     parse_json,
     read_text,
@@ -34,11 +35,6 @@ MECHANISMS = (
 )
 READ_CONCERN_LEVELS = ("local", "majority", "available", "linearizable", "snapshot")
 READ_PREFERENCES = ("primary", "primaryPreferred", "secondary", "secondaryPreferred", "nearest")
-
-
-def is_json(value: object) -> bool:
-    """Tell whether a raw value is text that holds a JSON object or list."""
-    return isinstance(value, str) and value.lstrip()[:1] in ("{", "[")
 
 
 def read_write_concern(value: Any) -> int | str:
@@ -123,7 +119,7 @@ def read_pem(value: Any) -> str:
     wanted = "PEM text, PEM bytes, or the path of a PEM file"
     if isinstance(value, os.PathLike):
         value = os.fspath(value)
-    if isinstance(value, bytes | bytearray | memoryview):
+    if isinstance(value, bytes | bytearray):
         value = bytes(value)
         try:
             value = value.decode("utf-8")

@@ -66,6 +66,21 @@ def read(options: dict[str, Any] | None = None, **more: Any) -> DbConfig:
         ({"extraParam.server.sslCA": []}, "extraParam.server.sslCA", None, "one certificate"),
         ({"extraParam.server.sslCert": b"\xff\xfe"}, "extraParam.server.sslCert", None, "DER"),
         ({"extraParam.server.sslCert": "MII\nabc"}, "extraParam.server.sslCert", None, "BEGIN"),
+        ({"URLParam.readPreferenceTags": "dc:a,dc:b"}, "URLParam.readPreferenceTags", None, "tag"),
+        ({"URLParam.readPreferenceTags": 5}, "URLParam.readPreferenceTags", None, "tag set"),
+        ({"URLParam.readPreferenceTags": {"dc": None}}, "URLParam.readPreferenceTags", None, "tag"),
+        ({"URLParam.compressors": [5]}, "URLParam.compressors", None, "list of texts"),
+        ({"URLParam.authMechanismProperties": "a"}, "URLParam.authMechanismProperties", None, ":"),
+        ({"URLParam.authMechanismProperties": 5}, "URLParam.authMechanismProperties", None, ":"),
+        ({"extraParam.db.readConcern": "all"}, "extraParam.db.readConcern", None, "majority"),
+        ({"extraParam.server.sslCert": 5}, "extraParam.server.sslCert", None, "PEM"),
+        ({"extraParam.server.sslPass": b"\xff"}, "extraParam.server.sslPass", None, "UTF-8"),
+        ({"store.touchAfter": "soon"}, "store.touchAfter", None, "number"),
+        ({"store.touchAfter": True}, "store.touchAfter", None, "number"),
+        ({"store.touchAfter": float("nan")}, "store.touchAfter", None, "number"),
+        ({"store.indexes": "session..a"}, "store.indexes", None, "field names"),
+        ({"store.indexes": ["a", "a"]}, "store.indexes", None, "once"),
+        ({5: "shop"}, None, None, "name, not text"),
         ({"store.touchAfter": -1}, "store.touchAfter", None, "0 or more"),
         ({"store.lockLease": 0}, "store.lockLease", None, "above 0"),
         ({"store.autoRemove": "never"}, "store.autoRemove", None, "native"),
@@ -95,7 +110,7 @@ def read(options: dict[str, Any] | None = None, **more: Any) -> DbConfig:
     ids=str,
 )  # fmt: skip
 def test_wrong_value_is_an_error(
-    options: dict[str, Any], option: str, code: int | None, words: str
+    options: dict[str, Any], option: str | None, code: int | None, words: str
 ) -> None:
     """A value that does not fit is an error that names the option and says what would."""
     with pytest.raises(ConfigError) as caught:

@@ -1,0 +1,114 @@
+"""How values are read: the same value from every way to write it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from beaker_mongo_soajs.option import Path as OptionPath
+from beaker_mongo_soajs.options import TABLE, find_path
+
+
+def read(name: str, raw: Any) -> Any:
+    """Read a raw value of an option."""
+    path: OptionPath = find_path((), name)
+    return TABLE[path].kind.read(raw)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected", "ways"),
+    [
+        ("stringify", True, [True, "true", "YES", " on ", "1", "y"]),
+        ("stringify", False, [False, "False", "no", "off", "0", "n"]),
+        ("URLParam.maxPoolSize", 5, [5, "5", " 5 ", "+5", 5.0]),
+        ("extraParam.db.bufferMaxEntries", -1, [-1, "-1", -1.0]),
+        ("store.touchAfter", 1.5, [1.5, "1.5", "15e-1"]),
+        ("store.touchAfter", 60, [60, "60", 60.0, "60.0"]),
+        ("URLParam.w", 2, [2, "2", 2.0]),
+        ("URLParam.w", "majority", ["majority", " MAJORITY "]),
+        ("URLParam.w", "twoCentres", ["twoCentres"]),
+        ("URLParam.readPreference", "secondaryPreferred", ["secondarypreferred"]),
+        ("URLParam.authMechanism", "SCRAM-SHA-256", ["scram-sha-256"]),
+        (
+            "URLParam.readPreferenceTags",
+            ({"dc": "ny", "rack": "1"},),
+            [
+                "dc:ny,rack:1",
+                "dc: ny, rack: 1",
+                {"dc": "ny", "rack": 1},
+                [{"dc": "ny", "rack": "1"}],
+                ["dc:ny,rack:1"],
+                '{"dc": "ny", "rack": "1"}',
+                '[{"dc": "ny", "rack": 1}]',
+                '["dc:ny,rack:1"]',
+            ],
+        ),
+        ("URLParam.readPreferenceTags", ({},), [[{}], [""], "{}"]),
+        ("URLParam.readPreferenceTags", "TAG", ["TAG"]),
+        (
+            "URLParam.compressors",
+            ("zstd", "zlib"),
+            ["zstd, ZLIB", ["zstd", "zlib"], '["zstd", "zlib"]'],
+        ),
+        (
+            "URLParam.authMechanismProperties",
+            {"SERVICE_NAME": "imap", "SERVICE_REALM": "R"},
+            [
+                "SERVICE_NAME:imap,SERVICE_REALM:R",
+                {"SERVICE_NAME": "imap", "SERVICE_REALM": "R"},
+                '{"SERVICE_NAME": "imap", "SERVICE_REALM": "R"}',
+            ],
+        ),
+        (
+            "extraParam.db.readConcern",
+            "majority",
+            ["majority", {"level": "majority"}, '{"level": "majority"}'],
+        ),
+        ("extraParam.db.readConcern", None, [{}, {"level": None}]),
+        (
+            "extraParam.server.sslCA",
+            ("/etc/ca.pem",),
+            ["/etc/ca.pem", Path("/etc/ca.pem"), ["/etc/ca.pem"], '["/etc/ca.pem"]'],
+        ),
+        (
+            "extraParam.server.sslCert",
+            "-----BEGIN X-----",
+            ["-----BEGIN X-----\n", b"-----BEGIN X-----", bytearray(b"-----BEGIN X-----")],
+        ),
+        ("extraParam.server.sslPass", "é", ["é", "é".encode()]),
+        ("store.signingKey", b"k\xc3\xa9y", ["kéy", b"k\xc3\xa9y"]),
+        (
+            "store.indexes",
+            ("session.user", "session.cart.id"),
+            ["session.user, session.cart.id", ["session.user", "session.cart.id"]],
+        ),
+    ],
+)  # fmt: skip
+def test_every_way_to_write_a_value(name: str, expected: Any, ways: list[Any]) -> None:
+    """Python values, JSON and INI text of one value are read as the same."""
+    read_values = [read(name, way) for way in ways]
+    assert [expected] * len(ways) == read_values
+    assert 1 == len({type(value) for value in read_values})
+
+
+@pytest.mark.parametrize(
+    ("name", "raw", "null"),
+    [
+        ("URLParam.authSource", None, True),
+        ("URLParam.authSource", "null", True),
+        ("URLParam.maxPoolSize", "", True),
+        ("store.transformId", "None", True),
+        ("store.signingKey", None, True),
+        ("store.signingKey", "null", False),
+        ("credentials.password", None, True),
+        ("credentials.password", "none", False),
+        ("name", None, False),
+        ("name", "null", False),
+        ("collection", "", False),
+    ],
+)
+def test_what_says_null(name: str, raw: Any, null: bool) -> None:
+    """Null means "not given" where an option may be left out; text means it only if it can."""
+    assert null == TABLE[find_path((), name)].kind.is_null(raw)
