@@ -1,0 +1,251 @@
+"""Sessions under real processes: counters under the lock, killed owners, killed logins, forks."""
+
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from pymongo.database import Database
+
+from beaker_mongo_soajs import MongoSession
+from tests.conftest import FailPoint, RunPython, StartPython
+from tests.waiting import wait_until
+
+Options = dict[str, Any]
+Db = Database[dict[str, Any]]
+
+PROCESSES = 8
+INCREMENTS = 500
+
+_START = """
+    import sys
+    from beaker_mongo_soajs import MongoSession
+
+    def load():
+        return MongoSession({{}}, use_cookies=False, id={id!r}, **{options!r})
+
+    print("ready", flush=True)
+    sys.stdin.readline()
+"""
+_COUNT = (
+    _START
+    + """
+    for _ in range({times}):
+        session = load()
+        with session.locked(timeout=120):
+            session["n"] += 1
+    print("done", flush=True)
+"""
+)
+_HOLD = (
+    _START
+    + """
+    session = load()
+    session.lock()
+    session["n"] += 1000
+    print("holding", flush=True)
+    sys.stdin.readline()
+    session.unlock()
+    print("unlocked", flush=True)
+"""
+)
+
+
+def _new_session(options: Options) -> str:
+    session = MongoSession({}, use_cookies=False, **options)
+    session["n"] = 0
+    session.save()
+    id_: str = session.id
+    return id_
+
+
+def _say_go(process: subprocess.Popen[str]) -> None:
+    assert process.stdin is not None
+    process.stdin.write("go\n")
+    process.stdin.flush()
+
+
+def _hear(process: subprocess.Popen[str], word: str) -> None:
+    assert process.stdout is not None
+    assert f"{word}\n" == process.stdout.readline()
+
+
+@pytest.fixture
+def start_ready(start_python: StartPython) -> Callable[..., subprocess.Popen[str]]:
+    """Lend a function that starts a process and returns when it waits for the word to go."""
+
+    def start(code: str, **values: Any) -> subprocess.Popen[str]:
+        process = start_python(code.format(**values))
+        _hear(process, "ready")
+        return process
+
+    return start
+
+
+class TestLock:
+    """session.locked() between processes."""
+
+    def test_no_increment_is_lost(
+        self, options: Options, start_ready: Callable[..., subprocess.Popen[str]], database: Db
+    ) -> None:
+        """8 processes that count to 500 each in one session count to 4,000 together."""
+        id_ = _new_session(options)
+        counters = [
+            start_ready(_COUNT, id=id_, options=options, times=INCREMENTS) for _ in range(PROCESSES)
+        ]
+        for counter in counters:
+            _say_go(counter)
+        for counter in counters:
+            _hear(counter, "done")
+        session = MongoSession({}, use_cookies=False, id=id_, **options)
+        assert PROCESSES * INCREMENTS == session["n"]
+        assert 0 == database.sessions_locks.count_documents({})
+
+    def test_without_the_lock_increments_are_lost(
+        self, options: Options, start_ready: Callable[..., subprocess.Popen[str]]
+    ) -> None:
+        """The test above would see it: without the lock the same processes lose some."""
+        id_ = _new_session(options)
+        code = _COUNT.replace("with session.locked(timeout=120):", "if True:").replace(
+            '["n"] += 1', '["n"] += 1; session.save()'
+        )
+        counters = [start_ready(code, id=id_, options=options, times=100) for _ in range(4)]
+        for counter in counters:
+            _say_go(counter)
+        for counter in counters:
+            _hear(counter, "done")
+        assert 400 > MongoSession({}, use_cookies=False, id=id_, **options)["n"]
+
+    def test_a_killed_owner_keeps_nobody_for_long(
+        self, options: Options, start_ready: Callable[..., subprocess.Popen[str]], database: Db
+    ) -> None:
+        """When the owner is killed, others go on after the lease, without its half-done work."""
+        lease_seconds = 1.5
+        options = options | {"store": {"lockLease": lease_seconds}}
+        id_ = _new_session(options)
+        owner = start_ready(_HOLD, id=id_, options=options)
+        counters = [start_ready(_COUNT, id=id_, options=options, times=20) for _ in range(2)]
+        _say_go(owner)
+        _hear(owner, "holding")
+        for counter in counters:
+            _say_go(counter)
+        # Extended while the owner lives: longer than one lease nobody else gets it.
+        first = database.sessions_locks.find_one()
+        assert first is not None
+        wait_until(lambda: (database.sessions_locks.find_one() or first) != first)
+        owner.send_signal(signal.SIGKILL)
+        killed = time.monotonic()
+        for counter in counters:
+            _hear(counter, "done")
+        assert lease_seconds / 2 < time.monotonic() - killed < lease_seconds + 20
+        assert 40 == MongoSession({}, use_cookies=False, id=id_, **options)["n"]
+
+    def test_a_stopped_owner_overwrites_nothing(
+        self, options: Options, start_ready: Callable[..., subprocess.Popen[str]]
+    ) -> None:
+        """An owner that was stopped for longer than its lease saves nothing when it goes on."""
+        options = options | {"store": {"lockLease": 0.6}}
+        id_ = _new_session(options)
+        owner = start_ready(_HOLD, id=id_, options=options)
+        _say_go(owner)
+        _hear(owner, "holding")
+        owner.send_signal(signal.SIGSTOP)
+        try:
+            session = MongoSession({}, use_cookies=False, id=id_, **options)
+            with session.locked(timeout=30):
+                session["n"] += 1
+        finally:
+            owner.send_signal(signal.SIGCONT)
+        _say_go(owner)
+        _, errors = owner.communicate(timeout=60)
+        assert "LockTimeout" in errors
+        assert 1 == MongoSession({}, use_cookies=False, id=id_, **options)["n"]
+
+
+class TestKilledLogin:
+    """A process that is killed in the middle of a new id."""
+
+    @pytest.mark.parametrize(
+        ("command", "live_ids"), [("findAndModify", "old"), ("insert", "none")]
+    )
+    def test_leaves_no_two_live_ids(
+        self,
+        options: Options,
+        start_ready: Callable[..., subprocess.Popen[str]],
+        fail_point: FailPoint,
+        database: Db,
+        command: str,
+        live_ids: str,
+    ) -> None:
+        """Killed before the removal the old id lives; killed after it, none: a logout."""
+        options = options | {"store": {"touchAfter": 60}, "timeout": 600}
+        id_ = _new_session(options)
+        code = (
+            _START
+            + """
+    session = load()
+    session.regenerate_id()
+    session["user"] = "ann"
+    print("loaded", flush=True)
+    session.save()
+"""
+        )
+        login = start_ready(code, id=id_, options=options)
+        # The server answers this command when the process is gone, and does not carry it out.
+        with fail_point(command, block_ms=3_000, error_code=11600):
+            _say_go(login)
+            _hear(login, "loaded")
+            if command == "insert":
+                wait_until(lambda: database.sessions.count_documents({}) == 0)
+            else:
+                wait_until(lambda: self._is_blocked(database, command))
+            login.send_signal(signal.SIGKILL)
+            login.wait()
+        left = database.sessions.distinct("_id")
+        assert ([id_] if live_ids == "old" else []) == left
+
+    def _is_blocked(self, database: Db, command: str) -> bool:
+        running = database.client.admin.aggregate([{"$currentOp": {}}])
+        return any(command in operation.get("command", {}) for operation in running)
+
+
+class TestForks:
+    """Servers that load an application and then fork."""
+
+    def test_a_middleware_that_waited_for_the_database(
+        self, options: Options, run_python: RunPython
+    ) -> None:
+        """check_at_start leaves no client: the children of a preloaded application are clean."""
+        said = run_python(
+            f"""
+            import os, threading, warnings
+            from beaker_mongo_soajs import SessionMiddleware, client
+            from tests.waiting import wait_until
+            from webtest import TestApp
+
+            def app(environ, start_response):
+                session = environ["beaker.session"]
+                session["n"] = session.get("n", 0) + 1
+                session.save()
+                start_response("200 OK", [("Content-Type", "text/plain")])
+                return [str(session["n"]).encode()]
+
+            options = {options!r} | {{"secret": "s", "secure": False}}
+            site = SessionMiddleware(app, check_at_start=10, **options)
+            assert not client._clients.get(os.getpid())
+            wait_until(lambda: threading.active_count() == 1)
+            pids = []
+            for _ in range(3):
+                pid = os.fork()
+                if not pid:
+                    warnings.simplefilter("error")
+                    browser = TestApp(site)
+                    answers = [browser.get("/").text for _ in range(3)]
+                    os._exit(0 if answers == ["1", "2", "3"] else 1)
+                pids.append(pid)
+            print([os.waitpid(pid, 0)[1] for pid in pids])
+            """,
+        )
+        assert "[0, 0, 0]" == said.stdout.strip()
