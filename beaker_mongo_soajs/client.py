@@ -16,7 +16,7 @@ from pymongo.errors import PyMongoError
 
 from beaker_mongo_soajs.config import DbConfig
 from beaker_mongo_soajs.exceptions import MASK, ConfigError
-from beaker_mongo_soajs.frozen import thaw
+from beaker_mongo_soajs.options.frozen import thaw
 from beaker_mongo_soajs.tls import PASSPHRASE_KEYWORD, PemFiles
 
 log = logging.getLogger(__name__)

@@ -9,7 +9,6 @@ from pymongo import ReadPreference
 
 from beaker_mongo_soajs.backoff import attempts
 from beaker_mongo_soajs.client import check_client, passing_client
-from beaker_mongo_soajs.coerce import BOOLEANS
 from beaker_mongo_soajs.config import DbConfig
 from beaker_mongo_soajs.driver_errors import (
     AUTHENTICATION_FAILED,
@@ -18,6 +17,7 @@ from beaker_mongo_soajs.driver_errors import (
     translated,
 )
 from beaker_mongo_soajs.exceptions import BeakerMongoError, ConfigError, StoreUnavailable
+from beaker_mongo_soajs.options.coerce import BOOLEANS
 from beaker_mongo_soajs.session import MongoSession
 from beaker_mongo_soajs.session_options import PREFIXES, SESSION_TYPE, coerced, without_prefix
 

@@ -9,8 +9,8 @@ import pytest
 from pymongo import AsyncMongoClient, MongoClient
 
 from beaker_mongo_soajs.config import DbConfig
+from beaker_mongo_soajs.config.store_options import StoreOptions
 from beaker_mongo_soajs.exceptions import ConfigError
-from beaker_mongo_soajs.store_options import StoreOptions
 from tests.reference_configs import EXAMPLE, PASSWORD
 from tests.test_forms import through_ini
 

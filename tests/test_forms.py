@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from beaker_mongo_soajs import coerce, kinds
 from beaker_mongo_soajs.config import DbConfig
 from beaker_mongo_soajs.exceptions import ConfigError
-from beaker_mongo_soajs.option import Option, Refused, Setting
-from beaker_mongo_soajs.options import ROWS
+from beaker_mongo_soajs.options import coerce, kinds
+from beaker_mongo_soajs.options.option import Option, Refused, Setting
+from beaker_mongo_soajs.options.table import ROWS
 from tests.reference_configs import EXAMPLE, PASSWORD
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from beaker_mongo_soajs.option import Path as OptionPath
-from beaker_mongo_soajs.options import TABLE, find_path
+from beaker_mongo_soajs.options.option import Path as OptionPath
+from beaker_mongo_soajs.options.table import TABLE, find_path
 
 
 def read(name: str, raw: Any) -> Any:

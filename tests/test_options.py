@@ -10,12 +10,11 @@ from typing import Any
 import pytest
 from pymongo import version_tuple
 
-from beaker_mongo_soajs import options_doc
 from beaker_mongo_soajs.client import close_clients, get_client
-from beaker_mongo_soajs.config import DbConfig
+from beaker_mongo_soajs.config import DbConfig, options_doc
 from beaker_mongo_soajs.exceptions import ConfigError
-from beaker_mongo_soajs.option import NoEffect, Refused, Setting
-from beaker_mongo_soajs.options import ROWS, TABLE, find_path
+from beaker_mongo_soajs.options.option import NoEffect, Refused, Setting
+from beaker_mongo_soajs.options.table import ROWS, TABLE, find_path
 from tests.certificates import PASSPHRASE, Certificates, encrypt_key
 from tests.option_rows import APPLIED, GROUPS, IDLE, REFUSED, Client, Row, uses_tls
 

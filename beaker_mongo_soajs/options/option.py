@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from beaker_mongo_soajs.coerce import Kind
 from beaker_mongo_soajs.exceptions import MASK, ConfigError
-from beaker_mongo_soajs.kinds import PEM_BEGIN
+from beaker_mongo_soajs.options.coerce import Kind
+from beaker_mongo_soajs.options.kinds import PEM_BEGIN
 
 Path = tuple[str, ...]
 """Where an option stands: ``("extraParam", "db", "w")``."""

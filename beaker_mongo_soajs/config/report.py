@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from beaker_mongo_soajs.connection_string import mask_url
-from beaker_mongo_soajs.endpoint import Endpoint
+from beaker_mongo_soajs.config.connection_string import mask_url
+from beaker_mongo_soajs.config.endpoint import Endpoint
+from beaker_mongo_soajs.config.forms import Given
+from beaker_mongo_soajs.config.translation import Outcome, Translation
 from beaker_mongo_soajs.exceptions import ConfigError
-from beaker_mongo_soajs.forms import Given
-from beaker_mongo_soajs.option import Option, Setting
-from beaker_mongo_soajs.options import ROWS, TABLE
-from beaker_mongo_soajs.translation import Outcome, Translation
+from beaker_mongo_soajs.options.option import Option, Setting
+from beaker_mongo_soajs.options.table import ROWS, TABLE
 
 _POSITIONS = {row.name: position for position, row in enumerate(ROWS)}
 

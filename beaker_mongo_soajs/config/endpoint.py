@@ -9,12 +9,12 @@ from typing import Any
 from pymongo import MongoClient
 from pymongo.errors import ConfigurationError
 
-from beaker_mongo_soajs.connection_string import parse_connection_string
-from beaker_mongo_soajs.credentials import Credentials
+from beaker_mongo_soajs.config.connection_string import parse_connection_string
+from beaker_mongo_soajs.config.credentials import Credentials
 from beaker_mongo_soajs.exceptions import MASK, ConfigError
-from beaker_mongo_soajs.option import Path, show
-from beaker_mongo_soajs.options import TABLE
-from beaker_mongo_soajs.servers import Address
+from beaker_mongo_soajs.options.option import Path, show
+from beaker_mongo_soajs.options.servers import Address
+from beaker_mongo_soajs.options.table import TABLE
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from beaker_mongo_soajs.coerce import (
+from beaker_mongo_soajs.options.coerce import (
     Kind,
     Unfit,
     choice,
@@ -17,7 +17,7 @@ from beaker_mongo_soajs.coerce import (
     read_text,
     read_text_list,
 )
-from beaker_mongo_soajs.frozen import FrozenDict
+from beaker_mongo_soajs.options.frozen import FrozenDict
 
 PEM_BEGIN = "-----BEGIN"
 TAG_PLACEHOLDER = "TAG"

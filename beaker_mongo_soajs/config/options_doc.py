@@ -1,6 +1,6 @@
 """The documentation of all options, made from the table: ``docs/options.md``.
 
-``python -m beaker_mongo_soajs.options_doc`` writes it to standard output.
+``python -m beaker_mongo_soajs.config.options_doc`` writes it to standard output.
 """
 
 from __future__ import annotations
@@ -8,15 +8,15 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator
 
-from beaker_mongo_soajs import options_pymongo, options_urlparam
-from beaker_mongo_soajs.option import Effect, Keyword, NoEffect, Option, Refused, show
-from beaker_mongo_soajs.options import ROWS
-from beaker_mongo_soajs.translation import GROUP_MEANING
+from beaker_mongo_soajs.config.translation import GROUP_MEANING
+from beaker_mongo_soajs.options import pymongo_names, urlparam
+from beaker_mongo_soajs.options.option import Effect, Keyword, NoEffect, Option, Refused, show
+from beaker_mongo_soajs.options.table import ROWS
 
 INTRODUCTION = """\
 # Options
 
-<!-- Written by: python -m beaker_mongo_soajs.options_doc > docs/options.md -->
+<!-- Written by: python -m beaker_mongo_soajs.config.options_doc > docs/options.md -->
 
 Every option of a dbConfig as connect-mongo-soajs 0.2.2 defines it, and those of this package. Under
 Beaker each stands behind its prefix: `session.name`, `session.URLParam.maxPoolSize`.
@@ -73,8 +73,8 @@ def render() -> str:
     for title, text, group in SECTIONS:
         rows = [row for row in ROWS if row.path[:-1] == group]
         parts.append(f"## {title}\n\n{text}{_newline(text)}{_settings_table(rows)}")
-    parts.append(f"## `URLParam`\n\n{URLPARAM}\n{_driver_table(options_urlparam.ROWS)}")
-    parts.append(f"### More of PyMongo's\n\n{PYMONGO}\n{_driver_table(options_pymongo.ROWS)}")
+    parts.append(f"## `URLParam`\n\n{URLPARAM}\n{_driver_table(urlparam.ROWS)}")
+    parts.append(f"### More of PyMongo's\n\n{PYMONGO}\n{_driver_table(pymongo_names.ROWS)}")
     parts.append(f"## `extraParam`\n\n{EXTRAPARAM}")
     for group in dict.fromkeys(row.path[:-1] for row in ROWS if row.path[0] == "extraParam"):
         rows = [row for row in ROWS if row.path[:-1] == group]

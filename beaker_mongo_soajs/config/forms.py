@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from beaker_mongo_soajs.coerce import NULL_WORDS, Unfit, parse_json
-from beaker_mongo_soajs.db_config import load_db_config
+from beaker_mongo_soajs.config.one_object import load_db_config
 from beaker_mongo_soajs.exceptions import MASK, ConfigError
-from beaker_mongo_soajs.option import Path
-from beaker_mongo_soajs.options import GROUPS, TABLE, find_path
+from beaker_mongo_soajs.options.coerce import NULL_WORDS, Unfit, parse_json
+from beaker_mongo_soajs.options.option import Path
+from beaker_mongo_soajs.options.table import GROUPS, TABLE, find_path
 
 _SESSION = (
     "request id invalidate_corrupt use_cookies type data_dir key timeout save_accessed_time"

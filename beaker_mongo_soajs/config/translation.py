@@ -6,13 +6,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from beaker_mongo_soajs.credentials import Credentials
+from beaker_mongo_soajs.config.credentials import Credentials
+from beaker_mongo_soajs.config.settlement import TLS_LENIENCE, Settlement
 from beaker_mongo_soajs.exceptions import ConfigError
-from beaker_mongo_soajs.frozen import FrozenDict
-from beaker_mongo_soajs.option import Keyword, LeaveOut, NoEffect, Option, Path, Refused
-from beaker_mongo_soajs.options import TABLE
-from beaker_mongo_soajs.options_urlparam import ZERO_IS_NEVER
-from beaker_mongo_soajs.settlement import TLS_LENIENCE, Settlement
+from beaker_mongo_soajs.options.frozen import FrozenDict
+from beaker_mongo_soajs.options.option import Keyword, LeaveOut, NoEffect, Option, Path, Refused
+from beaker_mongo_soajs.options.table import TABLE
+from beaker_mongo_soajs.options.urlparam import ZERO_IS_NEVER
 
 SECURITY = frozenset({"ssl", "sslCA", "sslCert", "sslKey", "sslPass"})
 """Options that ask for protection: one that is in force nowhere is an error, not a remark."""

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from beaker_mongo_soajs.coerce import Kind, Unfit, integer, parse_json
+from beaker_mongo_soajs.options.coerce import Kind, Unfit, integer, parse_json
 
 DEFAULT_PORT = 27017
 

@@ -10,7 +10,7 @@ from pymongo.errors import PyMongoError
 from pymongo.uri_parser import parse_uri
 
 from beaker_mongo_soajs.exceptions import MASK, ConfigError
-from beaker_mongo_soajs.servers import Address
+from beaker_mongo_soajs.options.servers import Address
 
 SCHEMES = ("mongodb://", "mongodb+srv://")
 _HINT = (

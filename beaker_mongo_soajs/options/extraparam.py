@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from beaker_mongo_soajs import coerce, kinds
-from beaker_mongo_soajs.coerce import Kind
-from beaker_mongo_soajs.option import Effect, Keyword, LeaveOut, NoEffect, Option, Path
-from beaker_mongo_soajs.options_urlparam import (
+from beaker_mongo_soajs.options import coerce, kinds
+from beaker_mongo_soajs.options.coerce import Kind
+from beaker_mongo_soajs.options.option import Effect, Keyword, LeaveOut, NoEffect, Option, Path
+from beaker_mongo_soajs.options.urlparam import (
     BUFFER,
     BUFFER_DOC,
     CONNECT_TIMEOUT,

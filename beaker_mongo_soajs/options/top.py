@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from beaker_mongo_soajs import coerce, kinds, servers
-from beaker_mongo_soajs.coerce import Kind
-from beaker_mongo_soajs.option import Effect, Option, Setting
+from beaker_mongo_soajs.options import coerce, kinds, servers
+from beaker_mongo_soajs.options.coerce import Kind
+from beaker_mongo_soajs.options.option import Effect, Option, Setting
 
 _FOREVER = coerce.FOREVER_MS
 _TEXT = Kind("text", coerce.read_text, nullable=False)

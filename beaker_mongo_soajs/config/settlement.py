@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from beaker_mongo_soajs.credentials import Credentials
+from beaker_mongo_soajs.config.credentials import Credentials
 from beaker_mongo_soajs.exceptions import ConfigError
 
 TLS_MATERIAL = ("tlsCAFile", "tlsCRLFile", "tlsCertificateKeyFile", "sslKey")

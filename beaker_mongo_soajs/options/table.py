@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from difflib import get_close_matches
 
-from beaker_mongo_soajs import options_extraparam, options_pymongo, options_top, options_urlparam
 from beaker_mongo_soajs.exceptions import ConfigError
-from beaker_mongo_soajs.option import Option, Path
+from beaker_mongo_soajs.options import extraparam, pymongo_names, top, urlparam
+from beaker_mongo_soajs.options.option import Option, Path
 
 ROWS: tuple[Option, ...] = (
-    *options_top.ROWS,
-    *options_urlparam.ROWS,
-    *options_pymongo.ROWS,
-    *options_extraparam.ROWS,
+    *top.ROWS,
+    *urlparam.ROWS,
+    *pymongo_names.ROWS,
+    *extraparam.ROWS,
 )
 TABLE: dict[Path, Option] = {row.path: row for row in ROWS}
 

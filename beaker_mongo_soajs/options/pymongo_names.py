@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from beaker_mongo_soajs import coerce, kinds
-from beaker_mongo_soajs.coerce import Kind
-from beaker_mongo_soajs.option import Keyword, Option, Refused
-from beaker_mongo_soajs.options_urlparam import JOURNAL, TLS, W_TIMEOUT
+from beaker_mongo_soajs.options import coerce, kinds
+from beaker_mongo_soajs.options.coerce import Kind
+from beaker_mongo_soajs.options.option import Keyword, Option, Refused
+from beaker_mongo_soajs.options.urlparam import JOURNAL, TLS, W_TIMEOUT
 
 _HEARTBEAT = Kind("milliseconds, 500 or more", coerce.integer(500))
 _MILLISECONDS_ABOVE_0 = Kind("milliseconds", coerce.integer(1))

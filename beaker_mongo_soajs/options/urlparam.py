@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import quote_plus
 
-from beaker_mongo_soajs import coerce, kinds
-from beaker_mongo_soajs.coerce import Kind
-from beaker_mongo_soajs.option import Effect, Keyword, LeaveOut, NoEffect, Option
+from beaker_mongo_soajs.options import coerce, kinds
+from beaker_mongo_soajs.options.coerce import Kind
+from beaker_mongo_soajs.options.option import Effect, Keyword, LeaveOut, NoEffect, Option
 
 FAIL_AT_ONCE_MS = 1000
 """How long ``bufferMaxEntries: 0`` looks for a server: time for a slow TLS handshake, no more.

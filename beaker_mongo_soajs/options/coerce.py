@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from beaker_mongo_soajs.frozen import FrozenDict, freeze
+from beaker_mongo_soajs.options.frozen import FrozenDict, freeze
 
 BOOLEANS = {
     **dict.fromkeys(("true", "yes", "on", "y", "t", "1"), True),

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from beaker_mongo_soajs.coerce import Unfit, parse_json
 from beaker_mongo_soajs.exceptions import ConfigError
-from beaker_mongo_soajs.option import show
+from beaker_mongo_soajs.options.coerce import Unfit, parse_json
+from beaker_mongo_soajs.options.option import show
 
 
 def load_db_config(value: Any) -> Mapping[Any, Any]:

@@ -8,19 +8,19 @@ from typing import Any
 
 from pymongo import MongoClient
 
-from beaker_mongo_soajs.connection_string import build_host
-from beaker_mongo_soajs.credentials import Credentials
-from beaker_mongo_soajs.endpoint import Endpoint
+from beaker_mongo_soajs.config.connection_string import build_host
+from beaker_mongo_soajs.config.credentials import Credentials
+from beaker_mongo_soajs.config.endpoint import Endpoint
+from beaker_mongo_soajs.config.forms import Given, add_url_options, gather
+from beaker_mongo_soajs.config.names import check_collection, check_database
+from beaker_mongo_soajs.config.report import default_outcomes, given_outcomes, write_refusal
+from beaker_mongo_soajs.config.store_options import StoreOptions
+from beaker_mongo_soajs.config.translation import Outcome, translate
 from beaker_mongo_soajs.exceptions import ConfigError
-from beaker_mongo_soajs.forms import Given, add_url_options, gather
-from beaker_mongo_soajs.frozen import FrozenDict
-from beaker_mongo_soajs.names import check_collection, check_database
-from beaker_mongo_soajs.option import Path
-from beaker_mongo_soajs.options import TABLE
-from beaker_mongo_soajs.report import default_outcomes, given_outcomes, write_refusal
-from beaker_mongo_soajs.servers import Address
-from beaker_mongo_soajs.store_options import StoreOptions
-from beaker_mongo_soajs.translation import Outcome, translate
+from beaker_mongo_soajs.options.frozen import FrozenDict
+from beaker_mongo_soajs.options.option import Path
+from beaker_mongo_soajs.options.servers import Address
+from beaker_mongo_soajs.options.table import TABLE
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from beaker_mongo_soajs.option import Path
-from beaker_mongo_soajs.options import TABLE
+from beaker_mongo_soajs.options.option import Path
+from beaker_mongo_soajs.options.table import TABLE
 
 
 @dataclass(frozen=True)

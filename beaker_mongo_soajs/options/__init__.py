@@ -1,0 +1,1 @@
+"""The option tables: every option of a dbConfig, what it takes, and what becomes of it. Pure."""
