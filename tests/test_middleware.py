@@ -1,0 +1,339 @@
+"""SessionMiddleware: its defaults, its checks at the start, the Paste filter."""
+
+import textwrap
+import threading
+import time
+import warnings
+from collections.abc import Iterable
+from datetime import timedelta
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+import pytest
+from beaker.middleware import SessionMiddleware as BeakerMiddleware
+from paste.deploy import loadapp
+from pymongo.database import Database
+from webtest import TestApp
+
+from beaker_mongo_soajs import (
+    ConfigError,
+    InsecureSessionWarning,
+    MongoSession,
+    SessionMiddleware,
+    StoreUnavailable,
+)
+from beaker_mongo_soajs.collection import utc_now
+from beaker_mongo_soajs.testing import MongoServer
+from tests.application import only_document
+from tests.recorder import Commands
+from tests.waiting import wait_until
+
+Options = dict[str, Any]
+Db = Database[dict[str, Any]]
+
+_SAFE: Options = {"secret": "a secret", "secure": False}
+
+
+def _count(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+    """Count the visits, as a WSGI application."""
+    session = environ["beaker.session"]
+    session["n"] = session.get("n", 0) + 1
+    session.save()
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [str(session["n"]).encode()]
+
+
+def _make(options: Options, **more: Any) -> SessionMiddleware:
+    return SessionMiddleware(_count, **options, **_SAFE | more)
+
+
+def count_app(global_conf: dict[str, str], **settings: str) -> Any:
+    """Make the application above, for Paste."""
+    return _count
+
+
+class TestSessions:
+    """What the application gets."""
+
+    def test_sessions_are_mongo_sessions(
+        self, options: Options, commands: Commands, database: Db
+    ) -> None:
+        """With no type and no class given, sessions are MongoSession, in this database."""
+        browser: Any = TestApp(_make(options))
+        assert ["1", "2", "3"] == [browser.get("/").text for _ in range(3)]
+        names = ["createIndexes", "insert", *["findAndModify", "update"] * 2]
+        assert names == commands.names
+        assert 3 == only_document(database)["session"]["n"]
+
+    def test_it_is_beakers(self, options: Options) -> None:
+        """It can stand wherever Beaker's own can, with the same settings."""
+        prefixed = {f"session.{name}": item for name, item in (options | _SAFE).items()}
+        for settings in (
+            prefixed,
+            {f"beaker.{name}": item for name, item in prefixed.items()},
+        ):
+            middleware = SessionMiddleware(_count, settings, environ_key="beaker.session")
+            assert isinstance(middleware, BeakerMiddleware)
+            browser: Any = TestApp(middleware)
+            assert ["1", "2"] == [browser.get("/").text for _ in range(2)]
+
+    def test_other_environ_key(self, options: Options) -> None:
+        """The session stands where environ_key says."""
+        found: list[str] = []
+
+        def app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+            found.extend(key for key in environ if key in ("mine", "beaker.session"))
+            start_response("204 No Content", [])
+            return []
+
+        browser: Any = TestApp(SessionMiddleware(app, environ_key="mine", **options, **_SAFE))
+        browser.get("/")
+        assert ["mine"] == found
+
+    def test_other_sessions_are_mongo_sessions_too(
+        self, options: Options, commands: Commands
+    ) -> None:
+        """get_by_id() and beaker.get_session answer MongoSession; the first touches nothing."""
+        found: list[Any] = []
+
+        def app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+            found.append(environ["beaker.session"].get_by_id(id_))
+            found.append(environ["beaker.session"].get_by_id("unknown"))
+            found.append(environ["beaker.get_session"]())
+            start_response("204 No Content", [])
+            return []
+
+        session = MongoSession({}, **options)
+        session["n"] = 7
+        session.save()
+        id_ = session.id
+        commands.clear()
+        browser: Any = TestApp(SessionMiddleware(app, **options, **_SAFE))
+        browser.get("/")
+        other, unknown, new = found
+        assert (7, None, True) == (other["n"], unknown, new.is_new)
+        assert ["find", "find"] == commands.names
+        assert {MongoSession} == {type(other), type(new)}
+        other.invalidate()
+        browser.get("/")
+        assert found[3] is None
+
+    def test_a_class_of_ones_own(self, options: Options) -> None:
+        """A class derived from MongoSession can be given."""
+
+        class Mine(MongoSession):
+            pass
+
+        kinds = []
+
+        def app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+            kinds.append(type(environ["beaker.session"]._session()))
+            start_response("204 No Content", [])
+            return []
+
+        browser: Any = TestApp(SessionMiddleware(app, session_class=Mine, **options, **_SAFE))
+        browser.get("/")
+        assert [Mine] == kinds
+
+
+class TestOptions:
+    """What is checked when the application starts."""
+
+    @pytest.mark.parametrize(
+        ("wrong", "option"),
+        [
+            ({"timeout": "soon"}, "timeout"),
+            ({"timeout": 0}, "timeout"),
+            ({"timeout": 60, "save_accessed_time": "no"}, "save_accessed_time"),
+            ({"cookie_expires": "never"}, "cookie_expires"),
+            ({"secret": " "}, "secret"),
+            ({"secure": "perhaps"}, "secure"),
+            ({"samesite": "Loose"}, "samesite"),
+            ({"use_cookies": "perhaps"}, "use_cookies"),
+            ({"invalidate_corrupt": "perhaps"}, "invalidate_corrupt"),
+            ({"id": "everybody's"}, "id"),
+            ({"type": "memory"}, "type"),
+            ({"session_class": dict}, "session_class"),
+            ({"encrypt_key": "a key"}, "validate_key"),
+            ({"data_serializer": "yaml"}, None),
+            ({"crypto_type": "rot13"}, None),
+            ({"encrypt_nonce_bits": 5}, None),
+            ({"servres": "db1"}, "servres"),
+            ({"collection": ""}, "collection"),
+            ({"store": {"touchAfter": 100}, "timeout": 60}, "store.touchAfter"),
+            ({"extraParam": {"server": {"sslCA": "/no/file"}}}, "extraParam.server.sslCA"),
+            ({"check_at_start": "soon"}, "check_at_start"),
+            ({"check_at_start": -1}, "check_at_start"),
+        ],
+    )
+    def test_what_cannot_be_used_is_an_error_of_the_start(
+        self, options: Options, wrong: Options, option: str | None
+    ) -> None:
+        """Every wrong option is a ConfigError at once, with its name, and without secrets."""
+        with pytest.raises(ConfigError) as caught:
+            SessionMiddleware(_count, **options | _SAFE | wrong)
+        assert option == caught.value.option
+        assert "a key" not in str(caught.value)
+
+    def test_nothing_is_connected_to(self) -> None:
+        """Without check_at_start an application starts while its database is away."""
+        threads = threading.active_count()
+        _make({"url": "mongodb://127.0.0.1:9/", "name": "away"})
+        assert threads == threading.active_count()
+
+    def test_texts_are_read(self, options: Options) -> None:
+        """Options from INI files mean what they say, with prefix and without it, false too."""
+        texts = {"timeout": "60", "use_cookies": "false", "secure": "no"}
+        for prefix in ("", "session.", "beaker.session."):
+            given: Options = {f"{prefix}{name}": text for name, text in texts.items()}
+            middleware = SessionMiddleware(_count, **options, **given)
+            read = {name: middleware.options[name] for name in texts}
+            assert {"timeout": 60, "use_cookies": False, "secure": False} == read
+
+    def test_arguments_go_before_settings(self, options: Options) -> None:
+        """A keyword argument overrides the same setting."""
+        middleware = SessionMiddleware(
+            _count, {"session.timeout": 60}, timeout=70, **options, **_SAFE
+        )
+        assert 70 == middleware.options["timeout"]
+
+    def test_settings_of_others_are_left_alone(self, options: Options) -> None:
+        """Settings without the prefix, as a whole application has them, do not count."""
+        settings = {"here": "/", "timeout": "soon", "cache.type": "memory"}
+        middleware = SessionMiddleware(_count, settings, **options, **_SAFE)
+        assert not settings.keys() & middleware.options.keys()
+
+
+class TestWarnings:
+    """What could be safer."""
+
+    def _warnings(self, **options: Any) -> list[str]:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            SessionMiddleware(_count, name="core_session", **options)
+        assert {InsecureSessionWarning} >= {each.category for each in caught}
+        assert {__file__} >= {each.filename for each in caught}
+        return [str(each.message).split()[0] for each in caught]
+
+    def test_each_has_its_warning(self) -> None:
+        """No secret and no word on secure are a warning each; both are silenced by being set."""
+        assert ["session.secret", "session.secure"] == self._warnings()
+        assert ["session.secret"] == self._warnings(secure=True)
+        assert ["session.secure"] == self._warnings(secret="a secret")
+        assert [] == self._warnings(secret="a secret", secure=False)
+        assert [] == self._warnings(use_cookies=False)
+
+    def test_they_have_a_category_to_silence(self) -> None:
+        """One filter silences them."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            warnings.simplefilter("ignore", InsecureSessionWarning)
+            SessionMiddleware(_count, name="core_session")
+
+
+class TestCheckAtStart:
+    """The database, asked at the start."""
+
+    @pytest.mark.parametrize("value", [True, "true", 5, "5", 0.5])
+    def test_one_that_answers(self, options: Options, commands: Commands, value: object) -> None:
+        """It is asked once, with a command that needs the right to read."""
+        _make(options, check_at_start=value)
+        assert ["find"] == commands.names
+
+    @pytest.mark.parametrize("value", [False, "no", None])
+    def test_not_asked(self, options: Options, commands: Commands, value: object) -> None:
+        """It is not asked unless that is wanted."""
+        _make(options, check_at_start=value)
+        assert [] == commands.names
+
+    def test_one_that_is_away(self) -> None:
+        """Without an answer the application does not start."""
+        away = {"url": "mongodb://127.0.0.1:9/?serverSelectionTimeoutMS=100", "name": "away"}
+        with pytest.raises(StoreUnavailable):
+            _make(away, check_at_start=True)
+
+    def test_waiting_for_one_that_comes(self) -> None:
+        """A number waits for so many seconds, and no longer than it takes."""
+        with MongoServer(for_tests=True) as server:
+            server.pause()
+            threading.Timer(1.0, server.resume).start()
+            url = f"{server.url}&serverSelectionTimeoutMS=300&socketTimeoutMS=300"
+            start = time.monotonic()
+            _make({"url": url, "name": "late"}, check_at_start=60)
+            assert 0.5 < time.monotonic() - start < 30
+
+    def test_no_client_is_left(self, options: Options) -> None:
+        """The client that asked is closed, and its threads end."""
+        threads = threading.active_count()
+        _make(options, check_at_start=True)
+        wait_until(lambda: threading.active_count() <= threads)
+
+
+class TestPaste:
+    """egg:beaker_mongo_soajs#session."""
+
+    def _ini(self, path: Path, options: Options, text: str) -> Any:
+        ini = path / "site.ini"
+        lines = "\n".join(f"{name} = {item}" for name, item in (options | _SAFE).items())
+        ini.write_text(
+            textwrap.dedent(text) + lines + "\n"
+            "[app:count]\npaste.app_factory = tests.test_middleware:count_app\n"
+        )
+        return TestApp(loadapp(f"config:{ini}"))
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            """
+            [pipeline:main]
+            pipeline = sessions count
+            [filter:sessions]
+            use = egg:beaker_mongo_soajs#session
+            timeout = 60
+            """,
+            """
+            [filter-app:main]
+            use = egg:beaker_mongo_soajs#session
+            next = count
+            beaker.session.timeout = 60
+            check_at_start = true
+            """,
+            """
+            [DEFAULT]
+            session.timeout = 60
+            [app:main]
+            use = count
+            filter-with = sessions
+            [filter:sessions]
+            use = egg:beaker_mongo_soajs#session
+            """,
+        ],
+        ids=["filter", "filter-app", "defaults"],
+    )
+    def test_filters(self, options: Options, tmp_path: Path, database: Db, text: str) -> None:
+        """An INI file alone gives an application its sessions, its texts read."""
+        browser = self._ini(tmp_path, options, text)
+        assert ["1", "2"] == [browser.get("/").text for _ in range(2)]
+        left = only_document(database)["expires"] - utc_now()
+        assert timedelta(seconds=100) < left <= timedelta(seconds=180)
+
+    def test_wrong_options(self, options: Options, tmp_path: Path) -> None:
+        """A wrong option in the file is an error when the file is loaded."""
+        with pytest.raises(ConfigError, match="timeout"):
+            self._ini(
+                tmp_path,
+                options,
+                """
+                [filter-app:main]
+                use = egg:beaker_mongo_soajs#session
+                next = count
+                timeout = soon
+                """,
+            )
+
+    def test_entry_points(self) -> None:
+        """Both kinds of filter have the name session."""
+        for group in ("paste.filter_factory", "paste.filter_app_factory"):
+            found = {each.name for each in entry_points(group=group) if "mongo_soajs" in each.value}
+            assert {"session"} == found

@@ -1,0 +1,197 @@
+"""Pyramid: sessions and cache regions from the settings alone."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from beaker import cache
+from pymongo.database import Database
+from pyramid.config import Configurator
+from pyramid.request import Request
+from pyramid.response import Response
+from webtest import TestApp
+
+from beaker_mongo_soajs import ConfigError, MongoSession
+from tests.application import only_document
+from tests.recorder import Commands
+
+Settings = dict[str, Any]
+Db = Database[dict[str, Any]]
+
+# pyramid_beaker writes regions into a dict of Beaker's own.
+_REGION = "test_pyramid"
+
+
+@pytest.fixture
+def settings(options: dict[str, Any]) -> Settings:
+    """Return settings as they stand in an INI file: texts."""
+    texts = options | {"timeout": "60", "secret": "a secret", "secure": "false"}
+    return {f"session.{name}": text for name, text in texts.items()}
+
+
+@pytest.fixture(autouse=True)
+def _forget_regions() -> Iterator[None]:
+    yield
+    cache.cache_regions.pop(_REGION, None)
+
+
+def _view(request: Request) -> Response:
+    """Do what the test named in the query, and answer with what came out."""
+    session = request.session
+    acts = {
+        "count": lambda: session.__setitem__("n", session.get("n", 0) + 1) or session["n"],
+        "read": lambda: session.get("n"),
+        "flash": lambda: session.flash("Saved."),
+        "peek": session.peek_flash,
+        "pop": session.pop_flash,
+        "csrf": session.get_csrf_token,
+        "new csrf": session.new_csrf_token,
+        "new": lambda: session.new,
+        "created": lambda: session.created > 0,
+        "invalidate": session.invalidate,
+        "kind": lambda: type(session._session()).__name__,
+        "other": lambda: session.get_by_id(request.params["id"]),
+        "update": lambda: session.update({"n": 7}),
+        "pop n": lambda: session.pop("n"),
+        "fail": lambda: 1 / 0,
+    }
+    return Response(repr(acts[request.params["do"]]()))
+
+
+class _Browser:
+    def __init__(self, settings: Settings) -> None:
+        config = Configurator(settings=settings)
+        config.include("beaker_mongo_soajs.pyramid")
+        config.add_route("home", "/")
+        config.add_view(_view, route_name="home")
+        self._app: Any = TestApp(config.make_wsgi_app())
+
+    def do(self, act: str, **parameters: str) -> str:
+        text: str = self._app.get("/", {"do": act, **parameters}).text
+        return text
+
+    @property
+    def id(self) -> str:
+        """The session id in the browser's signed cookie."""
+        value: str = self._app.cookies["beaker.session.id"]
+        return value[40:]
+
+
+@pytest.fixture
+def browser(settings: Settings) -> _Browser:
+    """Return a browser of a Pyramid application."""
+    return _Browser(settings)
+
+
+class TestSessions:
+    """Pyramid's session interface, as pyramid_beaker fills it."""
+
+    def test_sessions_are_mongo_sessions(
+        self, browser: _Browser, commands: Commands, database: Db
+    ) -> None:
+        """A setting saves, without a call of save(), in MongoDB and with few commands."""
+        assert ["1", "2"] == [browser.do("count") for _ in range(2)]
+        commands.clear()
+        assert "2" == browser.do("read")
+        assert ["findAndModify"] == commands.names
+        assert "'MongoSession'" == browser.do("kind")
+        assert 2 == only_document(database)["session"]["n"]
+
+    def test_changing_methods_save(self, browser: _Browser) -> None:
+        """update() and pop() save by themselves."""
+        browser.do("update")
+        assert "7" == browser.do("read")
+        browser.do("pop n")
+        assert "None" == browser.do("read")
+
+    def test_flash(self, browser: _Browser) -> None:
+        """Messages stay until they are popped."""
+        browser.do("flash")
+        browser.do("flash")
+        assert "['Saved.', 'Saved.']" == browser.do("peek")
+        assert "['Saved.', 'Saved.']" == browser.do("pop")
+        assert "[]" == browser.do("peek")
+
+    def test_csrf(self, browser: _Browser) -> None:
+        """The token stays until there is a new one."""
+        token = browser.do("csrf")
+        assert token == browser.do("csrf")
+        new = browser.do("new csrf")
+        assert token != new
+        assert new == browser.do("csrf")
+
+    def test_new_and_created(self, browser: _Browser) -> None:
+        """A session knows whether it is new, and when it was made."""
+        assert "True" == browser.do("new")
+        browser.do("count")
+        assert "False" == browser.do("new")
+        assert "True" == browser.do("created")
+
+    def test_invalidate(self, browser: _Browser, database: Db) -> None:
+        """invalidate() removes the document."""
+        browser.do("count")
+        browser.do("invalidate")
+        assert 0 == database.sessions.count_documents({})
+        assert "1" == browser.do("count")
+
+    def test_get_by_id(self, browser: _Browser) -> None:
+        """Another session found by its id is a MongoSession."""
+        browser.do("count")
+        assert browser.do("other", id=browser.id).startswith(f"<{MongoSession.__name__}")
+        assert "None" == browser.do("other", id="unknown")
+
+
+class TestSettings:
+    """What stands in the INI file."""
+
+    def test_texts_are_read(self, settings: Settings, database: Db) -> None:
+        """Both prefixes count, and texts are read as what they stand for."""
+        prefixed = {f"beaker.{name}": text for name, text in settings.items()}
+        more = {"beaker.session.stringify": "true", "beaker.session.constant_csrf_token": "fixed"}
+        browser = _Browser(prefixed | more)
+        assert "'fixed'" == browser.do("csrf")
+        assert isinstance(only_document(database)["session"], str)
+
+    @pytest.mark.parametrize(("cookie_on_exception", "kept"), [("true", True), ("false", False)])
+    def test_cookie_on_exception(
+        self, settings: Settings, database: Db, cookie_on_exception: str, *, kept: bool
+    ) -> None:
+        """pyramid_beaker's own setting holds: whether a request that failed saves its session."""
+        config = Configurator(
+            settings=settings | {"session.cookie_on_exception": cookie_on_exception}
+        )
+        config.include("beaker_mongo_soajs.pyramid")
+
+        def fail(request: Request) -> Response:
+            request.session["n"] = 1
+            raise ValueError
+
+        def answer(error: ValueError, request: Request) -> Response:
+            return Response("failed")
+
+        config.add_route("home", "/")
+        config.add_view(fail, route_name="home")
+        config.add_exception_view(answer, context=ValueError)
+        app: Any = TestApp(config.make_wsgi_app())
+        app.get("/")
+        assert kept == (database.sessions.count_documents({}) == 1)
+
+    @pytest.mark.parametrize(
+        ("name", "text"), [("timeout", "soon"), ("servres", "db1"), ("type", "memory")]
+    )
+    def test_wrong_options(self, settings: Settings, name: str, text: str) -> None:
+        """A wrong option is an error of config.include."""
+        with pytest.raises(ConfigError, match=name):
+            _Browser(settings | {f"session.{name}": text})
+
+    def test_check_at_start(self, settings: Settings, commands: Commands) -> None:
+        """check_at_start is a setting like any other."""
+        _Browser(settings | {"session.check_at_start": "10"})
+        assert ["find"] == commands.names
+
+    def test_cache_regions(self, settings: Settings) -> None:
+        """Cache regions are set as by pyramid_beaker."""
+        regions = {"cache.regions": _REGION, f"cache.{_REGION}.expire": "5", "cache.type": "memory"}
+        _Browser(settings | regions)
+        region = cache.cache_regions[_REGION]
+        assert (5, "memory") == (region["expire"], region["type"])

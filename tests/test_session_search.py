@@ -1,0 +1,175 @@
+"""SessionStore.find() and destroy_where(): whose sessions there are, and their end."""
+
+import datetime
+import re
+from typing import Any
+
+import pytest
+from pymongo.database import Database
+
+from beaker_mongo_soajs import ConfigError, MongoSession, SerializationError, SessionStore
+from tests.recorder import Commands
+
+Options = dict[str, Any]
+Db = Database[dict[str, Any]]
+
+_PAST = datetime.datetime(2020, 1, 1)
+
+
+@pytest.fixture
+def store(options: Options) -> SessionStore:
+    """Return a store with some sessions, and an index on their users."""
+    store = SessionStore(options | {"store": {"indexes": ["session.user"]}})
+    sessions: dict[str, dict[str, Any]] = {
+        "ann 1": {"user": "ann", "device": "phone"},
+        "ann 2": {"user": "ann", "device": "desk"},
+        "bob": {"user": "bob", "device": "phone"},
+        "list": {"user": ["ann", "bob"]},
+        "dict": {"user": {"$gt": ""}},
+        "tuple": {"user": ("ann", 1)},
+        "nothing": {"user": None},
+        "missing": {"device": "phone"},
+        "number": {"user": 1},
+        "truth": {"user": True},
+    }
+    for id_, session in sessions.items():
+        store.set(id_, session)
+    return store
+
+
+def _ids(store: SessionStore, **fields: object) -> list[str]:
+    return sorted(id_ for id_, _ in store.find(**fields))
+
+
+class TestFind:
+    """Which sessions."""
+
+    def test_by_one_key_and_by_two(self, store: SessionStore) -> None:
+        """All keys have to have their values."""
+        assert ["ann 1", "ann 2"] == _ids(store, user="ann")
+        assert ["ann 2"] == _ids(store, user="ann", device="desk")
+        assert [] == _ids(store, user="carl")
+        assert [("bob", {"user": "bob", "device": "phone"})] == list(store.find(user="bob"))
+
+    @pytest.mark.parametrize(
+        ("value", "ids"),
+        [
+            ({"$gt": ""}, ["dict"]),
+            ({"$ne": None}, []),
+            ({"$regex": "."}, []),
+            ("$session.user", []),
+            (["ann", "bob"], ["list"]),
+            (["ann"], []),
+            (("ann", 1), ["tuple"]),
+            (None, ["nothing"]),
+            (True, ["truth"]),
+            (1, ["number"]),
+            ("", []),
+        ],
+    )
+    def test_values_are_data(self, store: SessionStore, value: object, ids: list[str]) -> None:
+        """A dict is no operator, a list no choice, None not a missing key, and text no path."""
+        assert ids == _ids(store, user=value)
+
+    def test_odd_keys(self, store: SessionStore) -> None:
+        """Keys that no field can be named after are found as well, but for dots."""
+        store.set("odd", {"$where": 1, "__key__x": 2})
+        assert ["odd"] == _ids(store, **{"$where": 1})
+        assert ["odd"] == _ids(store, __key__x=2)
+        for key in ("a.b", "", "."):
+            with pytest.raises(ValueError, match="cannot be searched"):
+                store.find(**{key: 1})
+
+    def test_live_ones_only(self, store: SessionStore, database: Db) -> None:
+        """Sessions past their date are not found."""
+        database.sessions.update_one({"_id": "ann 1"}, {"$set": {"expires": _PAST}})
+        assert ["ann 2"] == _ids(store, user="ann")
+
+    def test_what_cannot_be_read_is_passed_over(self, store: SessionStore, database: Db) -> None:
+        """One unreadable document does not hide the others."""
+        damaged = {"user": "ann", "x": {"__type__": "decimal", "value": "no number"}}
+        database.sessions.insert_one({"_id": "damaged", "session": damaged})
+        database.sessions.insert_one({"_id": 7, "session": {"user": "ann"}})
+        assert ["ann 1", "ann 2"] == _ids(store, user="ann")
+
+    def test_sessions_of_mongo_session(self, options: Options) -> None:
+        """What MongoSession saved is found, and its id leads to it."""
+        session = MongoSession({}, **options)
+        session["user"] = "ann"
+        session.save()
+        assert [session.id] == _ids(SessionStore(options), user="ann")
+
+    @pytest.mark.parametrize("name", ["find", "destroy_where"])
+    def test_refusals(self, store: SessionStore, options: Options, name: str) -> None:
+        """No field at all, text, and values that no document holds are errors, at the call."""
+        with pytest.raises(ValueError, match="Name a key"):
+            getattr(store, name)()
+        with pytest.raises(SerializationError):
+            getattr(store, name)(user=re.compile("."), cart=object())
+        with pytest.raises(ConfigError, match="stringify"):
+            getattr(SessionStore(options | {"stringify": True}), name)(user="ann")
+        pickling = SessionStore(options | {"store": {"pickle": True}})
+        with pytest.raises(SerializationError):
+            getattr(pickling, name)(user=object())
+        assert 10 == store.length()
+
+    @pytest.mark.parametrize("name", ["find", "destroy_where"])
+    def test_an_index_answers(
+        self, store: SessionStore, database: Db, commands: Commands, name: str
+    ) -> None:
+        """The index of store.indexes leads to the sessions of one user, and to no others."""
+        for number in range(200):
+            store.set(f"other {number}", {"user": f"user {number}"})
+        commands.clear()
+        result = getattr(store, name)(user="ann")
+        if name == "find":
+            list(result)
+        (event,) = commands.started
+        command = dict(event.command)
+        query = command["filter"] if name == "find" else command["deletes"][0]["q"]
+        store.set("ann 1", {"user": "ann"})
+        store.set("ann 2", {"user": "ann"})
+        plan = database.command(
+            {"explain": {"find": "sessions", "filter": query}, "verbosity": "executionStats"}
+        )
+        assert "session.user_1" in repr(plan["queryPlanner"]["winningPlan"])
+        # A list that holds the value is met in the index, and not taken.
+        assert 3 == plan["executionStats"]["totalDocsExamined"]
+        assert 2 == plan["executionStats"]["nReturned"]
+
+
+class TestDestroyWhere:
+    """Log a user out."""
+
+    def test_everywhere(self, store: SessionStore) -> None:
+        """All sessions of a user go in one call, and no others."""
+        assert 2 == store.destroy_where(user="ann")
+        assert 8 == store.length()
+        assert 0 == store.destroy_where(user="ann")
+
+    def test_everywhere_else(self, store: SessionStore, options: Options) -> None:
+        """The session of the visitor who asks can be kept, also where ids are digests."""
+        assert 1 == store.destroy_where("ann 1", user="ann")
+        assert ["ann 1"] == _ids(store, user="ann")
+        digesting = SessionStore(options | {"store": {"transformId": "sha256"}})
+        for id_ in ("carl 1", "carl 2"):
+            digesting.set(id_, {"user": "carl"})
+        assert 1 == digesting.destroy_where("carl 2", user="carl")
+        assert digesting.get("carl 1") is None
+        assert digesting.get("carl 2") is not None
+
+    def test_one_command(self, store: SessionStore, commands: Commands) -> None:
+        """It is one command, however many sessions there are."""
+        commands.clear()
+        store.destroy_where(user="ann")
+        assert ["delete"] == commands.names
+
+    def test_a_request_under_way_brings_nothing_back(
+        self, store: SessionStore, options: Options
+    ) -> None:
+        """A visitor whose request runs while they are logged out stays logged out."""
+        session = MongoSession({}, use_cookies=False, id="ann 1", **options)
+        store.destroy_where(user="ann")
+        session["n"] = 1
+        session.save()
+        assert [] == _ids(store, user="ann")
