@@ -301,8 +301,8 @@ def read_entry(document: Document) -> Entry | None:
     )
 
 
-def _id(namespace: str, key: Key | MinKey | MaxKey) -> Document:
-    if not isinstance(key, str | bytes | int | MinKey | MaxKey):
+def _id(namespace: str, key: Key) -> Document:
+    if not isinstance(key, str | bytes | int):
         raise SerializationError(
             f"{key!r} is no key for a cached value.",
             path=repr(key),
@@ -313,7 +313,12 @@ def _id(namespace: str, key: Key | MinKey | MaxKey) -> Document:
 
 def _range(namespace: str) -> Document:
     # _id sorts by namespace, then by key: one range of its index, and no neighbour's entries in it.
-    return {"_id": {"$gt": _id(namespace, MinKey()), "$lt": _id(namespace, MaxKey())}}
+    return {
+        "_id": {
+            "$gt": {"ns": namespace, "key": MinKey()},
+            "$lt": {"ns": namespace, "key": MaxKey()},
+        }
+    }
 
 
 def _place(namespace: str, key: Key) -> bytes:

@@ -302,9 +302,10 @@ def lease_to_release(place: Place) -> Lease | None:
     :param place: the value.
     """
     hold = _holds.get(_slot(place))
-    if hold is None or hold.thread is not threading.current_thread():
+    if hold is None or hold.thread is not threading.current_thread() or hold.lease is None:
         return None
-    return hold.lease if hold.may_release_early and hold.reentrantcount == 1 else None
+    may_release = hold.may_release_early and hold.reentrantcount == 1 and hold.lease.held
+    return hold.lease if may_release else None
 
 
 def note_created(place: Place, entry: Entry) -> None:

@@ -13,7 +13,8 @@ from beaker_mongo_soajs.exceptions import BeakerMongoError
 logger = logging.getLogger(__name__)
 
 _EXTENSIONS_PER_LEASE = 3
-"""So often a lease is extended in its own length: one extension may fail, or come late."""
+_ATTEMPTS_PER_EXTENSION = 4
+"""So often an extension that failed is tried again until the next one is due."""
 
 
 class Extensible(Protocol):
@@ -66,9 +67,11 @@ class Keeper:
             self._thread = thread
 
     def _run(self) -> None:
+        pause_seconds = self._period_seconds
         while self._has_leases():
-            time.sleep(self._period_seconds)
-            self._extend_all()
+            time.sleep(pause_seconds)
+            failed = self._extend_all()
+            pause_seconds = self._period_seconds / (_ATTEMPTS_PER_EXTENSION if failed else 1)
 
     def _has_leases(self) -> bool:
         with self._lock:
@@ -76,10 +79,12 @@ class Keeper:
                 self._thread = None
             return self._thread is not None
 
-    def _extend_all(self) -> None:
+    def _extend_all(self) -> bool:
+        """Extend all leases; return whether that failed for any."""
         # No reference to a lease may outlive this function, as none counts as an owner.
         with self._lock:
             leases = list(self._leases)
+        failed = False
         for lease in leases:
             if not lease.owner_lives:
                 logger.warning("A lease is not extended: the thread that acquired it has ended.")
@@ -89,11 +94,13 @@ class Keeper:
                 lost = not lease.extend()
             except BeakerMongoError as error:
                 logger.warning("A lease was not extended this time. %s", error)
+                failed = True
                 continue
             # Whoever released it meanwhile has not lost it.
             if lost and lease in self._leases:
                 logger.warning("A lease is lost: it was not extended in time.")
                 self.discard(lease)
+        return failed
 
 
 _keepers: dict[tuple[int, Hashable, float], Keeper] = {}

@@ -207,8 +207,8 @@ class TestExpiry:
     def test_failed_extension_is_tried_again(
         self, options: Options, fail_point: FailPoint, commands: Commands
     ) -> None:
-        """An extension that fails once is made up for before the lease runs out."""
-        locks = make_locks(options, 1.5)
+        """An extension that fails is made up for before the lease runs out."""
+        locks = make_locks(options, 3)
         with locks.lease("name") as lease:
             with fail_point("update", error_code=96, times=2):
                 wait_until(lambda: commands.names.count("update") >= 3)

@@ -1,0 +1,564 @@
+"""What Beaker's documentation and its ``Value`` promise of a cache, whatever backend it has.
+
+The promises are those of Beaker's ``caching.rst``, of the docstrings of ``beaker.cache`` and
+``beaker.container``, and of the code of ``Value``.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+from beaker import cache as beaker_cache
+from beaker.cache import Cache, CacheManager, cache_region, region_invalidate
+from beaker.container import MemoryNamespaceManager, Value
+from beaker.exceptions import BeakerException
+from beaker.middleware import CacheMiddleware
+from beaker.util import parse_cache_config_options
+from pyramid_beaker import set_cache_regions_from_settings
+from webtest import TestApp
+
+from tests.waiting import wait_until
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+SECONDS = 30.0
+NAMESPACES = ["a", "ab", "a.b", "a:b", ".*", "", "名前", "x" * 1000]
+KEYS = ["a", "ab", "a.b", ".*", "$a", "", "\0", "ключ", "x" * 2000, b"bytes", b"\xff\x00"]
+VALUES = [
+    *(None, 0, "", False, 1.5, 10**30, "text", b"bytes", "\ud800"),
+    *([1, (2, {3})], {"a": {1: None}}, KeyError("key"), Path("a/b"), (1, 2, 3), (1, 2)),
+]
+
+
+class Clock:
+    """The time of day, which a test may move on."""
+
+    def __init__(self) -> None:
+        self._real = time.time
+        self._moved_seconds = 0.0
+
+    def time(self) -> float:
+        """Return the seconds since the epoch."""
+        return self._real() + self._moved_seconds
+
+    def move(self, seconds: float) -> None:
+        """Move on."""
+        self._moved_seconds += seconds
+
+
+class Creator:
+    """A creation function that counts, and that a test may hold back or have fail."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+        self.may_return = threading.Event()
+        self.may_return.set()
+        self.error: Exception | None = None
+
+    def __call__(self) -> str:
+        """Create a value: the number of the call."""
+        self.calls += 1
+        number = self.calls
+        assert self.may_return.wait(SECONDS)
+        if self.error is not None:
+            raise self.error
+        return f"value {number}"
+
+
+class CacheContract:
+    """The promises. A subclass names its backend in the fixture ``cache_options``."""
+
+    @pytest.fixture
+    def cache_options(self) -> dict[str, Any]:
+        """Return the options of a cache, without Beaker's prefix."""
+        raise NotImplementedError
+
+    @pytest.fixture
+    def settings(self, cache_options: dict[str, Any]) -> dict[str, str]:
+        """Return the same options as an INI file gives them."""
+        return {name: str(value) for name, value in cache_options.items()}
+
+    @pytest.fixture
+    def clock(self, monkeypatch: pytest.MonkeyPatch) -> Clock:
+        """Take over the clock that this process's caches go by."""
+        clock = Clock()
+        monkeypatch.setattr(time, "time", clock.time)
+        return clock
+
+    @pytest.fixture(autouse=True)
+    def _fresh_beaker(self) -> Iterator[None]:
+        # Beaker keeps these for as long as the process lives.
+        regions = dict(beaker_cache.cache_regions)
+        yield
+        beaker_cache.cache_managers.clear()
+        beaker_cache.cache_regions.clear()
+        beaker_cache.cache_regions.update(regions)
+        MemoryNamespaceManager.namespaces.clear()
+
+    @pytest.fixture
+    def manager(self, cache_options: dict[str, Any]) -> CacheManager:
+        """Return a cache manager."""
+        return CacheManager(**cache_options)
+
+    @pytest.fixture
+    def cache(self, manager: CacheManager) -> Cache:
+        """Return a cache whose values never expire."""
+        cache: Cache = manager.get_cache("things")
+        return cache
+
+    @pytest.fixture
+    def brief(self, manager: CacheManager) -> Cache:
+        """Return a cache whose values expire after ten seconds."""
+        cache: Cache = manager.get_cache("brief", expire=10)
+        return cache
+
+    @pytest.fixture
+    def creator(self) -> Creator:
+        """Return a creation function."""
+        return Creator()
+
+    # Values, by key.
+
+    def test_created_once(self, cache: Cache, creator: Creator) -> None:
+        """A value is created when it is first asked for, and kept."""
+        assert ["value 1"] * 3 == [cache.get("key", createfunc=creator) for _ in range(3)]
+        assert 1 == creator.calls
+
+    def test_absent_value(self, cache: Cache) -> None:
+        """Without a creation function, an absent value is a KeyError, and is not in the cache."""
+        assert "key" not in cache
+        assert not cache.has_key("key")
+        with pytest.raises(KeyError):
+            cache.get("key")
+        with pytest.raises(KeyError):
+            cache["key"]
+
+    @pytest.mark.parametrize("value", VALUES, ids=range(len(VALUES)))
+    def test_any_value(self, cache: Cache, value: Any) -> None:
+        """Values of any kind that can be pickled come back equal, and of the same type."""
+        cache.put("key", value)
+        assert "key" in cache
+        cache.get("created", createfunc=lambda: value)
+        for found in (cache.get("key"), cache.get("created")):
+            assert (type(value), repr(value)) == (type(found), repr(found))
+
+    @pytest.mark.parametrize("key", KEYS, ids=range(len(KEYS)))
+    def test_any_key(self, cache: Cache, key: str | bytes) -> None:
+        """Keys are text of any script or bytes, of any length."""
+        for other in KEYS:
+            if other != key:
+                cache.put(other, "other")
+        assert key not in cache
+        cache.put(key, "mine")
+        assert "mine" == cache.get(key)
+        cache.remove_value(key)
+        assert key not in cache
+        assert ["other"] * (len(KEYS) - 1) == [cache.get(k) for k in KEYS if k != key]
+
+    def test_dictionary(self, cache: Cache) -> None:
+        """A cache is used like a dictionary."""
+        cache["key"] = 1
+        assert "key" in cache
+        assert cache.has_key("key")
+        assert 1 == cache["key"]
+        cache["key"] = 2
+        assert 2 == cache["key"]
+        del cache["key"]
+        assert "key" not in cache
+
+    def test_put_replaces(self, cache: Cache, creator: Creator) -> None:
+        """What is put replaces what was created; aliases do the same."""
+        cache.get("key", createfunc=creator)
+        cache.put("key", "new")
+        assert "new" == cache.get("key", createfunc=creator)
+        cache.set_value("key", "newer")
+        assert "newer" == cache.get_value("key", createfunc=creator)
+
+    def test_remove(self, cache: Cache, creator: Creator) -> None:
+        """A removed value is created anew; removing what is not there does nothing."""
+        cache.remove_value("key")
+        cache.get("key", createfunc=creator)
+        cache.remove("key")
+        assert "value 2" == cache.get("key", createfunc=creator)
+
+    @pytest.mark.parametrize("cleared", NAMESPACES, ids=range(len(NAMESPACES)))
+    def test_clear(self, manager: CacheManager, cleared: str) -> None:
+        """Clearing a namespace leaves all others as they are, whatever their names."""
+        for name in NAMESPACES:
+            for key in ("a", "b"):
+                manager.get_cache(name).put(key, name)
+        manager.get_cache(cleared).clear()
+        for name in NAMESPACES:
+            found = [key in manager.get_cache(name) for key in ("a", "b")]
+            assert [name != cleared] * 2 == found, name
+
+    def test_keys(self, cache: Cache) -> None:
+        """A namespace lists its keys, as bytes."""
+        for key in ("a", "b", "ключ"):
+            cache.put(key, 1)
+        assert {b"a", b"b", "ключ".encode("ascii", "backslashreplace")} == set(
+            cache.namespace.keys()
+        )
+        cache.clear()
+        assert [] == list(cache.namespace.keys())
+
+    # Time.
+
+    def test_expired_value_is_created_anew(
+        self, brief: Cache, creator: Creator, clock: Clock
+    ) -> None:
+        """A value is served until it expires, and then created anew."""
+        assert "value 1" == brief.get("key", createfunc=creator)
+        clock.move(9)
+        assert "value 1" == brief.get("key", createfunc=creator)
+        clock.move(2)
+        assert "value 2" == brief.get("key", createfunc=creator)
+        assert "value 2" == brief.get("key")
+
+    @pytest.mark.parametrize("later_seconds", [11, 1000])
+    def test_expired_value_is_absent(
+        self, brief: Cache, clock: Clock, later_seconds: float
+    ) -> None:
+        """Without a creation function, an expired value is as good as none."""
+        brief.put("key", 1)
+        clock.move(later_seconds)
+        assert "key" not in brief
+        with pytest.raises(KeyError):
+            brief.get("key")
+
+    def test_value_long_expired_is_created_anew(
+        self, brief: Cache, creator: Creator, clock: Clock
+    ) -> None:
+        """However long ago a value expired, a new one is created."""
+        brief.get("key", createfunc=creator)
+        clock.move(100_000)
+        assert "value 2" == brief.get("key", createfunc=creator)
+
+    def test_expiry_of_one_value(self, cache: Cache, creator: Creator, clock: Clock) -> None:
+        """Each value may have a time of its own to live."""
+        cache.get("brief", createfunc=creator, expiretime=5)
+        cache.get("long", createfunc=creator)
+        clock.move(6)
+        assert "value 3" == cache.get("brief", createfunc=creator, expiretime=5)
+        assert "value 2" == cache.get("long", createfunc=creator)
+
+    def test_value_counts_from_when_it_was_stored(self, brief: Cache, clock: Clock) -> None:
+        """Reading a value does not prolong its life; putting it anew does."""
+        brief.put("key", 1)
+        clock.move(6)
+        assert 1 == brief.get("key")
+        brief.put("key", 2)
+        clock.move(6)
+        assert 2 == brief.get("key")
+        clock.move(6)
+        assert "key" not in brief
+
+    def test_start_time(self, manager: CacheManager, creator: Creator, clock: Clock) -> None:
+        """A value older than the start time is created anew."""
+        manager.get_cache("things").get("key", createfunc=creator)
+        clock.move(10)
+        later = manager.get_cache("things", starttime=clock.time())
+        clock.move(1)
+        assert "key" not in later
+        assert ["value 2"] * 2 == [later.get("key", createfunc=creator) for _ in range(2)]
+
+    def test_value_object(self, cache: Cache, creator: Creator, clock: Clock) -> None:
+        """A Value tells what there is, what is current, and what there can be."""
+        value = Value(b"key", cache.namespace, createfunc=creator, expiretime=10)
+        bare = Value(b"key", cache.namespace, expiretime=10)
+        assert (False, False, True) == _describe(value)
+        assert (False, False, False) == _describe(bare)
+        value.get_value()
+        assert (True, True, True) == _describe(bare)
+        clock.move(11)
+        # Beaker: "This is regardless of it being expired or not."
+        assert (True, False, False) == _describe(bare)
+        assert "value 2" == value.get_value()
+        bare.clear_value()
+        assert (False, False, False) == _describe(bare)
+
+    # Creation.
+
+    def test_threads_create_once(self, cache: Cache, creator: Creator) -> None:
+        """Threads that ask together for an absent value wait for the one that creates it."""
+        creator.may_return.clear()
+        with ThreadPoolExecutor(16) as threads:
+            answers = [threads.submit(cache.get, "key", createfunc=creator) for _ in range(16)]
+            wait_until(lambda: creator.calls)
+            creator.may_return.set()
+            assert ["value 1"] * 16 == [answer.result(SECONDS) for answer in answers]
+        assert 1 == creator.calls
+
+    def test_old_value_meanwhile(self, brief: Cache, creator: Creator, clock: Clock) -> None:
+        """While one thread creates a new value, the others are served the expired one."""
+        brief.get("key", createfunc=creator)
+        clock.move(11)
+        creator.may_return.clear()
+        with ThreadPoolExecutor(1) as thread:
+            answer = thread.submit(brief.get, "key", createfunc=creator)
+            wait_until(lambda: creator.calls == 2)
+            assert ["value 1"] * 3 == [brief.get("key", createfunc=creator) for _ in range(3)]
+            creator.may_return.set()
+            assert "value 2" == answer.result(SECONDS)
+        assert "value 2" == brief.get("key", createfunc=creator)
+        assert 2 == creator.calls
+
+    def test_keys_are_created_side_by_side(self, cache: Cache, creator: Creator) -> None:
+        """Who creates one value keeps nobody from another."""
+        creator.may_return.clear()
+        with ThreadPoolExecutor(1) as thread:
+            answer = thread.submit(cache.get, "slow", createfunc=creator)
+            wait_until(lambda: creator.calls)
+            assert "quick" == cache.get("other", createfunc=lambda: "quick")
+            assert not answer.done()
+            creator.may_return.set()
+            assert "value 1" == answer.result(SECONDS)
+
+    def test_failed_creation(self, cache: Cache, creator: Creator) -> None:
+        """An error of the creation function reaches who asked, and nothing is stored."""
+        creator.error = ValueError("no such thing")
+        with pytest.raises(ValueError, match="no such thing"):
+            cache.get("key", createfunc=creator)
+        assert "key" not in cache
+        assert [] == list(cache.namespace.keys())
+        creator.error = None
+        assert "value 2" == cache.get("key", createfunc=creator)
+
+    def test_failed_renewal(self, brief: Cache, creator: Creator, clock: Clock) -> None:
+        """An error while an expired value is renewed does not keep the next one from trying."""
+        brief.get("key", createfunc=creator)
+        clock.move(11)
+        creator.error = ValueError("no such thing")
+        with pytest.raises(ValueError, match="no such thing"):
+            brief.get("key", createfunc=creator)
+        creator.error = None
+        assert "value 3" == brief.get("key", createfunc=creator)
+
+    def test_failed_creation_with_others_waiting(self, cache: Cache, creator: Creator) -> None:
+        """When a creation fails, the next of those who wait tries, and its value is for all."""
+        creator.may_return.clear()
+        creator.error = ValueError("no such thing")
+        with ThreadPoolExecutor(9) as threads:
+            first = threads.submit(cache.get, "key", createfunc=creator)
+            wait_until(lambda: creator.calls)
+            others = [threads.submit(cache.get, "key", createfunc=lambda: "good") for _ in range(8)]
+            creator.may_return.set()
+            with pytest.raises(ValueError, match="no such thing"):
+                first.result(SECONDS)
+            assert ["good"] * 8 == [answer.result(SECONDS) for answer in others]
+
+    def test_creation_asks_for_other_values(self, manager: CacheManager, cache: Cache) -> None:
+        """A creation function may use the cache, for other keys and in other namespaces."""
+        other = manager.get_cache("other")
+
+        def outer() -> list[str]:
+            return [
+                cache.get("part", createfunc=lambda: "part"),
+                other.get("key", createfunc=lambda: "other"),
+            ]
+
+        assert ["part", "other"] == cache.get("key", createfunc=outer)
+        assert ["part", "other", ["part", "other"]] == [
+            cache.get("part"),
+            other.get("key"),
+            cache.get("key"),
+        ]
+
+    def test_creation_asks_for_its_own_value(self, cache: Cache, creator: Creator) -> None:
+        """A creation function that asks for the very value it creates does not wait for itself."""
+        found = cache.get("key", createfunc=lambda: cache.get("key", createfunc=creator) + "!")
+        assert ("value 1!", "value 1!") == (found, cache.get("key"))
+
+    def test_creation_lock(self, cache: Cache) -> None:
+        """The creation lock keeps out other threads, lets its own in again, and names matter."""
+        lock = cache.namespace.get_creation_lock(b"key")
+        lock.acquire()
+        cache.namespace.get_creation_lock(b"key").acquire()
+        with ThreadPoolExecutor(1) as thread:
+
+            def attempt(key: bytes) -> bool:
+                other = cache.namespace.get_creation_lock(key)
+                if not other.acquire(wait=False):
+                    return False
+                other.release()
+                return True
+
+            attempts = [thread.submit(attempt, key).result(SECONDS) for key in (b"key", b"other")]
+            assert [False, True] == attempts
+            lock.release()
+            assert not thread.submit(attempt, b"key").result(SECONDS)
+            lock.release()
+            assert thread.submit(attempt, b"key").result(SECONDS)
+
+    # Decorators and regions.
+
+    def test_cache_decorator(self, manager: CacheManager, clock: Clock) -> None:
+        """A decorated function is called once for each set of arguments, until it expires."""
+        calls: list[Any] = []
+
+        @_typed(manager.cache("search", expire=10))
+        def search(word: str, limit: int = 5) -> str:
+            calls.append(word)
+            return f"{word} {limit}"
+
+        assert ["a 5", "a 5", "b 5", "a 7"] == [
+            search("a"),
+            search("a"),
+            search("b"),
+            search("a", 7),
+        ]
+        assert ["a", "b", "a"] == calls
+        clock.move(11)
+        assert "a 5" == search("a")
+        assert ["a", "b", "a", "a"] == calls
+
+    def test_invalidate(self, manager: CacheManager) -> None:
+        """The result of a decorated function for some arguments can be invalidated."""
+        calls: list[str] = []
+
+        @_typed(manager.cache("search", expire=10))
+        def search(word: str) -> int:
+            calls.append(word)
+            return len(calls)
+
+        assert [1, 2] == [search("a"), search("b")]
+        manager.invalidate(search, "search", "a", expire=10)
+        assert [3, 2] == [search("a"), search("b")]
+
+    def test_long_arguments(self, manager: CacheManager) -> None:
+        """Keys longer than key_length are kept apart, too."""
+
+        @_typed(manager.cache("search", key_length=50))
+        def search(word: str) -> str:
+            return word[-1]
+
+        words = ["x" * 500 + end for end in "abc"]
+        assert list("abcabc") == [search(word) for word in words * 2]
+
+    def test_methods(self, manager: CacheManager) -> None:
+        """A decorated method does not count its object among the arguments."""
+        calls: list[str] = []
+
+        class Thing:
+            @_typed(manager.cache("load"))
+            def load(self, word: str) -> int:
+                calls.append(word)
+                return len(calls)
+
+        assert [1, 1, 2] == [Thing().load("a"), Thing().load("a"), Thing().load("b")]
+
+    def test_regions(self, settings: dict[str, str], clock: Clock) -> None:
+        """Regions are configured apart; functions may be decorated before they are."""
+        calls: list[str] = []
+
+        @_typed(cache_region("short", "search"))
+        def search(word: str) -> int:
+            calls.append(word)
+            return len(calls)
+
+        with pytest.raises(BeakerException, match="short"):
+            search("a")
+        manager = CacheManager(
+            **parse_cache_config_options(_regions(settings, "cache", short="10", long="100"))
+        )
+
+        @_typed(manager.region("long", "find"))
+        def find(word: str) -> int:
+            calls.append(word)
+            return len(calls)
+
+        assert [1, 2, 1, 2] == [search("a"), find("a"), search("a"), find("a")]
+        clock.move(11)
+        assert [3, 2] == [search("a"), find("a")]
+        region_invalidate(search, None, "search", "a")
+        manager.region_invalidate(find, "long", "find", "a")
+        assert [4, 5] == [search("a"), find("a")]
+        assert [4, 5] == [search("a"), find("a")]
+
+    def test_disabled_region(self, settings: dict[str, str]) -> None:
+        """A region that is not enabled caches nothing."""
+        options = _regions(settings, "cache", short="10") | {"cache.enabled": "false"}
+        manager = CacheManager(**parse_cache_config_options(options))
+        calls: list[int] = []
+
+        @_typed(manager.region("short"))
+        def count() -> int:
+            calls.append(1)
+            return len(calls)
+
+        assert [1, 2] == [count(), count()]
+
+    def test_cache_of_a_region(self, settings: dict[str, str]) -> None:
+        """A cache may be opened with the options of a region."""
+        options = _regions(settings, "beaker.cache", short="10")
+        manager = CacheManager(**parse_cache_config_options(options))
+        cache = manager.get_cache_region("things", "short")
+        cache.put("key", 1)
+        assert (1, 10) == (cache.get("key"), cache.expiretime)
+        with pytest.raises(BeakerException, match="long"):
+            manager.get_cache_region("things", "long")
+
+    def test_middleware(self, settings: dict[str, str]) -> None:
+        """CacheMiddleware puts a cache manager into the environment of each request."""
+        calls: list[str] = []
+
+        def serve(environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
+            manager = environ["beaker.cache"]
+            cache = manager.get_cache("pages", expire=60)
+            path = environ["PATH_INFO"]
+
+            def create() -> str:
+                calls.append(path)
+                return f"page {len(calls)}"
+
+            page = cache.get(path, createfunc=create)
+            start_response("200 OK", [("Content-Type", "text/plain")])
+            return [page.encode()]
+
+        config = {f"cache.{name}": value for name, value in settings.items()}
+        browser = TestApp(CacheMiddleware(serve, config))
+        pages = [browser.get(path).text for path in ("/a", "/b", "/a")]
+        assert ["page 1", "page 2", "page 1"] == pages
+
+    @pytest.mark.parametrize("prefix", ["cache", "beaker.cache"])
+    def test_pyramid(self, settings: dict[str, str], prefix: str, clock: Clock) -> None:
+        """pyramid_beaker sets up regions from its settings."""
+        set_cache_regions_from_settings(_regions(settings, prefix, short="10", long="100"))
+        calls: list[int] = []
+
+        @_typed(cache_region("short"))
+        def count() -> int:
+            calls.append(1)
+            return len(calls)
+
+        @_typed(cache_region("long"))
+        def number() -> int:
+            return len(calls)
+
+        assert [1, 1, 1] == [count(), count(), number()]
+        clock.move(11)
+        assert [2, 1] == [count(), number()]
+
+
+def _typed(decorator: Any) -> Callable[[_Function], _Function]:
+    """Return one of Beaker's decorators, which have no types, as one that keeps a function's."""
+    typed: Callable[[_Function], _Function] = decorator
+    return typed
+
+
+def _describe(value: Value) -> tuple[bool, bool, bool]:
+    return value.has_value(), value.has_current_value(), value.can_have_value()
+
+
+def _regions(settings: dict[str, str], prefix: str, **expire: str) -> dict[str, str]:
+    """Return the settings of regions, each with all it needs: none inherits a dbConfig."""
+    flat = {f"{prefix}.regions": ", ".join(expire)}
+    for region, seconds in expire.items():
+        for name, value in settings.items():
+            flat[f"{prefix}.{region}.{name}"] = value
+        flat[f"{prefix}.{region}.expire"] = seconds
+    return flat
