@@ -3,6 +3,7 @@
 import inspect
 import sys
 import time
+from types import FrameType
 from typing import Any
 
 from beaker.container import Container, NamespaceManager
@@ -189,6 +190,7 @@ class MongoNamespaceManager(NamespaceManager):
         if stored is None:
             raise KeyError(SESSION_KEY)
         if stored.form is Form.SEALED:
+            _refuse_to_open_unencrypted()
             return SealedText(stored.value)
         times = self._presented_times(stored)
         serializer = stored.serializer or self._stores.config.store.data_serializer
@@ -275,9 +277,7 @@ def _saving_session() -> tuple[dict[Any, Any] | None, bool]:
     Ciphertext tells neither whether the session was emptied nor whether a request only read, and
     Beaker passes neither on. Both stand in the frame of the method that called.
     """
-    frame = inspect.currentframe()
-    while frame is not None and frame.f_code.co_filename == __file__:
-        frame = frame.f_back
+    frame = _calling_frame()
     if frame is None or frame.f_code.co_name != "save":
         return None, False
     session = frame.f_locals.get("self")
@@ -285,3 +285,30 @@ def _saving_session() -> tuple[dict[Any, Any] | None, bool]:
         session if isinstance(session, dict) else None,
         frame.f_locals.get("accessed_only") is True,
     )
+
+
+def _refuse_to_open_unencrypted() -> None:
+    """Refuse where Beaker found no library that can encrypt.
+
+    It then takes what stands in the database for plain text, ``encrypt_key`` or not, and unpickles
+    it. Before 1.14 it finds ``cryptography`` only if ``crypto_type`` names it.
+
+    :raises SerializationError: when the ``Session.load`` above cannot decrypt.
+    """
+    frame = _calling_frame()
+    session = None if frame is None else frame.f_locals.get("self")
+    crypto = getattr(session, "crypto_module", None)
+    if crypto is not None and not crypto.has_aes:
+        raise SerializationError(
+            "The stored session is ciphertext, and Beaker has no library that can decrypt.",
+            path="session",
+            hint="Install cryptography, and set crypto_type to cryptography.",
+        )
+
+
+def _calling_frame() -> FrameType | None:
+    """Return the frame of Beaker's method that called into this module."""
+    frame = inspect.currentframe()
+    while frame is not None and frame.f_code.co_filename == __file__:
+        frame = frame.f_back
+    return frame

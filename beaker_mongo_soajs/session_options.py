@@ -43,10 +43,11 @@ def check_encryption(options: Mapping[str, Any]) -> None:
     # Beaker would store plain text, and unpickle whatever stands there instead of it.
     if not get_crypto_module(options.get("crypto_type", "default")).has_aes:
         raise ConfigError(
-            "encrypt_key is set, and no library that can encrypt is installed.",
+            "encrypt_key is set, and Beaker has no library that can encrypt.",
             option="encrypt_key",
             value=MASK,
-            hint="Install cryptography.",
+            hint="Install cryptography, and set crypto_type to cryptography: Beaker before 1.14 does "
+            "not look for it by itself.",
         )
     if not options.get("validate_key"):
         raise ConfigError(

@@ -155,7 +155,7 @@ class TestOptions:
             ({"id": "everybody's"}, "id"),
             ({"type": "memory"}, "type"),
             ({"session_class": dict}, "session_class"),
-            ({"encrypt_key": "a key"}, "validate_key"),
+            ({"encrypt_key": "a key", "crypto_type": "cryptography"}, "validate_key"),
             ({"data_serializer": "yaml"}, None),
             ({"crypto_type": "rot13"}, None),
             ({"encrypt_nonce_bits": 5}, None),

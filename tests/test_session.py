@@ -32,7 +32,7 @@ MakeSite = Callable[..., Site]
 # What makes the driver neither ask again nor look for another server.
 _REFUSED = 8000
 _PAST = datetime.datetime(2020, 1, 1)
-_KEYS = {"encrypt_key": "a key", "validate_key": "another"}
+_KEYS = {"encrypt_key": "a key", "validate_key": "another", "crypto_type": "cryptography"}
 _VARIANTS: dict[str, Options] = {
     "native": {},
     "text": {"stringify": True},

@@ -9,11 +9,13 @@ import hashlib
 import hmac
 import pickle
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pymongo
 import pytest
+from beaker.crypto import CRYPTO_MODULES, noencryption
 from beaker.session import SessionObject
 from bson.binary import Binary
 from pymongo import MongoClient
@@ -31,7 +33,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:Invalidating corrupt session")
 
 _DAY = datetime.timedelta(days=1)
 _SECRET = "a secret of the site"
-_KEYS = {"encrypt_key": "a key", "validate_key": "another"}
+_KEYS = {"encrypt_key": "a key", "validate_key": "another", "crypto_type": "cryptography"}
 
 
 @pytest.fixture
@@ -256,11 +258,30 @@ class TestPlants:
         self, ours: Options, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Where Beaker would silently store plain pickles under encrypt_key, we refuse to start."""
-        from beaker.crypto import CRYPTO_MODULES, noencryption  # noqa: PLC0415 - to plant it
-
-        monkeypatch.setitem(CRYPTO_MODULES, "default", noencryption)
+        monkeypatch.setitem(CRYPTO_MODULES, "cryptography", noencryption)
         with pytest.raises(ConfigError, match="no library that can encrypt"):
             Site(ours | _KEYS).visitor().read()
+
+    @pytest.mark.parametrize("with_class", [True, False], ids=["MongoSession", "session.type"])
+    def test_a_pickle_where_nothing_can_decrypt(
+        self,
+        ours: Options,
+        options: Options,
+        database: Db,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        *,
+        with_class: bool,
+    ) -> None:
+        """Where Beaker takes plain text for decrypted, a pickle behind a nonce does not run."""
+        monkeypatch.setitem(CRYPTO_MODULES, "cryptography", noencryption)
+        attack = base64.b64encode(pickle.dumps(_Touches(tmp_path / "written"), 2)).decode()
+        nonce = base64.b64encode(bytes(16)).decode()
+        database.sessions.insert_one({"_id": "planted", "session": nonce + attack})
+        site = Site((ours if with_class else options) | _KEYS)
+        with suppress(ConfigError):
+            site.visitor("planted").read()
+        assert [] == list(tmp_path.iterdir())
 
     def test_plain_text_in_place_of_ciphertext(self, ours: Options, database: Db) -> None:
         """With encrypt_key a planted session that is not encrypted is not accepted."""
