@@ -271,6 +271,27 @@ class TestOutage:
         assert [b"The request can be tried again; the stored session is unchanged."] == body
         wait_until(lambda: self.works(Site(options), cookie))
 
+    @pytest.mark.parametrize("is_login", [False, True], ids=["reads", "logs in"])
+    def test_a_wrapper_can_answer_for_an_application(
+        self, options: Options, mongo_server: MongoServer, *, is_login: bool
+    ) -> None:
+        """A wrapper around the middleware meets every error, also of a save, before any header."""
+        options |= {"URLParam.serverSelectionTimeoutMS": STEP_MS, "URLParam.journal": True}
+        site = Site(options)
+        cookie = None if is_login else site.begin_session(user="ann")
+        headers: list[tuple[str, str]] = []
+        status = 200
+        mongo_server.kill()
+        try:
+            site.serve(cookie, Change({"user": "bob"}), headers=headers)
+        except StoreUnavailable:
+            status = 503
+        finally:
+            mongo_server.start()
+        assert (503, []) == (status, headers)
+        if cookie is not None:
+            wait_until(lambda: self.works(site, cookie))
+
     def test_a_restart_needs_nobody(self, options: Options, mongo_server: MongoServer) -> None:
         """After a restart of the server, the very next requests are answered."""
         site = Site(options)

@@ -1,0 +1,141 @@
+"""Count what overlapping requests lose: ``python -m benchmarks.lost_updates``.
+
+Plays the rounds of :mod:`tests.scenarios` against Beaker's own ``ext:mongodb`` and this package,
+and prints the table of ``docs/concurrency.md``. It starts a server of its own, or uses that of
+``MONGODB_URL``.
+"""
+
+import argparse
+import platform
+import time
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from importlib.metadata import version
+from multiprocessing.connection import Connection
+from typing import Any
+
+from pymongo import MongoClient
+
+from beaker_mongo_soajs.testing import mongodb_url
+from tests.scenarios import (
+    ROUNDS,
+    Options,
+    ProcessServer,
+    Round,
+    Server,
+    Tally,
+    ThreadServer,
+    different_keys,
+    of_beaker,
+    worker_processes,
+)
+
+DEFAULT_ROUNDS = 200
+LONGEST_SECONDS = 30.0
+"""For one cell of the table; on a slow machine it then tells of fewer rounds."""
+
+TITLES: Mapping[str, str] = {
+    "read_overlaps_login": "a slow read overlaps a login",
+    "different_keys": "2 to 8 requests change different keys",
+    "deletion_beside_change": "one deletes a key, one changes another",
+    "same_key": "two change the same key, one after the other",
+    "first_saves": "two first saves under one new id",
+    "save_overlaps_logout": "a slow save overlaps a logout",
+    "save_beside_logout": "a save and a logout at once",
+    "read_overlaps_logout": "a slow read overlaps a logout",
+}
+
+
+def count(play_round: Round, server: Server, rounds: int) -> tuple[int, Tally]:
+    """Play a round again and again, until it was played often enough or for too long.
+
+    :param play_round: one of :data:`tests.scenarios.ROUNDS`.
+    :param server: serves the requests.
+    :param rounds: how often at most.
+    :returns: how often it was played, and what all rounds came to.
+    """
+    deadline = time.monotonic() + LONGEST_SECONDS
+    tallies: list[Tally] = []
+    while len(tallies) < rounds and time.monotonic() < deadline:
+        tallies.append(play_round(server, len(tallies)))
+    return len(tallies), Tally(*map(sum, zip(*tallies, strict=True)))
+
+
+def rows(
+    backends: Mapping[str, Options], workers: list[Connection], rounds: int
+) -> Iterator[list[str]]:
+    """Yield the rows of the table.
+
+    :param backends: session options by the name of the backend.
+    :param workers: as for :class:`tests.scenarios.ProcessServer`.
+    :param rounds: how often each round is played.
+    """
+    yield ["overlapping requests", "rounds", *backends]
+    yield ["---", "---:", *("---:" for _ in backends)]
+    for play_round in ROUNDS:
+        with_threads = []
+        for options in backends.values():
+            with ThreadServer(options) as server:
+                with_threads.append(count(play_round, server, rounds))
+        yield _row(TITLES[play_round.__name__], with_threads)
+        if play_round is different_keys:
+            servers = [ProcessServer(workers, options) for options in backends.values()]
+            with_processes = [count(play_round, server, rounds) for server in servers]
+            yield _row("… the same from 8 processes", with_processes)
+
+
+def _row(title: str, counts: Sequence[tuple[int, Tally]]) -> list[str]:
+    played = [number for number, _ in counts]
+    # Where time ran out, not all were played as often.
+    rounds = str(played[0]) if len(set(played)) == 1 else " / ".join(map(str, played))
+    return [title, rounds, *(_cell(tally) for _, tally in counts)]
+
+
+def _cell(tally: Tally) -> str:
+    if tally.resurrected:
+        return f"**{tally.resurrected}** of {tally.changes} resurrected"
+    if tally.lost:
+        return f"**{tally.lost}** of {tally.changes} lost"
+    return "0"
+
+
+@contextmanager
+def _databases(url: str, number: int) -> Iterator[list[str]]:
+    names = [f"lost_updates_{uuid.uuid4().hex}" for _ in range(number)]
+    with MongoClient[dict[str, Any]](url) as client:
+        yield names
+        for name in names:
+            client.drop_database(name)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Print the table.
+
+    :param arguments: of the command line.
+    """
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.lost_updates", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=DEFAULT_ROUNDS, help="%(default)s by default")
+    rounds = max(1, parser.parse_args(arguments).rounds)
+    with (
+        mongodb_url() as url,
+        _databases(url, 3) as (beakers, native, text),
+        worker_processes() as workers,
+    ):
+        backends: dict[str, Options] = {
+            "Beaker's `ext:mongodb`": of_beaker(url, beakers),
+            "here": {"url": url, "name": native},
+            "here, `stringify`": {"url": url, "name": text, "stringify": True},
+        }
+        for row in rows(backends, workers, rounds):
+            print(f"| {' | '.join(row)} |", flush=True)
+        with MongoClient[dict[str, Any]](url) as client:
+            server = client.server_info()["version"]
+    print(
+        f"\nBeaker {version('beaker')}, PyMongo {version('pymongo')}, MongoDB {server},"
+        f" Python {platform.python_version()}"
+    )
+
+
+if __name__ == "__main__":
+    main()
