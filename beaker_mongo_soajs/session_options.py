@@ -46,8 +46,8 @@ def check_encryption(options: Mapping[str, Any]) -> None:
             "encrypt_key is set, and Beaker has no library that can encrypt.",
             option="encrypt_key",
             value=MASK,
-            hint="Install cryptography, and set crypto_type to cryptography: Beaker before 1.14 does "
-            "not look for it by itself.",
+            hint="Install cryptography, and set crypto_type to cryptography: Beaker before 1.14 "
+            "does not look for it by itself.",
         )
     if not options.get("validate_key"):
         raise ConfigError(
