@@ -36,12 +36,15 @@ def changes_between(before: dict[Any, Any], after: dict[Any, Any]) -> Changes:
     :param before: the session as it was loaded.
     :param after: the session as it is to be saved.
     """
+    earlier, later = _identities(before), _identities(after)
     assigned = {
         key: value
         for key, value in after.items()
-        if key != ACCESSED_TIME and not (key in before and is_same(before[key], value))
+        if key != ACCESSED_TIME and not (_identity(key) in earlier and is_same(before[key], value))
     }
-    removed = frozenset(key for key in before if key not in after and key != ACCESSED_TIME)
+    removed = frozenset(
+        key for key in before if key != ACCESSED_TIME and _identity(key) not in later
+    )
     return Changes(assigned, removed)
 
 
@@ -75,7 +78,9 @@ def is_same(one: Any, other: Any) -> bool:
 
 
 def _are_same_dicts(one: dict[Any, Any], other: dict[Any, Any]) -> bool:
-    return one.keys() == other.keys() and all(is_same(one[key], other[key]) for key in one)
+    return _identities(one) == _identities(other) and all(
+        is_same(one[key], other[key]) for key in one
+    )
 
 
 def _are_same_sequences(one: Sequence[Any], other: Sequence[Any]) -> bool:
@@ -83,15 +88,35 @@ def _are_same_sequences(one: Sequence[Any], other: Sequence[Any]) -> bool:
 
 
 def _are_same_sets(one: AbstractSet[Any], other: AbstractSet[Any]) -> bool:
-    return one == other and _type_names(one) == _type_names(other)
+    return one == other and _fingerprints(one) == _fingerprints(other)
 
 
 def _are_same_floats(one: float, other: float) -> bool:
     return repr(one) == repr(other)  # tells 0.0 from -0.0, and takes one NaN for another
 
 
-def _type_names(values: Iterable[Any]) -> list[str]:
-    return sorted(type(value).__name__ for value in values)
+def _identity(key: Any) -> Any:
+    """Return what stands for a key of this very type: 1, 1.0 and True are one key to Python."""
+    return key if type(key) is str else (_fingerprint(key),)
+
+
+def _identities(keys: Iterable[Any]) -> set[Any]:
+    return set(map(_identity, keys))
+
+
+def _fingerprints(values: Iterable[Any]) -> list[str]:
+    return sorted(map(_fingerprint, values))
+
+
+def _fingerprint(value: Any) -> str:
+    """Return a text that two hashable values share only if they are the same."""
+    kind = type(value)
+    if kind is tuple:
+        return f"({','.join(map(_fingerprint, value))})"
+    if kind is frozenset:
+        return f"{{{','.join(_fingerprints(value))}}}"
+    # Hexadecimal: Python refuses to write very large numbers in decimal.
+    return f"{kind.__name__} {hex(value) if kind is int else repr(value)}"
 
 
 _COMPARISONS: dict[type, Callable[[Any, Any], bool]] = {

@@ -87,7 +87,7 @@ class Codec:
         """
         try:
             name = self.field_name(key, place)
-            tree = self._encode_step(key, value, place)
+            tree = self._encode_step(key, value, _field_place(place, name))
             if name != key:
                 tree = tags.tagged(tags.ITEM, [self._encode(key, place), tree])
         except _Unstorable as error:
@@ -97,7 +97,7 @@ class Codec:
                 path=path,
                 hint="Store plain values (text, numbers, lists, dicts …) in its place, or set "
                 "store.pickle to true to keep it as a pickle.",
-            ) from error.__cause__
+            ) from None
         except RecursionError:
             raise SerializationError(
                 f"session{_step(key)} refers to itself or nests too deeply.",
@@ -135,7 +135,7 @@ class Codec:
                 if name.startswith(ITEM_PREFIX) and _is_item(value):
                     stored_key, item = value[tags.VALUE]
                     key = self._decode(stored_key, place)
-                session[key] = self._decode(item, place)
+                session[key] = self._decode(item, _field_place(place, name))
             except (tags.DamagedValueError, TypeError, RecursionError) as error:
                 reason = str(error) if isinstance(error, ValueError) else type(error).__name__
                 raise SerializationError(
@@ -167,7 +167,7 @@ class Codec:
         try:
             payload = tags.dump_pickle(value)
         except tags.DamagedValueError as error:
-            raise _Unstorable(error.reason) from error.__cause__
+            raise _Unstorable(error.reason) from None
         tagged = tags.tagged(tags.PICKLE, self._encode(payload, place))
         if self._signer is not None:
             tagged[tags.SIGNATURE] = self._encode(self._signer.sign(place, payload), place)
@@ -279,7 +279,11 @@ class JsonCodec(Codec):
 
     def dumps(self, tree: dict[str, Tree]) -> str:
         """Return the JSON text of an encoded session."""
-        return json.dumps(tree, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        text = json.dumps(tree, ensure_ascii=False, separators=(",", ":"))
+        if tags.is_utf8(text):
+            return text
+        # Another application stored lone surrogates, which only an escape can hold.
+        return json.dumps(tree, separators=(",", ":"))
 
     def loads(self, text: str) -> dict[str, Tree]:
         """Return the tree of a stored JSON text.
@@ -316,6 +320,11 @@ class JsonCodec(Codec):
 
     def _is_plain_key(self, key: str) -> bool:
         return key != tags.TAG and (key.isascii() or tags.is_utf8(key))
+
+
+def _field_place(place: bytes, name: str) -> bytes:
+    """Return where a field's value is, so that a signed pickle is good in its own field alone."""
+    return b"session " + place + b" " + name.encode("utf-8", "surrogatepass")
 
 
 def _is_item(value: Tree) -> bool:

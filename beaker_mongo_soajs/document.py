@@ -24,6 +24,7 @@ EXPRESS_COOKIE = "cookie"
 
 MAX_ID_LENGTH = 256
 _MISSING = object()
+_LATEST_TIME = 2**53
 
 
 class Form(Enum):
@@ -45,6 +46,8 @@ class StoredSession:
     :param serializer: what the document says of Beaker's ``data_serializer``.
     :param expires: the stored date in naive UTC; ``None`` where the document has none.
     :param touched_time: when this request moved the times, in seconds since 1970; 0 if it did not.
+    :param cookie: express-session's cookie, where ``store.expressCookie`` keeps it out of the tree.
+    :param is_gone: whether a save found it destroyed by another request.
     :param latest: what is stored, where that has more in it than this request knows of, because
         others saved a text in the meantime.
     """
@@ -56,6 +59,8 @@ class StoredSession:
     serializer: Serializer | None
     expires: datetime | None
     touched_time: float = 0.0
+    cookie: Tree | None = None
+    is_gone: bool = False
     latest: "StoredSession | None" = None
 
     @property
@@ -153,12 +158,12 @@ class SessionDocuments:
             raise _unreadable("expires", f"is a {type(expires).__name__} and not a date")
         value = document.get("session")
         form, tree = self._tree(document, value)
-        accessed_time = tree.get(ACCESSED_TIME, 0)
-        if not isinstance(accessed_time, (int, float)):
-            raise _unreadable(
-                f"session[{ACCESSED_TIME!r}]",
-                f"is a {type(accessed_time).__name__} and not a number",
-            )
+        cookie = None
+        if self._cookie is not None and EXPRESS_COOKIE in tree:
+            cookie = tree[EXPRESS_COOKIE]
+            tree = {key: item for key, item in tree.items() if key != EXPRESS_COOKIE}
+        if not is_time(tree.get(ACCESSED_TIME, 0)):
+            raise _unreadable(f"session[{ACCESSED_TIME!r}]", "is no time in seconds")
         marked = document.get("dataSerializer")
         serializer: Serializer | None = marked if marked in ("json", "pickle") else None
         return StoredSession(
@@ -168,6 +173,7 @@ class SessionDocuments:
             tree=tree,
             serializer=serializer,
             expires=None if expires is _MISSING else expires,
+            cookie=cookie,
         )
 
     def build(
@@ -211,7 +217,7 @@ class SessionDocuments:
         """
         if self._signer is None:
             return {"session": text}
-        return {"session": text, "signature": self._signer.sign(stored_id.encode(), text.encode())}
+        return {"session": text, "signature": self._signer.sign(_place(stored_id), text.encode())}
 
     def encode(self, form: Form, session: dict[Any, Any], stored_id: str) -> dict[str, Tree]:
         """Return the tree of a session.
@@ -221,18 +227,28 @@ class SessionDocuments:
         :param stored_id: the document's ``_id``.
         :raises SerializationError: for a value that cannot be stored, naming its path.
         """
-        self.refuse_express_cookie(session)
+        self.check_own_keys(session)
         return self.codec(form).encode(session, stored_id.encode())
 
-    def value(self, form: Form, tree: dict[str, Tree]) -> Any:
+    def value(self, form: Form, tree: dict[str, Tree], cookie: Tree | None = None) -> Any:
         """Return the ``session`` field that holds a tree.
 
         :param form: native or text.
         :param tree: what :meth:`encode` returned.
+        :param cookie: express-session's cookie, if there is one already.
         """
         if self._cookie is not None:
-            tree = {**tree, EXPRESS_COOKIE: self._cookie}
+            tree = {**tree, EXPRESS_COOKIE: self._cookie if cookie is None else cookie}
         return self._json.dumps(tree) if form is Form.TEXT else tree
+
+    def missing_cookie(self, stored: StoredSession) -> Document:
+        """Return the field for express-session's cookie, where a native session has none yet.
+
+        :param stored: the session.
+        """
+        if self._cookie is None or stored.cookie is not None:
+            return {}
+        return {f"session.{EXPRESS_COOKIE}": self._cookie}
 
     def decode(self, stored: StoredSession) -> dict[Any, Any]:
         """Return the session that is stored.
@@ -252,18 +268,20 @@ class SessionDocuments:
         """Return the codec of a form."""
         return self._json if form is Form.TEXT else self._native
 
-    def refuse_express_cookie(self, session: dict[Any, Any]) -> None:
-        """Refuse a session that takes express-session's key while ``store.expressCookie`` keeps it.
+    def check_own_keys(self, session: dict[Any, Any]) -> None:
+        """Refuse a session that took a key which is not its own.
+
+        That is Beaker's time of access, as anything but a time, and express-session's cookie while
+        ``store.expressCookie`` keeps it.
 
         :param session: the session to be saved.
-        :raises SerializationError: when it does.
+        :raises SerializationError: when it did.
         """
+        if not is_time(session.get(ACCESSED_TIME, 0)):
+            raise _taken(ACCESSED_TIME, "is Beaker's, and a number of seconds")
         if self._cookie is not None and EXPRESS_COOKIE in session:
-            path = f"session[{EXPRESS_COOKIE!r}]"
-            raise SerializationError(
-                f"{path} belongs to express-session while store.expressCookie is true.",
-                path=path,
-                hint="Use another key.",
+            raise _taken(
+                EXPRESS_COOKIE, "belongs to express-session while store.expressCookie is true"
             )
 
     def _tree(self, document: Document, value: object) -> tuple[Form, dict[str, Tree]]:
@@ -278,13 +296,11 @@ class SessionDocuments:
         else:
             self._verify(document, value)
             return Form.SEALED, {}
-        if self._cookie is not None and EXPRESS_COOKIE in tree:
-            tree = {key: item for key, item in tree.items() if key != EXPRESS_COOKIE}
         return form, tree
 
     def _verify(self, document: Document, text: str) -> None:
         if self._signer is not None and not self._signer.verifies(
-            document.get("signature"), document["_id"].encode(), text.encode()
+            document.get("signature"), _place(document["_id"]), text.encode()
         ):
             raise _unreadable(
                 "session", "is ciphertext whose signature does not match store.signingKey"
@@ -299,6 +315,15 @@ class SessionDocuments:
             "httpOnly": True,
             "path": "/",
         }
+
+
+def _place(stored_id: str) -> bytes:
+    return b"sealed " + stored_id.encode()
+
+
+def is_time(value: object) -> bool:
+    """Tell whether a value is a time that Beaker can reckon with: a number of seconds."""
+    return isinstance(value, (int, float)) and abs(value) <= _LATEST_TIME
 
 
 def _lifetime(seconds: float) -> timedelta:
@@ -318,6 +343,11 @@ def _lifetime(seconds: float) -> timedelta:
             hint="Ten years are 315360000000 milliseconds.",
         ) from error
     return lifetime
+
+
+def _taken(key: str, problem: str) -> SerializationError:
+    path = f"session[{key!r}]"
+    return SerializationError(f"{path} {problem}.", path=path, hint="Use another key.")
 
 
 def _unreadable(path: str, problem: str) -> SerializationError:

@@ -63,7 +63,7 @@ def translated(error: Exception) -> BeakerMongoError:
         f"MongoDB did not carry out the command ({_described(error, code)}).",
         code=code,
         hint=_HINTS.get(
-            code or 0, "The request can be tried again; the stored session is unchanged."
+            code or 0, "It may or may not have been carried out; the request can be tried again."
         ),
     )
 

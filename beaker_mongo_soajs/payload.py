@@ -141,12 +141,12 @@ def pack_pickle(pickled: bytes) -> str:
 def _load_pickle(data: bytes) -> object:
     try:
         return pickle.loads(data)  # noqa: S301 - this process made it a moment ago
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - it is the object's own code
         raise SerializationError(
             f"The session holds an object that cannot be unpickled ({type(error).__name__}).",
             path="session",
             hint="Store plain values in its place.",
-        ) from error
+        ) from None
 
 
 def _load_json(data: bytes) -> object:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from beaker_mongo_soajs.backoff import attempts
-from beaker_mongo_soajs.changes import ACCESSED_TIME, Changes, changes_between, merged
+from beaker_mongo_soajs.changes import ACCESSED_TIME, Changes, changes_between
 from beaker_mongo_soajs.collection import Document, StoreCollection, utc_now
 from beaker_mongo_soajs.document import Form, SessionDocuments, StoredSession
 from beaker_mongo_soajs.exceptions import StoreUnavailable
@@ -90,11 +90,13 @@ class SessionSaver:
         if stored is None:
             stored = self._insert(session_id, session, serializer)
         else:
+            self._documents.check_own_keys(session)
             changes = changes_between(self._documents.decode(stored), session)
-            if changes or serializer == "json" != stored.serializer:
-                self._update(stored, changes, session, serializer)
+            accessed_time = session.get(ACCESSED_TIME)
+            if changes or _marks(stored, serializer):
+                self._update(stored, changes, accessed_time, serializer)
             else:
-                self.move_times(stored, session.get(ACCESSED_TIME, time.time()))
+                self.move_times(stored, time.time() if accessed_time is None else accessed_time)
         self._collection.sweep_if_due()
         return stored
 
@@ -107,16 +109,21 @@ class SessionSaver:
         :param accessed_time: seconds since 1970.
         :returns: whether the session is still there.
         """
-        before = stored.accessed_time
-        if before is not None and accessed_time - before < self._touch_after:
+        if self._is_dropped(stored):
+            return False
+        # A time that lies ahead (milliseconds by mistake, another clock) holds nothing up.
+        if 0 <= accessed_time - (stored.accessed_time or 0) < self._touch_after:
             return True
         if accessed_time <= stored.touched_time:
             return True
         if stored.form is Form.TEXT:
-            session = self._documents.decode(stored) | {ACCESSED_TIME: accessed_time}
-            return self._swap_text(stored, Changes(), session, stored.serializer)
-        times = times_update(accessed_time, self._documents.expires(utc_now()))
-        return self._collection.update({"_id": stored.stored_id}, {"$max": times})
+            return self._swap_text(stored, Changes(), accessed_time, stored.serializer)
+        seen_time = accessed_time if stored.form is Form.NATIVE else None
+        update: Document = {"$max": times_update(seen_time, self._documents.expires(utc_now()))}
+        cookie = self._documents.missing_cookie(stored)
+        if cookie and stored.form is Form.NATIVE:
+            update["$set"] = cookie
+        return self._collection.update({"_id": stored.stored_id}, update)
 
     def save_sealed(
         self,
@@ -161,7 +168,8 @@ class SessionSaver:
             # Another request saved under this new id first. Nothing of either is lost: what this
             # one put into its empty session are its changes.
             stored.latest = replace(stored)
-            self._update(stored, changes_between({}, session), session, serializer)
+            changes = changes_between({}, session)
+            self._update(stored, changes, session.get(ACCESSED_TIME), serializer)
         stored.tree = tree
         return stored
 
@@ -188,19 +196,20 @@ class SessionSaver:
         self,
         stored: StoredSession,
         changes: Changes,
-        session: dict[Any, Any],
+        accessed_time: float | None,
         serializer: Serializer | None,
     ) -> None:
-        self._documents.refuse_express_cookie(session)
+        if self._is_dropped(stored):
+            return
         if stored.form is Form.TEXT:
-            self._swap_text(stored, changes, session, serializer)
+            self._swap_text(stored, changes, accessed_time, serializer)
             return
         fields = field_changes(self._documents.codec(stored.form), stored, changes)
-        accessed_time = session.get(ACCESSED_TIME)
         expires = self._documents.expires(utc_now())
-        update = native_update(fields, accessed_time, expires, _marks(stored, serializer))
+        others = _marks(stored, serializer) | self._documents.missing_cookie(stored)
+        update = native_update(fields, accessed_time, expires, others)
         if not self._collection.update({"_id": stored.stored_id}, update):
-            self._log_drop(stored)
+            self._drop(stored)
         stored.tree = fields.applied_to(stored.tree)
         stored.touched_time = accessed_time or 0.0
 
@@ -208,44 +217,37 @@ class SessionSaver:
         self,
         stored: StoredSession,
         changes: Changes,
-        session: dict[Any, Any],
+        accessed_time: float | None,
         serializer: Serializer | None,
     ) -> bool:
-        """Put a new text in place of the one that was read; merge again if that changed."""
-        accessed_time = max(session.get(ACCESSED_TIME, 0), stored.accessed_time or 0)
-        mine = self._encode_text(session, accessed_time, stored.stored_id)
+        """Put a new text in place of the one that was read; merge again if that changed.
+
+        Fields that this request did not change go into the new text as they stand in the old one.
+        """
+        fields = field_changes(self._documents.codec(Form.TEXT), stored, changes)
         marks = _marks(stored, serializer)
         # What an earlier save of this request was merged into is more than this request knows of.
         current = stored.latest or stored
         for _ in attempts(_CONFLICT_DEADLINE_SECONDS):
-            tree = mine
-            if current is not stored:
-                newest = max(accessed_time, current.accessed_time or 0)
-                both = merged(self._documents.decode(current), changes)
-                tree = self._encode_text(both, newest, stored.stored_id)
-            text = self._documents.value(Form.TEXT, tree)
+            tree = _with_time(fields.applied_to(current.tree), accessed_time)
+            text = self._documents.value(Form.TEXT, tree, current.cookie)
             update = {
                 "$set": {"session": text} | marks,
                 "$max": {"expires": self._documents.expires(utc_now())},
             }
             if self._collection.update({"_id": stored.stored_id, "session": current.value}, update):
+                stored.tree = _with_time(fields.applied_to(stored.tree), accessed_time)
+                stored.touched_time = accessed_time or 0.0
                 current.value, current.tree = text, tree
-                stored.tree, stored.touched_time = mine, accessed_time
                 return True
             found = self.find(stored.stored_id)
             if found is None:
-                self._log_drop(stored)
+                self._drop(stored)
                 return False
-            if not changes and accessed_time <= (found.accessed_time or 0):
+            if not changes and (accessed_time or 0) <= (found.accessed_time or 0):
                 return True
             stored.latest = current = found
         raise _gave_up()
-
-    def _encode_text(
-        self, session: dict[Any, Any], accessed_time: float, stored_id: str
-    ) -> dict[str, Tree]:
-        times = {ACCESSED_TIME: accessed_time} if accessed_time else {}
-        return self._documents.encode(Form.TEXT, session | times, stored_id)
 
     def _swap_sealed(
         self, stored: StoredSession, document: Document, *, accessed_only: bool
@@ -253,6 +255,8 @@ class SessionSaver:
         """Put new ciphertext in place of the one that was read; the later save wins."""
         fields = {key: item for key, item in document.items() if key not in ("_id", "expires")}
         update = {"$set": fields, "$max": {"expires": document["expires"]}}
+        if self._is_dropped(stored):
+            return
         value = stored.value
         for _ in attempts(_CONFLICT_DEADLINE_SECONDS):
             if self._collection.update({"_id": stored.stored_id, "session": value}, update):
@@ -260,19 +264,35 @@ class SessionSaver:
                 return
             current = self.find(stored.stored_id)
             if current is None:
-                self._log_drop(stored)
+                self._drop(stored)
                 return
             if accessed_only:
                 return
             value = current.value
         raise _gave_up()
 
-    def _log_drop(self, stored: StoredSession) -> None:
+    def _is_dropped(self, stored: StoredSession) -> bool:
+        """Drop the save of a session that an earlier save of this request found destroyed.
+
+        Another session may live under its id by now.
+        """
+        if stored.is_gone:
+            self._drop(stored)
+        return stored.is_gone
+
+    def _drop(self, stored: StoredSession) -> None:
+        stored.is_gone = True
         logger.info(
             "A save of session %s… in %s was dropped: the session was destroyed meanwhile.",
             stored.stored_id[:6],
             self._collection.namespace,
         )
+
+
+def _with_time(tree: dict[str, Tree], accessed_time: float | None) -> dict[str, Tree]:
+    if accessed_time is None:
+        return tree
+    return tree | {ACCESSED_TIME: max(accessed_time, tree.get(ACCESSED_TIME, accessed_time))}
 
 
 def _marks(stored: StoredSession, serializer: Serializer | None) -> Document:

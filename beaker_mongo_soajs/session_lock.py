@@ -12,8 +12,8 @@ from beaker_mongo_soajs.changes import ACCESSED_TIME, changes_between, merged
 from beaker_mongo_soajs.config import DbConfig
 from beaker_mongo_soajs.exceptions import LockTimeout
 from beaker_mongo_soajs.lock import Lease, Locks
-from beaker_mongo_soajs.namespace import HUSK
 from beaker_mongo_soajs.record import Cipher, SessionRecord
+from beaker_mongo_soajs.session_namespace import HUSK
 from beaker_mongo_soajs.stores import Stores, find_stores
 
 CREATION_TIME = "_creation_time"

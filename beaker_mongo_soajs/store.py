@@ -71,7 +71,7 @@ class SessionStore:
         tree = self._documents.encode(self._documents.form, dict(session), stored_id)
         fields = self._documents.build(stored_id, tree, None, utc_now())
         del fields["_id"]
-        update = {"$set": fields, "$unset": {"dataSerializer": "", "signature": ""}}
+        update = {"$set": fields, "$unset": {"signature": ""}}
         self._collection.update({"_id": stored_id}, update, upsert=True)
         self._collection.sweep_if_due()
 

@@ -27,24 +27,27 @@ class Stores(NamedTuple):
 _by_options: dict[Any, tuple[Stores, dict[str, Any]]] = {}
 _by_config: dict[Any, Stores] = {}
 _MOST_OPTIONS = 256
+_PLAIN = frozenset({str, int, float, bool, type(None)})
 
 
 def find_stores(timeout: float | None, options: dict[str, Any]) -> Stores:
     """Return the stores of some options; each request asks, so the options are parsed only once.
 
-    Options are told apart by value, or by identity where there are dicts and lists among them.
-    They are kept, so that no other object can take over an identity.
+    Options are told apart by value and type, or by identity where they are dicts, lists, clients
+    and the like. They are kept, so that no other object can take over an identity.
 
     :param timeout: what Beaker passes: its session timeout and two minutes.
     :param options: what else Beaker passes.
     :raises ConfigError: when the options cannot be used.
     """
-    key: Any = (timeout, *options.items())
-    try:
-        entry = _by_options.get(key)
-    except TypeError:
-        key = (timeout, *[(name, id(value)) for name, value in options.items()])
-        entry = _by_options.get(key)
+    key = (
+        timeout,
+        *[
+            (name, value, type(value)) if type(value) in _PLAIN else (name, id(value))
+            for name, value in options.items()
+        ],
+    )
+    entry = _by_options.get(key)
     if entry is None:
         config = DbConfig.from_options(options)
         entry = (_stores_of(config, timeout), options)

@@ -95,7 +95,7 @@ def decode(tag: str, value: Any) -> Any:
     """
     try:
         return _DECODERS[tag](value)
-    except (TypeError, ValueError, LookupError, ArithmeticError, OSError) as error:
+    except Exception as error:  # noqa: BLE001 - garbage may fail anywhere, and is quoted nowhere
         raise DamagedValueError(tag, f"not a {tag} ({type(error).__name__})") from None
 
 
@@ -131,8 +131,8 @@ def dump_pickle(value: object) -> bytes:
     """
     try:
         return pickle.dumps(value, _PICKLE_PROTOCOL)
-    except Exception as error:
-        raise DamagedValueError(PICKLE, f"cannot be pickled ({type(error).__name__})") from error
+    except Exception as error:  # noqa: BLE001 - it is the object's own code
+        raise DamagedValueError(PICKLE, f"cannot be pickled ({type(error).__name__})") from None
 
 
 def load_pickle(payload: bytes) -> object:
@@ -142,8 +142,8 @@ def load_pickle(payload: bytes) -> object:
     """
     try:
         return pickle.loads(payload)  # noqa: S301 - store.pickle asks for it
-    except Exception as error:
-        raise DamagedValueError(PICKLE, f"cannot be loaded ({type(error).__name__})") from error
+    except Exception as error:  # noqa: BLE001 - it is the object's own code
+        raise DamagedValueError(PICKLE, f"cannot be loaded ({type(error).__name__})") from None
 
 
 def sort_key(tree: Tree) -> bytes:
@@ -220,7 +220,8 @@ def _decode_base64(value: Any) -> bytes:
 
 
 def _decode_text(value: Any) -> str:
-    return bytes(value).decode("utf-8", "surrogatepass")
+    # Not bytes(value), which takes a number for a size.
+    return bytes.decode(value, "utf-8", "surrogatepass")
 
 
 _ENCODERS: dict[type, tuple[str, Callable[[Any], Tree]]] = {

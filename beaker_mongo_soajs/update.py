@@ -98,7 +98,8 @@ def touch_update(
     accessed = f"$session.{ACCESSED_TIME}"
     is_dated = {"$in": [{"$type": "$expires"}, ["date", "missing"]]}
     is_unexpired = {"$or": [{"$lt": ["$expires", None]}, {"$gt": ["$expires", now]}]}
-    alive = [{"$eq": [{"$type": "$session"}, "object"]}, is_dated, is_unexpired]
+    is_timed = {"$in": [{"$type": accessed}, ["double", "int", "long", "missing"]]}
+    alive = [{"$eq": [{"$type": "$session"}, "object"]}, is_timed, is_dated, is_unexpired]
     if timeout is not None:
         oldest = accessed_time - timeout
         alive.append({"$or": [{"$lt": [accessed, None]}, {"$gte": [accessed, oldest]}]})

@@ -1,0 +1,35 @@
+"""Which of Beaker's ciphers may open what stands in a database.
+
+Beaker unpickles what it decrypted. Ciphertext without authentication can be changed without the key
+(its beginning is known: that of every pickle), so that whoever writes to the database runs code.
+"""
+
+from typing import Any
+
+from beaker_mongo_soajs.exceptions import ConfigError
+
+_AUTHENTICATED = frozenset({"beaker.crypto.pyca_cryptography"})
+"""Beaker's modules that encrypt with AES-GCM; its others use AES-CTR, or nothing at all."""
+
+
+def check_cipher(crypto_module: Any, *, signed: bool) -> None:
+    """Refuse a cipher that does not encrypt, or whose ciphertext can be forged.
+
+    :param crypto_module: the ``crypto_module`` of Beaker's Session.
+    :param signed: whether ``store.signingKey`` guards the ciphertext.
+    :raises ConfigError: when it is one.
+    """
+    if not crypto_module.has_aes:
+        raise ConfigError(
+            "encrypt_key is set, and Beaker has no library that can encrypt.",
+            option="encrypt_key",
+            hint="Install cryptography, and set crypto_type to cryptography: Beaker before 1.14 "
+            "does not look for it by itself.",
+        )
+    if not signed and crypto_module.__name__ not in _AUTHENTICATED:
+        raise ConfigError(
+            "encrypt_key is set, and Beaker's cipher is one that can be forged.",
+            option="crypto_type",
+            hint="Install cryptography and set crypto_type to cryptography, or set "
+            "store.signingKey.",
+        )
