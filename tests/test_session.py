@@ -751,6 +751,13 @@ class TestCookies:
         for attribute in ("secure", "samesite=strict", "expires=", "path=/shop"):
             assert attribute in cookie
 
+    def test_host_prefix(self, make_site: MakeSite) -> None:
+        """A cookie named __Host-… has what browsers ask of it: secure, the path /, no domain."""
+        cookie = self._cookie(make_site(key="__Host-session", secure=True))
+        assert cookie.strip().startswith("__host-session=")
+        attributes = {attribute.strip() for attribute in cookie.split(";")[1:]}
+        assert {"secure", "path=/", "httponly", "samesite=lax"} == attributes
+
     def test_signed(self, make_site: MakeSite) -> None:
         """With a secret the cookie is signed; one with another signature leads nowhere."""
         site = make_site(secret="a secret")
