@@ -131,12 +131,12 @@ class StoreCollection:
     def update(
         self, query: Document, update: Document | list[Document], *, upsert: bool = False
     ) -> bool:
-        """Update one document; return whether there was one, which nobody knows with ``w: 0``."""
+        """Update one document; return whether there was one."""
         try:
             result = self.get().update_one(query, update, upsert=upsert)
         except DRIVER_ERRORS as error:
             raise_translated(error)
-        return not result.acknowledged or result.matched_count > 0
+        return result.matched_count > 0
 
     def find_and_update(self, stored_id: object, update: list[Document]) -> Document | None:
         """Update the document with an ``_id`` and return what it was before, if there is one."""
@@ -158,23 +158,23 @@ class StoreCollection:
             result = self.get().replace_one(query, document)
         except DRIVER_ERRORS as error:
             raise_translated(error)
-        return not result.acknowledged or result.matched_count > 0
+        return result.matched_count > 0
 
     def delete(self, query: Document) -> int:
-        """Delete the documents that a query finds; return their number, 0 with ``w: 0``."""
+        """Delete the documents that a query finds; return their number."""
         try:
             result = self.get().delete_many(query)
         except DRIVER_ERRORS as error:
             raise_translated(error)
-        return result.deleted_count if result.acknowledged else 0
+        return result.deleted_count
 
     def delete_one(self, stored_id: object) -> int:
-        """Delete the document with an ``_id``; return 1 or 0, and 0 with ``w: 0``."""
+        """Delete the document with an ``_id``; return 1 or 0."""
         try:
             result = self.get().delete_one({"_id": stored_id})
         except DRIVER_ERRORS as error:
             raise_translated(error)
-        return result.deleted_count if result.acknowledged else 0
+        return result.deleted_count
 
     def sweep_if_due(self) -> None:
         """Delete expired documents, where ``store.autoRemove`` says ``interval`` and it is time.

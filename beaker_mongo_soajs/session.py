@@ -65,13 +65,13 @@ class MongoSession(LockableSession):
         **options: Any,
     ) -> None:
         check_type(type)
-        if options.get("encrypt_key"):
-            check_encryption(options)
+        check_encryption(options)
         # Beaker would take every error for the sign of a corrupt session, an outage as well.
         self._replaces_corrupt = invalidate_corrupt
         self._is_over = False
         options["namespace_class"] = MongoNamespaceManager
         super().__init__(request, id=id, type=SESSION_TYPE, httponly=httponly, **options)
+        self._check_cipher()
         # Beaker forgets this for a visitor who brings no id.
         self.accessed_dict = self.accessed_dict or dict(self)
 

@@ -10,6 +10,7 @@ from beaker.session import Session
 
 from beaker_mongo_soajs.changes import ACCESSED_TIME, changes_between, merged
 from beaker_mongo_soajs.config import DbConfig
+from beaker_mongo_soajs.encryption import check_cipher
 from beaker_mongo_soajs.exceptions import LockTimeout
 from beaker_mongo_soajs.lock import Lease, Locks
 from beaker_mongo_soajs.record import Cipher, SessionRecord
@@ -99,7 +100,12 @@ class LockableSession(Session):
     @functools.cached_property
     def _record(self) -> SessionRecord:
         cipher = Cipher(self._encrypt_data, self._decrypt_data) if self.encrypt_key else None
+        self._check_cipher()
         return SessionRecord(self._stores, cipher, is_json=self.data_serializer == "json")
+
+    def _check_cipher(self) -> None:
+        if self.encrypt_key:
+            check_cipher(self.crypto_module, signed=self.config.store.signing_key is not None)
 
     @functools.cached_property
     def _lock(self) -> SessionLock:

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from beaker.converters import asbool
-from beaker.crypto import get_crypto_module
 from beaker.util import coerce_session_params
 
 from beaker_mongo_soajs.exceptions import MASK, ConfigError
@@ -35,21 +34,12 @@ def check_type(session_type: str | None) -> None:
 
 
 def check_encryption(options: Mapping[str, Any]) -> None:
-    """Refuse an ``encrypt_key`` that would not encrypt.
+    """Refuse an ``encrypt_key`` without what Beaker derives its keys from as well.
 
-    :param options: Beaker's options of a session, with an ``encrypt_key``.
-    :raises ConfigError: when it would not.
+    :param options: Beaker's options of a session.
+    :raises ConfigError: when ``validate_key`` is missing.
     """
-    # Beaker would store plain text, and unpickle whatever stands there instead of it.
-    if not get_crypto_module(options.get("crypto_type", "default")).has_aes:
-        raise ConfigError(
-            "encrypt_key is set, and Beaker has no library that can encrypt.",
-            option="encrypt_key",
-            value=MASK,
-            hint="Install cryptography, and set crypto_type to cryptography: Beaker before 1.14 "
-            "does not look for it by itself.",
-        )
-    if not options.get("validate_key"):
+    if options.get("encrypt_key") and not options.get("validate_key"):
         raise ConfigError(
             "encrypt_key is set without validate_key.",
             option="validate_key",

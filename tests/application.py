@@ -66,7 +66,8 @@ class Visitor:
     def cookie(self) -> str | None:
         """The value of the session cookie that the browser keeps."""
         value: str | None = self._browser.cookies.get(COOKIE)
-        return value
+        # WebTest keeps the quotes that it puts around a cookie which it is given.
+        return value.strip('"') if value else None
 
     def request(self, action: Action) -> Any:
         """Make a request that does something to the session, and return what that returned."""

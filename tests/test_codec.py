@@ -125,6 +125,8 @@ class CodecContract:
             codec.decode(tree, b"another session")
         with pytest.raises(SerializationError, match="signature"):
             self.codec(pickled=True, signer=Signer(b"other")).decode(tree, _PLACE)
+        with pytest.raises(SerializationError, match="signature"):
+            codec.decode({"another key": tree["v"]}, _PLACE)
         unsigned = copy.deepcopy(tree)
         del unsigned["v"]["signature"]
         with pytest.raises(SerializationError, match="signature"):
@@ -144,8 +146,11 @@ class CodecContract:
             {"__type__": "bson", "value": {"$date": 1}},
             {"__type__": "bytes", "value": "***"},
             {"__type__": "str", "value": 12.5},
+            {"__type__": "str", "value": 1 << 40},
+            {"__type__": "uuid", "value": 5},
+            {"__type__": "bson", "value": {"$oid": "zz"}},
         ],
-        ids=lambda value: value["__type__"],
+        ids=repr,
     )
     def test_damaged_value_is_an_error(self, value: dict[str, Any]) -> None:
         """A tagged value that does not fit its tag is one clear error that quotes none of it."""

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from beaker.session import Session
+from pymongo import MongoClient
 from pymongo.database import Database
 
 from beaker_mongo_soajs import ConfigError, MongoNamespaceManager, SerializationError
@@ -58,6 +59,17 @@ class TestNamespaceManager:
         with pytest.raises(ConfigError, match="touchAfter"):
             MongoNamespaceManager("id", timeout=600 + 120, store={"touchAfter": 600}, **options)
         MongoNamespaceManager("id", timeout=600 + 120, store={"touchAfter": 599}, **options)
+
+    def test_clients_of_equal_seeds_are_told_apart(
+        self, mongo_url: str, database_name: str
+    ) -> None:
+        """Two clients of the caller's own are two, though PyMongo calls them equal."""
+        with MongoClient[Any](mongo_url) as one, MongoClient[Any](mongo_url) as other:
+            spaces = [
+                MongoNamespaceManager("a", client=c, name=database_name) for c in (one, other)
+            ]
+            assert spaces[0].client is one
+            assert spaces[1].client is other
 
     def test_options_are_told_apart(self, mongo_url: str, database_name: str) -> None:
         """Namespaces share stores exactly when their options are equal, however they are given."""

@@ -11,10 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from beaker import crypto
+from beaker.crypto import noencryption
 from pymongo.database import Database
 
-from beaker_mongo_soajs import MongoNamespaceManager, SerializationError
+from beaker_mongo_soajs import ConfigError, MongoNamespaceManager, SerializationError
 from tests.application import Site, only_document
+from tests.recorder import Commands
 
 Options = dict[str, Any]
 Db = Database[dict[str, Any]]
@@ -89,6 +92,42 @@ class TestSecurity:
             namespace["session"]
         assert database.sessions.count_documents({}) == 1
 
+    def test_forged_ciphertext_is_not_opened(
+        self, options: Options, database: Db, tmp_path: Path
+    ) -> None:
+        """Ciphertext without authentication, which can be forged to run code, is refused."""
+        target = tmp_path / "written"
+        keys = {"encrypt_key": "k" * 10, "validate_key": "v" * 10, "crypto_type": "pycryptodome"}
+        signed = options | keys | {"store.signingKey": "signs", "invalidate_corrupt": False}
+        visitor = Site(signed).visitor()
+        visitor.save(user="ann")
+        assert visitor.read() == {"user": "ann"}
+        text = only_document(database)["session"]
+        attack = f"cpathlib\nPath\n(V{target}\ntR(dbi_touch\n.".encode()
+        known = pickle.dumps({"_domain": None, "_path": "/"}, 2)
+        forged = bytearray(base64.b64decode(text[24:]))
+        for place, (old, new) in enumerate(zip(known, attack, strict=False)):
+            forged[place] ^= old ^ new
+        session = text[:24] + base64.b64encode(bytes(forged)).decode()
+        database.sessions.update_one({}, {"$set": {"session": session}})
+        with pytest.raises(SerializationError, match="signature"):
+            Site(signed).visitor(visitor.cookie).read()
+        unsigned = options | keys | {"invalidate_corrupt": False}
+        with pytest.raises(ConfigError, match="can be forged"):
+            Site(unsigned).visitor(visitor.cookie).read()
+        with pytest.raises(ConfigError, match="can be forged"):
+            Site(unsigned).visitor().save(user="ann")
+        assert not target.exists()
+
+    def test_ciphertext_without_a_cipher_is_refused(
+        self, options: Options, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Where Beaker found no library, encrypt_key is an error: it would store plain text."""
+        monkeypatch.setitem(crypto.CRYPTO_MODULES, "none", noencryption)
+        keys = {"encrypt_key": "k" * 10, "validate_key": "v" * 10, "crypto_type": "none"}
+        with pytest.raises(ConfigError, match="no library that can encrypt"):
+            Site(options | keys).visitor().save(user="ann")
+
     @pytest.mark.parametrize(
         "session_id", ["", "x" * 10_000, "a\0b", "\ud800", "a\nb", 5, None, {"$gt": ""}], ids=type
     )
@@ -97,6 +136,15 @@ class TestSecurity:
         namespace = MongoNamespaceManager(session_id, digest_filenames=False, **options)
         with pytest.raises(SerializationError, match="session id"):
             namespace["session"]
+
+    def test_impossible_cookies_get_a_new_id(self, options: Options, commands: Commands) -> None:
+        """A cookie that cannot be a session id is answered with a new id, without a warning."""
+        visitor = Site(options).visitor("x" * 3000)
+        assert visitor.read() == {}
+        assert commands.names == []
+        visitor.save(user="ann")
+        assert len(visitor.cookie or "") == 32
+        assert visitor.read() == {"user": "ann"}
 
     def test_no_session_id_or_data_in_logs_and_reprs(
         self, options: Options, database: Db, caplog: pytest.LogCaptureFixture

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from beaker.session import Session
 from hypothesis import given, settings
 from pymongo.database import Database
 
@@ -104,6 +105,18 @@ class TestSessions:
         mongo_client.drop_database("test_fidelity")
 
 
+class Reversed:
+    """A serializer of the application's own."""
+
+    def dumps(self, session: dict[str, Any]) -> bytes:
+        """Return bytes for a session."""
+        return json.dumps(session).encode()[::-1]
+
+    def loads(self, data: bytes) -> Any:
+        """Return the session of bytes."""
+        return json.loads(data[::-1])
+
+
 class TestDocuments:
     """What stands in the collection."""
 
@@ -175,6 +188,85 @@ class TestDocuments:
         visitor.save(user="ann")
         database.sessions.update_one({}, {"$unset": {"dataSerializer": ""}})
         assert visitor.read() == {"user": "ann"}
+
+    def test_serializer_can_be_switched(self, options: Options) -> None:
+        """Sessions are kept when data_serializer is switched from one to the other and back."""
+        visitor = Site(options).visitor()
+        visitor.save(user="ann")
+        for serializer in ("json", "pickle", "json"):
+            visitor = Site(options | {"data_serializer": serializer}).visitor(visitor.cookie)
+            assert visitor.read()["user"] == "ann"
+            visitor.save(last=serializer)
+
+    def test_serializer_of_the_application_s_own(self, options: Options, database: Db) -> None:
+        """With a serializer of the application's own, sessions are documents all the same."""
+        made: dict[str, Any] = {"type": "ext:mongodb_soajs", "data_serializer": Reversed()}
+        session = Session({}, use_cookies=False, **made, **options)
+        session["user"] = "ann"
+        session.save()
+        assert only_document(database)["session"]["user"] == "ann"
+        again = Session({}, id=session.id, use_cookies=False, **made, **options)
+        again["n"] = 1
+        again.save()
+        assert only_document(database)["session"]["n"] == 1
+
+    def test_saves_in_an_error_handler(self, options: Options) -> None:
+        """A session saved while the application handles an error of its own is saved."""
+        keys = {"encrypt_key": "0123456789", "validate_key": "abc"}
+        session = Session({}, use_cookies=False, type="ext:mongodb_soajs", **keys, **options)
+        session["when"] = complex(1, 2)
+        try:
+            int("x")
+        except ValueError:
+            session.save()
+        again = Session({}, id=session.id, use_cookies=False, type="ext:mongodb_soajs",
+                        **keys, **options)  # fmt: skip
+        assert again["when"] == complex(1, 2)
+
+    def test_express_cookie_of_node_is_kept(
+        self, options: Options, database: Db, *, stringify: bool
+    ) -> None:
+        """The cookie that Node wrote stays as it is, read or saved; a missing one is added."""
+        cookie = {"originalMaxAge": 5, "secure": True, "sameSite": "strict", "path": "/x"}
+        site = Site(options | {"store.expressCookie": True})
+        for session in ({"cookie": cookie, "user": "ann"}, {"user": "ann"}):
+            value = json.dumps(session) if stringify else session
+            database.sessions.replace_one({"_id": "node"}, {"session": value}, upsert=True)
+            visitor = site.visitor("node")
+            assert visitor.read() == {"user": "ann"}
+            visitor.save(n=1)
+            stored = only_document(database)["session"]
+            stored = json.loads(stored) if stringify else stored
+            assert stored["cookie"]["path"] == session.get("cookie", {"path": "/"})["path"]  # type: ignore[index]
+
+    def test_text_of_other_applications_stays_as_it_is(
+        self, options: Options, database: Db
+    ) -> None:
+        """A read, and a change of another key, leave odd data in a JSON text as Node wrote it."""
+        like = '{"__type__":"dict","value":[["a",1]]}'
+        text = f'{{"odd":"\\ud800x","big":12345678901234567890,"like":{like}}}'
+        database.sessions.insert_one({"_id": "node", "session": text})
+        visitor = Site(options).visitor("node")
+        visitor.read()
+        visitor.save(n=1)
+        stored = json.loads(only_document(database)["session"])
+        assert {key: stored[key] for key in ("odd", "big", "like")} == json.loads(text)
+        assert stored["n"] == 1
+
+    def test_nested_time_is_data(self, options: Options, database: Db, *, stringify: bool) -> None:
+        """A change of a nested key that is named like Beaker's time is saved as what it is."""
+        session = {"_domain": None, "_path": "/", "inner": {"_accessed_time": 1.5}}
+        value = json.dumps(session) if stringify else session
+        database.sessions.insert_one({"_id": "fp", "session": value})
+        made = Session({}, id="fp", use_cookies=False, type="ext:mongodb_soajs", **options)
+        del made["_accessed_time"]
+        made["inner"]["_accessed_time"] = 2.5
+        made.save()
+        stored = only_document(database)["session"]
+        assert (json.loads(stored) if stringify else stored) == {
+            **session,
+            "inner": {"_accessed_time": 2.5},
+        }
 
     def test_timeout_decides_on_expiry(self, options: Options, database: Db) -> None:
         """A session expires its timeout and Beaker's two minutes after it was last used."""

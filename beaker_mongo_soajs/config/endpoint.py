@@ -73,6 +73,12 @@ def _from_client(values: Mapping[Path, Any], client: Any) -> Endpoint:
             option="client",
             value=show(client),
         )
+    if not client.write_concern.acknowledged:
+        raise ConfigError(
+            "client writes without acknowledgement (w = 0).",
+            option="client",
+            hint="Give it another write concern: the store relies on the server's answers.",
+        )
     groups = ("servers", "credentials", "URLParam", "extraParam")
     for path in values:
         if path[0] in groups or (path == ("url",) and values[path] is not client):
