@@ -7,7 +7,10 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+import bson
 from bson.codec_options import CodecOptions, DatetimeConversion
+from bson.errors import BSONError
+from bson.raw_bson import RawBSONDocument
 from pymongo import IndexModel, WriteConcern
 from pymongo.collection import Collection
 from pymongo.errors import ConnectionFailure, DuplicateKeyError, OperationFailure
@@ -32,6 +35,8 @@ Document = dict[str, Any]
 _CODEC_OPTIONS: CodecOptions[Document] = CodecOptions(
     tz_aware=False, datetime_conversion=DatetimeConversion.DATETIME_CLAMP
 )
+
+_RAW: CodecOptions[Any] = CodecOptions(document_class=RawBSONDocument)
 
 TTL_INDEX_NAME = "expires_1"
 
@@ -105,9 +110,14 @@ class StoreCollection:
             raise_translated(error)
 
     def find(self, query: Document, projection: Document | None = None) -> Iterator[Document]:
-        """Yield the documents that a query finds."""
+        """Yield the documents that a query finds; one that is no valid BSON is only logged."""
         try:
-            yield from self.get().find(query, projection)
+            raw = self.get().with_options(codec_options=_RAW)
+            for document in raw.find(query, projection):
+                try:
+                    yield bson.decode(document.raw, _CODEC_OPTIONS)
+                except BSONError:
+                    logger.warning("A document in %s is no valid BSON.", self.namespace)
         except DRIVER_ERRORS as error:
             raise_translated(error)
 

@@ -4,7 +4,9 @@ import datetime
 import logging
 from typing import Any
 
+import bson
 import pytest
+from bson.raw_bson import RawBSONDocument
 from pymongo import MongoClient
 from pymongo.database import Database
 
@@ -158,6 +160,8 @@ class TestAll:
         store.set("a", {"n": 1})
         database.sessions.insert_one({"_id": "garbage", "session": ["the-data"]})
         database.sessions.insert_one({"_id": 5, "session": {"n": 5}})
+        invalid = bson.encode({"_id": "utf8", "session": {"n": "the-data"}})
+        database.sessions.insert_one(RawBSONDocument(invalid.replace(b"data", b"\xff\xfe\xfd!")))
         assert list(store.all()) == [{"n": 1}]
         assert {record.levelno for record in caplog.records} == {logging.WARNING}
         assert "the-data" not in caplog.text
