@@ -21,7 +21,7 @@ from bson.binary import Binary
 from pymongo import MongoClient
 from pymongo.database import Database
 
-from beaker_mongo_soajs import ConfigError, MongoSession, SessionStore
+from beaker_mongo_soajs import ConfigError, MongoSession, SerializationError, SessionStore
 from tests.application import Site, Visitor, only_document
 from tests.recorder import Commands
 
@@ -289,6 +289,8 @@ class TestPlants:
         database.sessions.insert_one({"_id": "planted", "session": forged})
         assert forged == Site(ours).visitor("planted").read()
         assert {} == Site(ours | _KEYS).visitor("planted").read()
+        with pytest.raises(SerializationError, match="not encrypted"):
+            Site(ours | _KEYS | {"invalidate_corrupt": False}).visitor("planted").read()
 
     def test_ciphertext_of_another_session(self, ours: Options, database: Db) -> None:
         """With signingKey a session's ciphertext is good under its own id alone."""
