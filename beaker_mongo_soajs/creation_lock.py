@@ -71,20 +71,24 @@ class _Round:
         """Let those who wait go on, with what was created, if it was."""
         self._outcome.set_result(entry)
 
-    def wait(self, deadline: float) -> tuple[bool, Entry | None]:
-        """Wait for the end; return whether it came, rather than the end of its thread, and what is.
+    @property
+    def goes_on(self) -> bool:
+        """Tell whether its thread can still end it."""
+        return self._outcome.done() or self._leader.is_alive()
 
-        :raises TimeoutError: neither did until the deadline.
+    def wait(self, deadline: float) -> Entry | None:
+        """Wait until it ends or cannot end any more; return what was created, if it was.
+
+        :raises TimeoutError: neither came about until the deadline.
         """
-        while True:
+        while self.goes_on:
             left = deadline - time.monotonic()
             try:
-                return True, self._outcome.result(max(0, min(left, _LOOK_SECONDS)))
+                return self._outcome.result(max(0, min(left, _LOOK_SECONDS)))
             except TimeoutError:
                 if left <= 0:
                     raise
-                if not self._leader.is_alive():
-                    return False, None
+        return None
 
 
 class _Hold(SynchronizerImpl.SyncState):
@@ -205,14 +209,15 @@ class CreationLock(SynchronizerImpl):
             other = _rounds.setdefault(slot, mine)
             if other is mine:
                 return self._lead(mine, wait, start, deadline)
+            if not other.goes_on:
+                self._drop(other)
+                continue
             if not wait:
                 return False
             try:
-                ended, entry = other.wait(deadline)
+                entry = other.wait(deadline)
             except TimeoutError:
                 raise lock_timeout(time.monotonic() - start) from None
-            if not ended and _rounds.get(slot) is other:
-                del _rounds[slot]
             if self._creation.is_answered_by(entry):
                 self._creation.bring(entry)
                 return True
@@ -281,10 +286,13 @@ class CreationLock(SynchronizerImpl):
         return {"$and": [is_stored, {"$ne": [version, {"$literal": self._creation.version}]}]}
 
     def _end(self, mine: _Round, entry: Entry | None) -> None:
-        slot = (os.getpid(), self._place)
-        if _rounds.get(slot) is mine:
-            del _rounds[slot]
+        self._drop(mine)
         mine.end(entry)
+
+    def _drop(self, ended: _Round) -> None:
+        slot = (os.getpid(), self._place)
+        if _rounds.get(slot) is ended:
+            _rounds.pop(slot, None)
 
     def _tidy(self) -> None:
         slot = _slot(self._place)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from pymongo import ReturnDocument, WriteConcern
+from pymongo import ReturnDocument
 from pymongo.collection import Collection
 from pymongo.errors import DuplicateKeyError
 
@@ -223,12 +223,8 @@ class Lease:
         return self._run(lambda locks: locks.update_one(self._mine, update).matched_count > 0)
 
     def _run(self, command: Callable[[Collection[Document]], _Result]) -> _Result:
-        collection = self._collection.get()
-        if not collection.write_concern.acknowledged:
-            # Who holds a lock has to know that.
-            collection = collection.with_options(write_concern=WriteConcern(w=1))
         try:
-            return command(collection)
+            return command(self._collection.get())
         except DRIVER_ERRORS as error:
             raise_translated(error)
 

@@ -27,8 +27,10 @@ from beaker_mongo_soajs import (
     SerializationError,
     StoreUnavailable,
     cache_namespace,
+    creation_lock,
 )
 from beaker_mongo_soajs import cache as module
+from beaker_mongo_soajs.cache import Entry
 from tests.cache_contract import NAMESPACES, CacheContract, Clock, Creator
 from tests.conftest import FailPoint
 from tests.recorder import Commands
@@ -173,19 +175,26 @@ class TestCommands:
             cache.get("key", createfunc=creator)
         assert ["find", "findAndModify", "delete"] == commands.names
 
-    def test_threads_together(self, cache: Cache, commands: Commands, creator: Creator) -> None:
+    def test_threads_together(
+        self, cache: Cache, commands: Commands, creator: Creator, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         """Threads that wait for one of their process ask nobody else."""
+        waiting: list[object] = []
+        real = creation_lock._Round.wait
+
+        def wait(self: creation_lock._Round, deadline: float) -> Entry | None:
+            waiting.append(self)
+            return real(self, deadline)
+
+        monkeypatch.setattr(creation_lock._Round, "wait", wait)
         creator.may_return.clear()
         commands.clear()
         with ThreadPoolExecutor(16) as threads:
             answers = [threads.submit(cache.get, "key", createfunc=creator) for _ in range(16)]
-            wait_until(lambda: commands.names.count("find") == 16)
+            wait_until(lambda: 15 == len(waiting))
             creator.may_return.set()
             assert ["value 1"] * 16 == [answer.result(30) for answer in answers]
-        assert 16 == commands.names.count("find")
-        assert 1 == commands.names.count("update")
-        # Whoever comes between the creation and its end may ask for the lock, too.
-        assert commands.names.count("findAndModify") < 16
+        assert ["find"] * 16 + ["findAndModify", "update"] == sorted(commands.names)
 
     def test_put_and_remove(self, cache: Cache, commands: Commands) -> None:
         """To put takes one command; to remove, two: Beaker asks first whether there is one."""
@@ -251,6 +260,37 @@ class TestStaleness:
         with pytest.raises(KeyError):
             namespace[b"key"]
         namespace.release_read_lock()
+
+    def test_answer_ends_with_the_lock(self, options: Options) -> None:
+        """An answer that was not used is not kept for the next time."""
+        namespace = open_cache(options).namespace
+        namespace[b"key"] = 1
+        namespace.acquire_read_lock()
+        assert b"key" in namespace
+        namespace.release_read_lock()
+        del namespace[b"key"]
+        namespace.acquire_read_lock()
+        with pytest.raises(KeyError):
+            namespace[b"key"]
+        namespace.release_read_lock()
+
+    def test_document_that_is_to_vanish(self, brief: Cache, database: Db) -> None:
+        """What the TTL monitor has not come to remove yet is absent, whoever asks."""
+        brief.put("key", 1)
+        database.cache.update_one({}, {"$set": {"expires": datetime.datetime(2000, 1, 1)}})
+        assert "key" not in brief
+        assert not brief._get_value("key").has_value()
+        assert b"key" not in brief.namespace
+        assert [] == brief.namespace.keys()
+
+    def test_value_stored_with_its_time(self, brief: Cache) -> None:
+        """A value that Beaker stores with the time of an older one is as old as that."""
+        value = brief._get_value("key")
+        value.set_value(1, storedtime=time.time() - 5)
+        assert b"key" in brief.namespace
+        value.set_value(1, storedtime=time.time() - 15)
+        assert b"key" not in brief.namespace
+        assert value.has_value()
 
     def test_answers_are_per_thread(self, options: Options) -> None:
         """A thread's answer is not another one's."""
@@ -375,8 +415,8 @@ class TestCreation:
         cache.put("n", 0)
 
         def add() -> None:
-            lock = cache.namespace.get_creation_lock(b"n")
             for _ in range(5):
+                lock = cache.namespace.get_creation_lock(b"n")
                 lock.acquire()
                 try:
                     cache.put("n", cache.get("n") + 1)
@@ -419,15 +459,48 @@ class TestCreation:
             creator.may_return.set()
             assert "value 2" == answer.result(30)
 
-    def test_thread_that_ended_with_the_lock(self, options: Options, creator: Creator) -> None:
+    @pytest.mark.parametrize("there", [False, True], ids=["absent", "expired"])
+    def test_thread_that_ended_with_the_lock(
+        self, options: Options, creator: Creator, *, there: bool
+    ) -> None:
         """A thread that ends without a release keeps nobody waiting for long."""
-        cache = open_cache(options, **{"store.lockLease": 0.3})
+        cache = open_cache(options, expire=0.001, **{"store.lockLease": 1})
+        if there:
+            cache.put("key", "old")
+        self._end_with_the_lock(cache)
+        wait_until(lambda: "value 1" == cache.get("key", createfunc=creator))
+        assert 1 == creator.calls
+
+    def test_thread_with_the_number_of_another(self, cache: Cache) -> None:
+        """A thread does not take over the lock of one that ended, whose number it may have."""
+        self._end_with_the_lock(cache)
         lock = cache.namespace.get_creation_lock(b"key")
-        thread = threading.Thread(target=lock.acquire)
+        for _ in range(5):
+            with ThreadPoolExecutor(1) as thread:
+                assert not thread.submit(lock.acquire, wait=False).result(30)
+
+    def _end_with_the_lock(self, cache: Cache) -> None:
+        thread = threading.Thread(target=cache.namespace.get_creation_lock(b"key").acquire)
         thread.start()
         thread.join()
-        patient = open_cache(options, **{"store.lockLease": 30})
-        assert "value 1" == patient.get("key", createfunc=creator)
+
+    def test_value_stored_before_the_lock(self, options: Options, commands: Commands) -> None:
+        """Who looked, and then finds a value instead of the lock, neither locks nor looks again."""
+        one, other = open_cache(options), open_cache(options, **{"store.lockLease": 20})
+        namespace = one.namespace
+        namespace.acquire_read_lock()
+        assert b"key" not in namespace
+        namespace.release_read_lock()
+        other.put("key", "other")
+        commands.clear()
+        lock = namespace.get_creation_lock(b"key")
+        assert lock.acquire()
+        namespace.acquire_read_lock()
+        assert b"key" in namespace
+        assert "other" == namespace[b"key"][2]
+        namespace.release_read_lock()
+        lock.release()
+        assert ["findAndModify"] == commands.names
 
     def test_clear_during_creation(self, cache: Cache, creator: Creator) -> None:
         """A namespace may be cleared while a value is created; the value is stored all the same."""
@@ -706,6 +779,32 @@ class TestOutage:
         assert {"delete"} == set(commands.names)
         assert 1 < len(commands.names)
         assert 0 == database.cache.count_documents({})
+
+    @pytest.mark.parametrize("code", [50, 96])
+    def test_clear_through_a_router(
+        self, cache: Cache, monkeypatch: pytest.MonkeyPatch, code: int
+    ) -> None:
+        """A mongos, which the tests have none of, tells in its answer what went wrong."""
+        answers = [{"ok": 1.0, "n": 5, "writeErrors": [{"code": code}]}, {"ok": 1.0, "n": 1}]
+        cache.put("key", 1)
+        with monkeypatch.context() as patch:
+            patch.setattr(Database, "command", lambda *_args, **_more: answers.pop(0))
+            if code == 50:
+                cache.clear()
+                assert [] == answers
+            else:
+                with pytest.raises(StoreUnavailable, match="96"):
+                    cache.clear()
+
+    def test_clear_that_is_not_replicated(self, cache: Cache, fail_point: FailPoint) -> None:
+        """A deletion whose write concern is not met is an error."""
+        cache.put("key", 1)
+        unmet = {"code": 64, "errmsg": "waiting for replication timed out"}
+        with (
+            fail_point("delete", writeConcernError=unmet),
+            pytest.raises(StoreUnavailable, match="64"),
+        ):
+            cache.clear()
 
     def test_clear_fails(self, cache: Cache, fail_point: FailPoint) -> None:
         """Any other error of a deletion is an error."""
