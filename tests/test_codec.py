@@ -21,6 +21,8 @@ _OPTIONS: CodecOptions[dict[str, Any]] = CodecOptions(
     datetime_conversion=DatetimeConversion.DATETIME_CLAMP
 )
 _EXAMPLES = 10_000
+_SECONDS = 900
+"""So many examples take a minute or two, and longer on a busy machine."""
 
 
 class Owner:
@@ -193,6 +195,7 @@ class TestNativeCodec(CodecContract):
         """Return the tree after a pass through BSON."""
         return bson.decode(bson.encode(tree), _OPTIONS)
 
+    @pytest.mark.timeout(_SECONDS)
     @settings(max_examples=_EXAMPLES)
     @given(SESSIONS)
     def test_round_trip(self, session: dict[Any, Any]) -> None:
@@ -239,6 +242,7 @@ class TestJsonCodec(CodecContract):
         stored: str = bson.decode(bson.encode({"session": text}))["session"]
         return codec.loads(stored)
 
+    @pytest.mark.timeout(_SECONDS)
     @settings(max_examples=_EXAMPLES)
     @given(SESSIONS)
     def test_round_trip(self, session: dict[Any, Any]) -> None:

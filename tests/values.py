@@ -88,7 +88,7 @@ def _containers(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     )
 
 
-VALUES = st.recursive(SCALARS | LOOKALIKES, _containers, max_leaves=12)
+VALUES = st.recursive(SCALARS | LOOKALIKES, _containers, max_leaves=8)
 """Everything that the package promises to give back equal and of the same type."""
 
-SESSIONS = st.dictionaries(TEXTS | HASHABLES, VALUES, max_size=6)
+SESSIONS = st.dictionaries(TEXTS | HASHABLES, VALUES, max_size=3)
