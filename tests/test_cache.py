@@ -268,7 +268,7 @@ class TestStaleness:
         namespace.acquire_read_lock()
         assert b"key" in namespace
         namespace.release_read_lock()
-        del namespace[b"key"]
+        del open_cache(options).namespace[b"key"]
         namespace.acquire_read_lock()
         with pytest.raises(KeyError):
             namespace[b"key"]
@@ -410,12 +410,13 @@ class TestCreation:
             assert "other" == answer.result(30)
 
     def test_direct_lock_is_exclusive(self, options: Options) -> None:
-        """Whoever takes the creation lock without reading first is alone with it."""
+        """Whoever takes the creation lock of a value that is there is alone with it."""
         cache = open_cache(options)
         cache.put("n", 0)
 
         def add() -> None:
             for _ in range(5):
+                assert "n" in cache
                 lock = cache.namespace.get_creation_lock(b"n")
                 lock.acquire()
                 try:

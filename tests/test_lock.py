@@ -386,7 +386,8 @@ class TestProcesses:
         """Four processes that each add to a number under the lock lose nothing."""
         code = """
             import os
-                        from beaker_mongo_soajs import DbConfig
+            from pymongo import MongoClient
+            from beaker_mongo_soajs import DbConfig
             from beaker_mongo_soajs.lock import Locks
             options = eval(os.environ["OPTIONS"])
             locks = Locks(DbConfig.from_options(options))
