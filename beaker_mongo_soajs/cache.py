@@ -3,7 +3,7 @@
 import pickle
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any
 
 import bson
 from bson import ObjectId
@@ -11,6 +11,7 @@ from bson.max_key import MaxKey
 from bson.min_key import MinKey
 from pymongo.errors import ExecutionTimeout, OperationFailure, WriteError
 
+from beaker_mongo_soajs.cache_entry import Entry, read_entry
 from beaker_mongo_soajs.collection import Document, StoreCollection, ttl_index, utc_now
 from beaker_mongo_soajs.config import DbConfig
 from beaker_mongo_soajs.driver_errors import DRIVER_ERRORS, raise_translated
@@ -27,33 +28,6 @@ _LARGEST_PAYLOAD_BYTES = 16 * 1024 * 1024 - 16 * 1024
 
 _FIRST_BATCH_MS = 1000
 _TIME_IS_OVER = 50
-
-
-class Entry(NamedTuple):
-    """A cached value as it is stored.
-
-    :param payload: the pickled value.
-    :param signature: its signature, if there is one.
-    :param version: another one each time that the value is set.
-    :param fresh_until: when the value expires; ``None``: never.
-    :param expires: when the document vanishes; ``None``: never.
-    """
-
-    payload: Any
-    signature: Any
-    version: Any
-    fresh_until: datetime | None
-    expires: datetime | None
-
-    @property
-    def is_fresh(self) -> bool:
-        """Tell whether the value has not expired."""
-        return self.is_there and (self.fresh_until is None or self.fresh_until > utc_now())
-
-    @property
-    def is_there(self) -> bool:
-        """Tell whether the value is to be found, be it only until there is a newer one."""
-        return self.expires is None or self.expires > utc_now()
 
 
 class CacheStore:
@@ -281,24 +255,6 @@ class _EntryLease(Lease):
             return False
         query = {**self._mine, "value": {"$exists": False}}
         return self._run(lambda entries: entries.delete_one(query).deleted_count > 0)
-
-
-def read_entry(document: Document) -> Entry | None:
-    """Return the entry that a document holds; ``None`` if that is no more than a lease.
-
-    :param document: the document. What the database holds need not be what was stored.
-    """
-    if "value" not in document:
-        return None
-    dates = (document.get(name) for name in ("fresh_until", "expires"))
-    fresh_until, expires = (date if isinstance(date, datetime) else None for date in dates)
-    return Entry(
-        document["value"],
-        document.get("signature"),
-        document.get("version"),
-        fresh_until,
-        expires,
-    )
 
 
 def _id(namespace: str, key: Key) -> Document:

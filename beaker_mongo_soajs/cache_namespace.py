@@ -5,14 +5,10 @@ import threading
 from datetime import UTC, datetime
 from typing import Any
 
-from beaker_mongo_soajs.cache import CacheStore, Entry, Key
-from beaker_mongo_soajs.creation_lock import (
-    Creation,
-    CreationLock,
-    Place,
-    lease_to_release,
-    note_created,
-)
+from beaker_mongo_soajs.cache import CacheStore, Key
+from beaker_mongo_soajs.cache_entry import Entry
+from beaker_mongo_soajs.creation import Creation, Place
+from beaker_mongo_soajs.creation_lock import CreationLock, lease_to_release, note_created
 from beaker_mongo_soajs.exceptions import SerializationError
 
 logger = logging.getLogger(__name__)

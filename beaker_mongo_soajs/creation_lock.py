@@ -3,92 +3,13 @@
 import os
 import threading
 import time
-from concurrent.futures import Future
-from dataclasses import dataclass
-from typing import Any, NamedTuple
 
 from beaker.synchronization import SynchronizerImpl
 
 from beaker_mongo_soajs.backoff import attempts
-from beaker_mongo_soajs.cache import CacheStore, Entry, Key
+from beaker_mongo_soajs.cache_entry import Entry
+from beaker_mongo_soajs.creation import Creation, Place, Round
 from beaker_mongo_soajs.lock import LEASES_TO_WAIT, Expression, Lease, lock_timeout
-
-_LOOK_SECONDS = 1.0
-"""So often those who wait for a thread look whether it still lives."""
-
-
-class Place(NamedTuple):
-    """A value to create.
-
-    :param store: where its cache is.
-    :param namespace: the cache's namespace.
-    :param key: the key in it.
-    """
-
-    store: CacheStore
-    namespace: str
-    key: Key
-
-
-@dataclass
-class Creation:
-    """What a thread knows of a value that it may have to create.
-
-    :param reads: whether it has just read the entry, as Beaker's ``Value`` does, and found it
-        absent or expired.
-    :param version: the version of the entry that it read; ``None`` if there was none.
-    :param ahead: the entry that acquiring the lock brought along, to be read next.
-    :param has_ahead: whether there is one; that entry itself may be ``None``, for absent.
-    """
-
-    reads: bool = False
-    version: Any = None
-    ahead: Entry | None = None
-    has_ahead: bool = False
-
-    def bring(self, entry: Entry | None) -> None:
-        """Have an entry read without another command."""
-        self.ahead, self.has_ahead = entry, True
-
-    def take_ahead(self) -> Entry | None:
-        """Read the entry that was brought along."""
-        entry, self.ahead, self.has_ahead = self.ahead, None, False
-        return entry
-
-    def is_answered_by(self, entry: Entry | None) -> bool:
-        """Tell whether an entry is what would be created: newer than what was read, and fresh."""
-        return self.reads and entry is not None and entry.version != self.version and entry.is_fresh
-
-
-class _Round:
-    """The creation of a value in this process, from the first who wants the lock to its release."""
-
-    def __init__(self) -> None:
-        self._leader = threading.current_thread()
-        self._outcome: Future[Entry | None] = Future()
-
-    def end(self, entry: Entry | None) -> None:
-        """Let those who wait go on, with what was created, if it was."""
-        self._outcome.set_result(entry)
-
-    @property
-    def goes_on(self) -> bool:
-        """Tell whether its thread can still end it."""
-        return self._outcome.done() or self._leader.is_alive()
-
-    def wait(self, deadline: float) -> Entry | None:
-        """Wait until it ends or cannot end any more; return what was created, if it was.
-
-        :raises TimeoutError: neither came about until the deadline.
-        """
-        while self.goes_on:
-            left = deadline - time.monotonic()
-            try:
-                return self._outcome.result(max(0, min(left, _LOOK_SECONDS)))
-            except TimeoutError:
-                if left <= 0:
-                    raise
-        return None
 
 
 class _Hold(SynchronizerImpl.SyncState):
@@ -100,14 +21,14 @@ class _Hold(SynchronizerImpl.SyncState):
         super().__init__()
         self.thread = threading.current_thread()
         self.lease: Lease | None = None
-        self.round: _Round | None = None
+        self.round: Round | None = None
         self.may_release_early = False
         self.created: Entry | None = None
 
 
 # Plain dicts, found by process and thread: no lock is inherited across a fork, and none was made
 # before gevent patched the threading module.
-_rounds: dict[tuple[int, Place], _Round] = {}
+_rounds: dict[tuple[int, Place], Round] = {}
 _holds: dict[tuple[int, int, Place], _Hold] = {}
 
 
@@ -205,7 +126,7 @@ class CreationLock(SynchronizerImpl):
         deadline = start + self._place.store.lease_seconds * LEASES_TO_WAIT
         slot = (os.getpid(), self._place)
         while True:
-            mine = _Round()
+            mine = Round()
             other = _rounds.setdefault(slot, mine)
             if other is mine:
                 return self._lead(mine, wait, start, deadline)
@@ -233,7 +154,7 @@ class CreationLock(SynchronizerImpl):
             finally:
                 self._end(hold.round, hold.created)
 
-    def _lead(self, mine: _Round, wait: bool, start: float, deadline: float) -> bool:
+    def _lead(self, mine: Round, wait: bool, start: float, deadline: float) -> bool:
         try:
             lease, entry = self._ask(wait, deadline)
         except BaseException:
@@ -285,11 +206,11 @@ class CreationLock(SynchronizerImpl):
         version = {"$ifNull": ["$version", None]}
         return {"$and": [is_stored, {"$ne": [version, {"$literal": self._creation.version}]}]}
 
-    def _end(self, mine: _Round, entry: Entry | None) -> None:
+    def _end(self, mine: Round, entry: Entry | None) -> None:
         self._drop(mine)
         mine.end(entry)
 
-    def _drop(self, ended: _Round) -> None:
+    def _drop(self, ended: Round) -> None:
         slot = (os.getpid(), self._place)
         if _rounds.get(slot) is ended:
             _rounds.pop(slot, None)

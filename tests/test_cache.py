@@ -26,11 +26,12 @@ from beaker_mongo_soajs import (
     MongoNamespaceManager,
     SerializationError,
     StoreUnavailable,
+    cache_entry,
     cache_namespace,
-    creation_lock,
+    creation,
 )
 from beaker_mongo_soajs import cache as module
-from beaker_mongo_soajs.cache import Entry
+from beaker_mongo_soajs.cache_entry import Entry
 from tests.cache_contract import NAMESPACES, CacheContract, Clock, Creator
 from tests.conftest import FailPoint
 from tests.recorder import Commands
@@ -84,6 +85,7 @@ def move_with(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
         return datetime.datetime.fromtimestamp(clock.time(), datetime.UTC).replace(tzinfo=None)
 
     monkeypatch.setattr(module, "utc_now", now)
+    monkeypatch.setattr(cache_entry, "utc_now", now)
 
 
 @pytest.fixture
@@ -180,13 +182,13 @@ class TestCommands:
     ) -> None:
         """Threads that wait for one of their process ask nobody else."""
         waiting: list[object] = []
-        real = creation_lock._Round.wait
+        real = creation.Round.wait
 
-        def wait(self: creation_lock._Round, deadline: float) -> Entry | None:
+        def wait(self: creation.Round, deadline: float) -> Entry | None:
             waiting.append(self)
             return real(self, deadline)
 
-        monkeypatch.setattr(creation_lock._Round, "wait", wait)
+        monkeypatch.setattr(creation.Round, "wait", wait)
         creator.may_return.clear()
         commands.clear()
         with ThreadPoolExecutor(16) as threads:

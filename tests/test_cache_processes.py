@@ -1,6 +1,7 @@
 """Caches that many processes share: who creates a value, and what becomes of a creator's death."""
 
 import json
+import os
 import signal
 import subprocess
 import time
@@ -209,3 +210,27 @@ def test_processes_read_each_other(start_workers: StartWorkers, options: Options
     (created,) = [answer.value for answer in worker.answers()]
     assert created.startswith("key of ")
     assert created == cache.get("key")
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_fork_during_creation(options: Options) -> None:
+    """A child that is forked while a value is created has no part in the creation."""
+    cache = Cache("things", type="ext:mongodb_soajs", **options)
+    children: list[int] = []
+
+    def create() -> str:
+        child = os.fork()
+        if not child:
+            code = 1
+            try:
+                lock = cache.namespace.get_creation_lock(b"key")
+                code = 0 if not lock.acquire(wait=False) and "key" not in cache else 2
+            finally:
+                os._exit(code)
+        children.append(os.waitpid(child, 0)[1])
+        assert not Cache("things", type="ext:mongodb_soajs", **options).has_key("key")
+        return "value"
+
+    assert "value" == cache.get("key", createfunc=create)
+    assert [0] == children
+    assert "value" == cache.get("key")
