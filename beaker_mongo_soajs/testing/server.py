@@ -178,7 +178,12 @@ class MongoServer:
 
     def pause(self) -> None:
         """Freeze the server (SIGSTOP): connections stay open, and nothing is answered."""
-        self._live_process().send_signal(signal.SIGSTOP)
+        process = self._live_process()
+        process.send_signal(signal.SIGSTOP)
+        if hasattr(os, "waitid"):
+            # On a busy machine some of its threads go on until the first has met the signal. An end
+            # instead is left for others to see.
+            os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
 
     def resume(self) -> None:
         """Let a paused server go on (SIGCONT)."""
