@@ -446,6 +446,40 @@ class TestCreation:
             assert "value 1" == answer.result(30)
         assert "value 1" == cache.get("key")
 
+    def test_deadline_with_another_process(self, options: Options, creator: Creator) -> None:
+        """So does who waits for another process, and that one's lock stays."""
+        waiting = open_cache(options, **{"store.lockLease": 0.2})
+        # Other options, so another store: these two meet in the database alone.
+        lock = open_cache(options).namespace.get_creation_lock(b"key")
+        lock.acquire()
+        with pytest.raises(LockTimeout) as caught:
+            waiting.get("key", createfunc=creator)
+        assert caught.value.waited_seconds >= 0.8
+        assert not waiting.namespace.get_creation_lock(b"key").acquire(wait=False)
+        lock.release()
+        assert "value 1" == waiting.get("key", createfunc=creator)
+
+    def test_newer_value_that_expired(self, options: Options, commands: Commands) -> None:
+        """Who finds a newer value that has expired as well acquires the lock all the same."""
+        one = open_cache(options)
+        namespace = one.namespace
+        namespace.acquire_read_lock()
+        assert b"key" not in namespace
+        namespace.release_read_lock()
+        other = open_cache(options, expire=0.001)
+        other.put("key", "other")
+        wait_until(lambda: "key" not in other)
+        lock = namespace.get_creation_lock(b"key")
+        commands.clear()
+        assert lock.acquire(wait=False)
+        assert ["findAndModify"] * 2 == commands.names
+        assert (
+            not open_cache(options, expire=5)
+            .namespace.get_creation_lock(b"key")
+            .acquire(wait=False)
+        )
+        lock.release()
+
     def test_long_creation_keeps_its_lock(self, options: Options, creator: Creator) -> None:
         """A creation may take longer than the lease, and the old value stays meanwhile."""
         cache = open_cache(options, expire=1, **{"store.lockLease": 0.5})
