@@ -277,7 +277,9 @@ class SessionDocuments:
         :param session: the session to be saved.
         :raises SerializationError: when it did.
         """
-        if not is_time(session.get(ACCESSED_TIME, 0)):
+        # Of a type that is stored as it is: anything tagged could not be reckoned with.
+        accessed_time = session.get(ACCESSED_TIME, 0)
+        if type(accessed_time) not in (int, float) or not is_time(accessed_time):
             raise _taken(ACCESSED_TIME, "is Beaker's, and a number of seconds")
         if self._cookie is not None and EXPRESS_COOKIE in session:
             raise _taken(
@@ -323,7 +325,9 @@ def _place(stored_id: str) -> bytes:
 
 def is_time(value: object) -> bool:
     """Tell whether a value is a time that Beaker can reckon with: a number of seconds."""
-    return isinstance(value, (int, float)) and abs(value) <= _LATEST_TIME
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
+        return False
+    return abs(value) <= _LATEST_TIME
 
 
 def _lifetime(seconds: float) -> timedelta:

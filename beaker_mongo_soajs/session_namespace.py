@@ -9,7 +9,7 @@ from beaker.session import Session
 from beaker_mongo_soajs.caller import find_caller
 from beaker_mongo_soajs.changes import ACCESSED_TIME
 from beaker_mongo_soajs.codec import may_need_decoding
-from beaker_mongo_soajs.document import Form, StoredSession
+from beaker_mongo_soajs.document import Form, StoredSession, is_time
 from beaker_mongo_soajs.encryption import check_cipher
 from beaker_mongo_soajs.exceptions import BeakerMongoError, SerializationError, StoreUnavailable
 from beaker_mongo_soajs.payload import Payload, SealedText, pack_json, pack_pickle, pickle_session
@@ -83,7 +83,7 @@ class SessionNamespace:
         payload = Payload(text)
         if self._stored is not None and self._pickled is not None:
             accessed_time = payload.accessed_time_if_else_equal(self._pickled)
-            if accessed_time is not None:
+            if accessed_time is not None and is_time(accessed_time):
                 self._sessions.saver.move_times(self._stored, accessed_time)
                 return
         self._pickled = None

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from bson.datetime_ms import DatetimeMS
+from bson.int64 import Int64
 from pymongo import MongoClient
 from pymongo.database import Database
 
@@ -211,6 +212,17 @@ class TestValues:
             visitor.save(bad={"v": value})
         assert [word for word in words if word not in str(caught.value)] == []
         assert database.sessions.find_one() == before
+        assert visitor.read() == {"user": "ann"}
+
+    @pytest.mark.parametrize(
+        "value", [None, True, "now", Int64(5), float("nan"), 10**400], ids=repr
+    )
+    def test_beaker_s_time_is_a_time(self, options: Options, value: object) -> None:
+        """What is put in the place of Beaker's time of access is refused unless it is a time."""
+        visitor = Site(options).visitor()
+        visitor.save(user="ann")
+        with pytest.raises(SerializationError, match="is Beaker's"):
+            visitor.save(_accessed_time=value)
         assert visitor.read() == {"user": "ann"}
 
     def test_growth_beyond_the_limit(self, options: Options) -> None:
