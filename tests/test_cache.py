@@ -473,11 +473,8 @@ class TestCreation:
         commands.clear()
         assert lock.acquire(wait=False)
         assert ["findAndModify"] * 2 == commands.names
-        assert (
-            not open_cache(options, expire=5)
-            .namespace.get_creation_lock(b"key")
-            .acquire(wait=False)
-        )
+        another = open_cache(options, **{"store.lockLease": 20}).namespace
+        assert not another.get_creation_lock(b"key").acquire(wait=False)
         lock.release()
 
     def test_long_creation_keeps_its_lock(self, options: Options, creator: Creator) -> None:
