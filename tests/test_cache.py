@@ -479,14 +479,14 @@ class TestCreation:
 
     def test_long_creation_keeps_its_lock(self, options: Options, creator: Creator) -> None:
         """A creation may take longer than the lease, and the old value stays meanwhile."""
-        cache = open_cache(options, expire=1, **{"store.lockLease": 0.5})
+        cache = open_cache(options, expire=1, **{"store.lockLease": 3})
         assert "value 1" == cache.get("key", createfunc=creator)
         wait_until(lambda: "key" not in cache)
         creator.may_return.clear()
         with ThreadPoolExecutor(1) as thread:
             answer = thread.submit(cache.get, "key", createfunc=creator)
             wait_until(lambda: creator.calls == 2)
-            deadline = time.monotonic() + 2
+            deadline = time.monotonic() + 4
             while time.monotonic() < deadline:
                 assert "value 1" == cache.get("key", createfunc=creator)
                 time.sleep(0.05)

