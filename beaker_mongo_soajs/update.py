@@ -96,19 +96,21 @@ def touch_update(
     :param expires: naive UTC.
     """
     accessed = f"$session.{ACCESSED_TIME}"
-    is_dated = {"$in": [{"$type": "$expires"}, ["date", "missing"]]}
-    is_unexpired = {"$or": [{"$lt": ["$expires", None]}, {"$gt": ["$expires", now]}]}
-    is_timed = {"$in": [{"$type": accessed}, ["double", "int", "long", "missing"]]}
-    alive = [{"$eq": [{"$type": "$session"}, "object"]}, is_timed, is_dated, is_unexpired]
+    # Nothing and null sort below all that a session may have there.
+    alive: list[Document] = [
+        {"$eq": [{"$type": "$session"}, "object"]},
+        {"$in": [{"$type": accessed}, ["double", "int", "long", "missing"]]},
+        {"$in": [{"$type": "$expires"}, ["date", "missing"]]},
+        {"$or": [{"$gt": ["$expires", now]}, {"$lt": ["$expires", None]}]},
+    ]
     if timeout is not None:
         oldest = accessed_time - timeout
-        alive.append({"$or": [{"$lt": [accessed, None]}, {"$gte": [accessed, oldest]}]})
-    touched = {"$mergeObjects": ["$session", {ACCESSED_TIME: {"$max": [accessed, accessed_time]}}]}
-    moved = {"session": touched, "expires": {"$max": ["$expires", expires]}}
-    is_alive = {"$and": alive}
-    return [
-        {"$set": {name: {"$cond": [is_alive, value, f"${name}"]} for name, value in moved.items()}}
-    ]
+        alive.append({"$or": [{"$gte": [accessed, oldest]}, {"$lt": [accessed, None]}]})
+    session = {"$mergeObjects": ["$session", {ACCESSED_TIME: {"$max": [accessed, accessed_time]}}]}
+    touched = {"session": session, "expires": {"$max": ["$expires", expires]}}
+    # One condition for the whole document: the server evaluates it once.
+    document = {"$cond": [{"$and": alive}, {"$mergeObjects": ["$$ROOT", touched]}, "$$ROOT"]}
+    return [{"$replaceWith": document}]
 
 
 def _stored_name(codec: Codec, stored: StoredSession, key: object, place: bytes) -> str:
