@@ -23,7 +23,7 @@ from beaker_mongo_soajs.tags import Tree
 ITEM_PREFIX = "__key__"
 """The fields of top-level keys that no field can be named after start with this."""
 
-_MARKS = (tags.TAG.encode(), ITEM_PREFIX.encode(), b"bson.")
+_MARKS = (tags.TAG.encode(), ITEM_PREFIX.encode())
 _JSON_SAFE_INTEGER = 2**53 - 1
 
 
@@ -35,15 +35,15 @@ class _Unstorable(Exception):
         self.steps: list[str] = []
 
 
-def may_need_decoding(pickled: bytes) -> bool:
-    """Tell whether the pickle of a stored tree shows signs of what :meth:`Codec.decode` changes.
+def is_plain(raw: bytes) -> bool:
+    """Tell whether a document shows no sign of anything tagged: its tree is then the session.
 
-    A search in bytes that are made anyway costs far less than a walk through the tree. It may err
-    on the side of a needless walk, never on the other.
+    A search in bytes costs far less than a walk through the tree. It may err on the side of a
+    needless walk, never on the other.
 
-    :param pickled: ``pickle.dumps`` of the tree, protocol 2.
+    :param raw: the document as BSON; a JSON text of ours stands in there as it is.
     """
-    return any(mark in pickled for mark in _MARKS)
+    return not any(mark in raw for mark in _MARKS)
 
 
 class Codec:

@@ -5,7 +5,7 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import bson
 from bson.codec_options import CodecOptions, DatetimeConversion
@@ -36,7 +36,7 @@ _CODEC_OPTIONS: CodecOptions[Document] = CodecOptions(
     tz_aware=False, datetime_conversion=DatetimeConversion.DATETIME_CLAMP
 )
 
-_RAW: CodecOptions[Any] = CodecOptions(document_class=RawBSONDocument)
+_RAW: CodecOptions[RawBSONDocument] = CodecOptions(document_class=RawBSONDocument)
 
 TTL_INDEX_NAME = "expires_1"
 
@@ -60,6 +60,13 @@ def utc_now() -> datetime:
     return datetime.now(UTC).replace(tzinfo=None)
 
 
+class _Bound(NamedTuple):
+    """A collection of this process's client, and the same one with its documents left as BSON."""
+
+    decoded: Collection[Document]
+    raw: Collection[RawBSONDocument]
+
+
 class StoreCollection:
     """One MongoDB collection of a configuration.
 
@@ -77,7 +84,7 @@ class StoreCollection:
         self.name = name
         self._indexes = list(indexes)
         # One attribute, so that no thread pairs the one half with another thread's other half.
-        self._bound: tuple[Collection[Document], tuple[int, int]] | None = None
+        self._bound: tuple[_Bound, tuple[int, int]] | None = None
         self._index_claims: dict[int, object] = {}
         self._next_sweep = 0.0
 
@@ -91,16 +98,7 @@ class StoreCollection:
 
         :raises StoreUnavailable: when no server answers while the indexes are made.
         """
-        now = (os.getpid(), clients_generation())
-        bound = self._bound
-        if bound is None or bound[1] != now:
-            database = get_client(self.config)[self.config.database]
-            collection = database.get_collection(self.name, codec_options=_CODEC_OPTIONS)
-            self._bound = bound = (collection, now)
-        collection = bound[0]
-        if now[0] not in self._index_claims:
-            self._make_indexes(collection, now[0])
-        return collection
+        return self._get().decoded
 
     def find_one(self, stored_id: object) -> Document | None:
         """Return the document with an ``_id``, if there is one."""
@@ -109,15 +107,26 @@ class StoreCollection:
         except DRIVER_ERRORS as error:
             raise_translated(error)
 
+    def find_one_raw(self, stored_id: object) -> bytes | None:
+        """Return the document with an ``_id`` as BSON, if there is one."""
+        try:
+            return _bytes(self._get().raw.find_one({"_id": stored_id}))
+        except DRIVER_ERRORS as error:
+            raise_translated(error)
+
     def find(self, query: Document, projection: Document | None = None) -> Iterator[Document]:
         """Yield the documents that a query finds; one that is no valid BSON is only logged."""
+        for document in self.find_raw(query, projection):
+            try:
+                yield bson.decode(document, _CODEC_OPTIONS)
+            except BSONError:
+                logger.warning("A document in %s is no valid BSON.", self.namespace)
+
+    def find_raw(self, query: Document, projection: Document | None = None) -> Iterator[bytes]:
+        """Yield the documents that a query finds, as BSON."""
         try:
-            raw = self.get().with_options(codec_options=_RAW)
-            for document in raw.find(query, projection):
-                try:
-                    yield bson.decode(document.raw, _CODEC_OPTIONS)
-                except BSONError:
-                    logger.warning("A document in %s is no valid BSON.", self.namespace)
+            for document in self._get().raw.find(query, projection):
+                yield bytes(document.raw)
         except DRIVER_ERRORS as error:
             raise_translated(error)
 
@@ -148,17 +157,17 @@ class StoreCollection:
             raise_translated(error)
         return result.matched_count > 0
 
-    def find_and_update(self, stored_id: object, update: list[Document]) -> Document | None:
-        """Update the document with an ``_id`` and return what it was before, if there is one."""
+    def find_and_update(self, stored_id: object, update: list[Document]) -> bytes | None:
+        """Update the document with an ``_id``; return the BSON before, if there is one."""
         try:
-            return self.get().find_one_and_update({"_id": stored_id}, update)
+            return _bytes(self._get().raw.find_one_and_update({"_id": stored_id}, update))
         except DRIVER_ERRORS as error:
             raise_translated(error)
 
-    def find_and_delete(self, stored_id: object) -> Document | None:
-        """Delete the document with an ``_id`` and return it, if there is one."""
+    def find_and_delete(self, stored_id: object) -> bytes | None:
+        """Delete the document with an ``_id`` and return its BSON, if there is one."""
         try:
-            return self.get().find_one_and_delete({"_id": stored_id})
+            return _bytes(self._get().raw.find_one_and_delete({"_id": stored_id}))
         except DRIVER_ERRORS as error:
             raise_translated(error)
 
@@ -203,6 +212,20 @@ class StoreCollection:
                 "Expired documents in %s stay for now. %s", self.namespace, translated(error)
             )
 
+    def _get(self) -> "_Bound":
+        now = (os.getpid(), clients_generation())
+        bound = self._bound
+        if bound is None or bound[1] != now:
+            database = get_client(self.config)[self.config.database]
+            both = _Bound(
+                database.get_collection(self.name, codec_options=_CODEC_OPTIONS),
+                database.get_collection(self.name, codec_options=_RAW),
+            )
+            self._bound = bound = (both, now)
+        if now[0] not in self._index_claims:
+            self._make_indexes(bound[0].decoded, now[0])
+        return bound[0]
+
     def _make_indexes(self, collection: Collection[Document], pid: int) -> None:
         # Whoever claims them makes them and the others go on: no request needs an index to be
         # answered right. setdefault is atomic, so nothing stays locked while the server is asked,
@@ -240,6 +263,11 @@ class StoreCollection:
             _INDEX_REMEDIES.get(code or 0, "See MongoDB's log, and make the index by hand.")
             + (_TTL_CONSEQUENCE if name == TTL_INDEX_NAME else ""),
         )
+
+
+def _bytes(document: RawBSONDocument | None) -> bytes | None:
+    # A part of the server's answer is no more than a view of it.
+    return None if document is None else bytes(document.raw)
 
 
 def ttl_index() -> IndexModel:

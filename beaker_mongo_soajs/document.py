@@ -4,13 +4,18 @@ Pure: what a document means, and how one is made. The commands are the store's.
 """
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum
 from typing import Any
 
+import bson
+from bson.codec_options import CodecOptions, DatetimeConversion, TypeDecoder, TypeRegistry
+from bson.errors import BSONError
+from bson.int64 import Int64
+
 from beaker_mongo_soajs.changes import ACCESSED_TIME
-from beaker_mongo_soajs.codec import JsonCodec, NativeCodec
+from beaker_mongo_soajs.codec import JsonCodec, NativeCodec, is_plain
 from beaker_mongo_soajs.config import DbConfig
 from beaker_mongo_soajs.exceptions import ConfigError, SerializationError
 from beaker_mongo_soajs.payload import Serializer
@@ -24,7 +29,27 @@ EXPRESS_COOKIE = "cookie"
 
 MAX_ID_LENGTH = 256
 _MISSING = object()
+_KEPT = "The document is kept as it is: find out what wrote it, then repair or delete it."
 _LATEST_TIME = 2**53
+
+
+class _Int64Decoder(TypeDecoder):
+    """Read 64-bit integers as what they are in Python."""
+
+    bson_type = Int64
+
+    def transform_bson(self, value: int) -> int:
+        """Return the number."""
+        return int(value)
+
+
+# Naive UTC dates as Beaker's users know them. A date beyond Python's years is read as the nearest
+# one.
+_CODEC_OPTIONS: CodecOptions[Document] = CodecOptions(
+    tz_aware=False,
+    datetime_conversion=DatetimeConversion.DATETIME_CLAMP,
+    type_registry=TypeRegistry([_Int64Decoder()]),
+)
 
 
 class Form(Enum):
@@ -41,8 +66,9 @@ class StoredSession:
 
     :param stored_id: the document's ``_id``: the session id, or its digest with ``transformId``.
     :param form: how the document holds the session. It stays so for as long as the document lives.
-    :param value: the document's ``session`` field.
-    :param tree: the same as a tree; empty for a sealed session.
+    :param text: the document's ``session`` field, where that is a text.
+    :param loaded: the same as a tree, empty for a sealed session; ``None`` where it is to be
+        decoded from ``raw`` when :attr:`tree` is asked for.
     :param serializer: what the document says of Beaker's ``data_serializer``.
     :param expires: the stored date in naive UTC; ``None`` where the document has none.
     :param touched_time: when this request moved the times, in seconds since 1970; 0 if it did not.
@@ -50,23 +76,47 @@ class StoredSession:
     :param is_gone: whether a save found it destroyed by another request.
     :param latest: what is stored, where that has more in it than this request knows of, because
         others saved a text in the meantime.
+    :param is_plain: whether the tree is the session itself: nothing in it is tagged.
+    :param raw: the document as BSON, where the session is native and plain.
+    :param accessed_time: Beaker's time of the last request, in seconds since 1970, if there is one.
     """
 
     stored_id: str
     form: Form
-    value: Any
-    tree: dict[str, Tree]
+    text: str
+    loaded: dict[str, Tree] | None
     serializer: Serializer | None
     expires: datetime | None
     touched_time: float = 0.0
     cookie: Tree | None = None
     is_gone: bool = False
     latest: "StoredSession | None" = None
+    is_plain: bool = False
+    raw: bytes = b""
+    accessed_time: float | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.accessed_time = self.tree.get(ACCESSED_TIME)
 
     @property
-    def accessed_time(self) -> float | None:
-        """Return Beaker's time of the last request, in seconds since 1970, if there is one."""
-        return self.tree.get(ACCESSED_TIME)
+    def tree(self) -> dict[str, Tree]:
+        """Return what is stored as a tree, which nobody may change."""
+        if self.loaded is None:
+            self.loaded = _decode(self.raw)["session"]
+        return self.loaded
+
+    @tree.setter
+    def tree(self, tree: dict[str, Tree]) -> None:
+        self.loaded, self.raw, self.is_plain = tree, b"", False
+        self.accessed_time = tree.get(ACCESSED_TIME)
+
+    def take_tree(self) -> dict[str, Tree]:
+        """Return the tree of a plain native session, for the caller to keep and to change.
+
+        Decoding BSON again, if ever :attr:`tree` is asked for, takes less time than a copy.
+        """
+        tree, self.loaded = self.tree, None
+        return tree
 
 
 class SessionDocuments:
@@ -143,13 +193,18 @@ class SessionDocuments:
             return hashlib.sha256(session_id.encode()).hexdigest()
         return session_id
 
-    def read(self, document: Document, now: datetime) -> StoredSession | None:
+    def read(self, raw: bytes, now: datetime) -> StoredSession | None:
         """Return the session of a document, or ``None`` when it has expired.
 
-        :param document: the document.
+        Also for a document whose ``_id`` no session can have.
+
+        :param raw: the document as BSON.
         :param now: naive UTC.
         :raises SerializationError: when it is no session document.
         """
+        document = _decode(raw)
+        if type(document["_id"]) is not str:
+            return None
         expires = document.get("expires", _MISSING)
         if type(expires) is datetime:
             if expires <= now:
@@ -159,9 +214,11 @@ class SessionDocuments:
         value = document.get("session")
         form, tree = self._tree(document, value)
         cookie = None
+        plain = is_plain(raw)
         if self._cookie is not None and EXPRESS_COOKIE in tree:
             cookie = tree[EXPRESS_COOKIE]
             tree = {key: item for key, item in tree.items() if key != EXPRESS_COOKIE}
+            plain = False
         if not is_time(tree.get(ACCESSED_TIME, 0)):
             raise _unreadable(f"session[{ACCESSED_TIME!r}]", "is no time in seconds")
         marked = document.get("dataSerializer")
@@ -169,11 +226,13 @@ class SessionDocuments:
         return StoredSession(
             stored_id=document["_id"],
             form=form,
-            value=value,
-            tree=tree,
+            text=value if isinstance(value, str) else "",
+            loaded=tree,
             serializer=serializer,
             expires=None if expires is _MISSING else expires,
             cookie=cookie,
+            is_plain=plain,
+            raw=raw if plain and form is Form.NATIVE else b"",
         )
 
     def build(
@@ -250,8 +309,16 @@ class SessionDocuments:
             return {}
         return {f"session.{EXPRESS_COOKIE}": self._cookie}
 
+    def peek(self, stored: StoredSession) -> dict[Any, Any]:
+        """Return the session that is stored, to look at: nobody may change it.
+
+        :param stored: a session that is not ciphertext.
+        :raises SerializationError: where it holds what cannot be decoded.
+        """
+        return stored.tree if stored.is_plain else self.decode(stored)
+
     def decode(self, stored: StoredSession) -> dict[Any, Any]:
-        """Return the session that is stored.
+        """Return the session that is stored, for the caller to keep.
 
         :param stored: a session that is not ciphertext.
         :raises SerializationError: where it holds what cannot be decoded.
@@ -262,6 +329,8 @@ class SessionDocuments:
                 path="session",
                 hint="Only Beaker's Session with the same encrypt_key can read it.",
             )
+        if stored.raw:
+            return stored.take_tree()
         return self.codec(stored.form).decode(stored.tree, stored.stored_id.encode())
 
     def codec(self, form: Form) -> NativeCodec | JsonCodec:
@@ -319,6 +388,17 @@ class SessionDocuments:
         }
 
 
+def _decode(raw: bytes) -> Document:
+    try:
+        return bson.decode(raw, _CODEC_OPTIONS)
+    except BSONError as error:
+        raise SerializationError(
+            f"The stored document is not valid BSON ({type(error).__name__}).",
+            path="session",
+            hint=_KEPT,
+        ) from None
+
+
 def _place(stored_id: str) -> bytes:
     return b"sealed " + stored_id.encode()
 
@@ -358,5 +438,5 @@ def _unreadable(path: str, problem: str) -> SerializationError:
     return SerializationError(
         f"{path} of the stored document {problem}.",
         path=path,
-        hint="The document is kept as it is: find out what wrote it, then repair or delete it.",
+        hint=_KEPT,
     )

@@ -142,7 +142,7 @@ class SessionRecord:
                 hint="It was saved without encrypt_key; its visitor has to get a new one.",
             )
         try:
-            session = self._cipher.decrypt(SealedText(stored.value))
+            session = self._cipher.decrypt(SealedText(stored.text))
         except SerializationError:
             raise
         except Exception as error:  # noqa: BLE001 - garbage may fail anywhere on its way

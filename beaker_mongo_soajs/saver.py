@@ -36,7 +36,7 @@ class SessionSaver:
 
         :param stored_id: the document's ``_id``.
         """
-        document = self._collection.find_one(stored_id)
+        document = self._collection.find_one_raw(stored_id)
         return None if document is None else self._documents.read(document, utc_now())
 
     def find_and_touch(
@@ -91,7 +91,7 @@ class SessionSaver:
             stored = self._insert(session_id, session, serializer)
         else:
             self._documents.check_own_keys(session)
-            changes = changes_between(self._documents.decode(stored), session)
+            changes = changes_between(self._documents.peek(stored), session)
             accessed_time = session.get(ACCESSED_TIME)
             if changes or _marks(stored, serializer):
                 self._update(stored, changes, accessed_time, serializer)
@@ -147,11 +147,11 @@ class SessionSaver:
         now = utc_now()
         document = self._documents.build_sealed(self._documents.stored_id(session_id), text, now)
         if stored is None:
-            stored = self._insert_document(document, Form.SEALED)
+            stored, _ = self._insert_document(document, Form.SEALED)
             accessed_only = False
         elif accessed_only and may_be_late and self._documents.is_touched(stored, now):
             return stored
-        if stored.value != text:
+        if stored.text != text:
             self._swap_sealed(stored, document, accessed_only=accessed_only)
         self._collection.sweep_if_due()
         return stored
@@ -163,8 +163,8 @@ class SessionSaver:
         form = self._documents.form
         tree = self._documents.encode(form, session, stored_id)
         document = self._documents.build(stored_id, tree, serializer, utc_now())
-        stored = self._insert_document(document, form)
-        if stored.value is not document["session"]:
+        stored, is_ours = self._insert_document(document, form)
+        if not is_ours:
             # Another request saved under this new id first. Nothing of either is lost: what this
             # one put into its empty session are its changes.
             stored.latest = replace(stored)
@@ -173,23 +173,28 @@ class SessionSaver:
         stored.tree = tree
         return stored
 
-    def _insert_document(self, document: Document, form: Form) -> StoredSession:
-        """Insert a new session and return it, or the live one that another inserted first."""
+    def _insert_document(self, document: Document, form: Form) -> tuple[StoredSession, bool]:
+        """Insert a new session.
+
+        :returns: the session and ``True``, or the live one that another inserted first and
+            ``False``.
+        """
         stored_id = document["_id"]
         for _ in attempts(_CONFLICT_DEADLINE_SECONDS):
             expired = {"_id": stored_id, "expires": {"$lte": utc_now()}}
             if self._collection.insert(document) or self._collection.replace(expired, document):
-                return StoredSession(
+                mine = StoredSession(
                     stored_id=stored_id,
                     form=form,
-                    value=document["session"],
-                    tree={},
+                    text="" if form is Form.NATIVE else document["session"],
+                    loaded={},
                     serializer=document.get("dataSerializer"),
                     expires=document["expires"],
                 )
+                return mine, True
             stored = self.find(stored_id)
             if stored is not None:
-                return stored
+                return stored, False
         raise _gave_up()
 
     def _update(
@@ -235,10 +240,10 @@ class SessionSaver:
                 "$set": {"session": text} | marks,
                 "$max": {"expires": self._documents.expires(utc_now())},
             }
-            if self._collection.update({"_id": stored.stored_id, "session": current.value}, update):
+            if self._collection.update({"_id": stored.stored_id, "session": current.text}, update):
                 stored.tree = _with_time(fields.applied_to(stored.tree), accessed_time)
                 stored.touched_time = accessed_time or 0.0
-                current.value, current.tree = text, tree
+                current.text, current.tree = text, tree
                 return True
             found = self.find(stored.stored_id)
             if found is None:
@@ -257,10 +262,10 @@ class SessionSaver:
         update = {"$set": fields, "$max": {"expires": document["expires"]}}
         if self._is_dropped(stored):
             return
-        value = stored.value
+        current_text = stored.text
         for _ in attempts(_CONFLICT_DEADLINE_SECONDS):
-            if self._collection.update({"_id": stored.stored_id, "session": value}, update):
-                stored.value = document["session"]
+            if self._collection.update({"_id": stored.stored_id, "session": current_text}, update):
+                stored.text = document["session"]
                 return
             current = self.find(stored.stored_id)
             if current is None:
@@ -268,7 +273,7 @@ class SessionSaver:
                 return
             if accessed_only:
                 return
-            value = current.value
+            current_text = current.text
         raise _gave_up()
 
     def _is_dropped(self, stored: StoredSession) -> bool:

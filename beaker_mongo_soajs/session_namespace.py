@@ -8,7 +8,6 @@ from beaker.session import Session
 
 from beaker_mongo_soajs.caller import find_caller
 from beaker_mongo_soajs.changes import ACCESSED_TIME
-from beaker_mongo_soajs.codec import may_need_decoding
 from beaker_mongo_soajs.document import Form, StoredSession, is_time
 from beaker_mongo_soajs.encryption import check_cipher
 from beaker_mongo_soajs.exceptions import BeakerMongoError, SerializationError, StoreUnavailable
@@ -136,17 +135,16 @@ class SessionNamespace:
             raise _unencrypted()
         times = self._presented_times(stored)
         serializer = self._serializer(stored, session)
+        content = self._sessions.peek(stored)
+        if times:
+            content = content | times
         if serializer == "json":
-            return pack_json(self._sessions.session_of(stored) | times)
+            return pack_json(content)
         if serializer != "pickle" and session is not None:
-            text: str = session._encrypt_data(  # noqa: SLF001 - as it serializes itself
-                self._sessions.session_of(stored) | times
-            )
+            text: str = session._encrypt_data(content)  # noqa: SLF001 - as it serializes itself
             return text
-        pickled = pickle_session(stored.tree | times if times else stored.tree)
-        if may_need_decoding(pickled):
-            pickled = pickle_session(self._sessions.session_of(stored) | times)
-        if ACCESSED_TIME in stored.tree and _names_time_once(stored):
+        pickled = pickle_session(content)
+        if ACCESSED_TIME in content and _names_time_once(stored):
             self._pickled = pickled
         return pack_pickle(pickled)
 
@@ -160,7 +158,7 @@ class SessionNamespace:
             if not session.encrypt_key:
                 raise _without_key()
             check_cipher(session.crypto_module, signed=self._store_options.signing_key is not None)
-        return SealedText(stored.value)
+        return SealedText(stored.text)
 
     def _presented_times(self, stored: StoredSession) -> dict[str, float]:
         """Return the time that Beaker is to take for that of the last request.
@@ -204,7 +202,7 @@ class SessionNamespace:
 
 def _names_time_once(stored: StoredSession) -> bool:
     # A JSON text's reader makes equal keys one object, which a pickle then holds only once.
-    return stored.form is Form.NATIVE or stored.value.count(f'"{ACCESSED_TIME}"') == 1
+    return stored.form is Form.NATIVE or stored.text.count(f'"{ACCESSED_TIME}"') == 1
 
 
 def _without_key() -> SerializationError:

@@ -151,11 +151,18 @@ class SessionStore:
         return self.saver.find(self._documents.stored_id(session_id))
 
     def session_of(self, stored: StoredSession) -> dict[Any, Any]:
-        """Return the session of what :meth:`load` returned.
+        """Return the session of what :meth:`load` returned, for the caller to keep.
 
         :param stored: a session that is not ciphertext.
         """
         return self._documents.decode(stored)
+
+    def peek(self, stored: StoredSession) -> dict[Any, Any]:
+        """Return the session of what :meth:`load` returned, to look at: nobody may change it.
+
+        :param stored: a session that is not ciphertext.
+        """
+        return self._documents.peek(stored)
 
     def is_possible_id(self, session_id: object) -> bool:
         """Tell whether a session could have an id, whatever a cookie brought as one.
@@ -193,9 +200,7 @@ class SessionStore:
 
     def _read_all(self, query: Document) -> Iterator[tuple[str, dict[Any, Any]]]:
         now = utc_now()
-        for document in self._collection.find(query):
-            if not isinstance(document["_id"], str):
-                continue
+        for document in self._collection.find_raw(query):
             try:
                 stored = self._documents.read(document, now)
                 if stored is not None:

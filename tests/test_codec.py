@@ -2,7 +2,6 @@
 
 import copy
 import datetime
-import pickle
 from typing import Any
 
 import bson
@@ -11,7 +10,7 @@ from bson.codec_options import CodecOptions, DatetimeConversion
 from hypothesis import given, settings
 
 from beaker_mongo_soajs.changes import is_same
-from beaker_mongo_soajs.codec import Codec, JsonCodec, NativeCodec, may_need_decoding
+from beaker_mongo_soajs.codec import Codec, JsonCodec, NativeCodec
 from beaker_mongo_soajs.exceptions import SerializationError
 from beaker_mongo_soajs.signature import Signer
 from tests.values import SESSIONS
@@ -201,15 +200,6 @@ class TestNativeCodec(CodecContract):
     def test_round_trip(self, session: dict[Any, Any]) -> None:
         """A session comes back equal and of the same types after a pass through BSON."""
         assert is_same(session, self.round_trip(session))
-
-    @settings(max_examples=500)
-    @given(SESSIONS)
-    def test_pickle_of_a_tree_shows_whether_it_needs_decoding(
-        self, session: dict[Any, Any]
-    ) -> None:
-        """Where the search in the pickle finds no mark, the stored tree is the session."""
-        tree = self.through(self.codec().encode(session, _PLACE))
-        assert may_need_decoding(pickle.dumps(tree, 2)) or is_same(session, tree)
 
     def test_native_types_stay_native(self) -> None:
         """Bytes, dates of whole milliseconds and the driver's own types are stored natively."""
