@@ -5,9 +5,9 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from beaker_mongo_soajs.changes import ACCESSED_TIME, changes_between, merged
-from beaker_mongo_soajs.document import Form, StoredSession
 from beaker_mongo_soajs.exceptions import SerializationError
 from beaker_mongo_soajs.payload import Payload, SealedText, Serializer, pack_json
+from beaker_mongo_soajs.stored import Form, StoredSession
 from beaker_mongo_soajs.stores import Stores
 
 logger = logging.getLogger(__name__)

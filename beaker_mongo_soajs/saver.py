@@ -8,9 +8,10 @@ from typing import Any
 from beaker_mongo_soajs.backoff import attempts
 from beaker_mongo_soajs.changes import ACCESSED_TIME, Changes, changes_between
 from beaker_mongo_soajs.collection import Document, StoreCollection, utc_now
-from beaker_mongo_soajs.document import Form, SessionDocuments, StoredSession
+from beaker_mongo_soajs.document import SessionDocuments
 from beaker_mongo_soajs.exceptions import StoreUnavailable
 from beaker_mongo_soajs.payload import Serializer
+from beaker_mongo_soajs.stored import Form, StoredSession
 from beaker_mongo_soajs.tags import Tree
 from beaker_mongo_soajs.update import field_changes, native_update, times_update, touch_update
 

@@ -8,11 +8,12 @@ from beaker.session import Session
 
 from beaker_mongo_soajs.caller import find_caller
 from beaker_mongo_soajs.changes import ACCESSED_TIME
-from beaker_mongo_soajs.document import Form, StoredSession, is_time
+from beaker_mongo_soajs.document import is_time
 from beaker_mongo_soajs.encryption import check_cipher
 from beaker_mongo_soajs.exceptions import BeakerMongoError, SerializationError, StoreUnavailable
 from beaker_mongo_soajs.payload import Payload, SealedText, pack_json, pack_pickle, pickle_session
 from beaker_mongo_soajs.store import SessionStore
+from beaker_mongo_soajs.stored import Form, StoredSession
 
 SESSION_KEY = "session"
 """The key under which Beaker's Session keeps everything (``beaker.session.Session.load``)."""

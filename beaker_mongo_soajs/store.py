@@ -10,9 +10,10 @@ from pymongo import IndexModel
 from beaker_mongo_soajs.codec import NativeCodec
 from beaker_mongo_soajs.collection import Document, StoreCollection, ttl_index, utc_now
 from beaker_mongo_soajs.config import DbConfig
-from beaker_mongo_soajs.document import Form, SessionDocuments, StoredSession
+from beaker_mongo_soajs.document import SessionDocuments
 from beaker_mongo_soajs.exceptions import ConfigError, SerializationError
 from beaker_mongo_soajs.saver import SessionSaver
+from beaker_mongo_soajs.stored import Form, StoredSession
 
 logger = logging.getLogger(__name__)
 

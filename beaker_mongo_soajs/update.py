@@ -6,7 +6,7 @@ from typing import Any
 
 from beaker_mongo_soajs.changes import ACCESSED_TIME, Changes
 from beaker_mongo_soajs.codec import Codec
-from beaker_mongo_soajs.document import Document, StoredSession
+from beaker_mongo_soajs.stored import Document, StoredSession
 from beaker_mongo_soajs.tags import Tree
 
 

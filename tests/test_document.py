@@ -10,7 +10,8 @@ from hypothesis import given, settings
 
 from beaker_mongo_soajs import DbConfig, SerializationError
 from beaker_mongo_soajs.changes import is_same
-from beaker_mongo_soajs.document import SessionDocuments, StoredSession
+from beaker_mongo_soajs.document import SessionDocuments
+from beaker_mongo_soajs.stored import StoredSession
 from tests.values import SESSIONS
 
 _NOW = datetime.datetime(2026, 1, 1)
