@@ -67,14 +67,29 @@ def is_same(one: Any, other: Any) -> bool:
     kind = type(one)
     if kind is not type(other):
         return False
-    compare = _COMPARISONS.get(kind)
+    compare = _SCALARS.get(kind)
     if compare is not None:
         return bool(compare(one, other))
+    compare = _CONTAINERS.get(kind)
+    if compare is not None:
+        return _have_equal_pickles(one, other) or bool(compare(one, other))
     if kind.__module__.startswith("bson."):
         return bool(one == other)
     # Exact where == is not (Decimal 1.0 and 1.00, equal moments in two time zones), and objects
     # that only a pickle can hold do not always know how to be compared.
     return pickle.dumps(one, 2) == pickle.dumps(other, 2)
+
+
+def _have_equal_pickles(one: object, other: object) -> bool:
+    """Tell whether two values are the same for sure; the same in another order may differ here.
+
+    Most keys of a session were not changed since it was loaded. To pickle both takes a tenth of the
+    time of a walk through them.
+    """
+    try:
+        return pickle.dumps(one, 2) == pickle.dumps(other, 2)
+    except Exception:  # noqa: BLE001 - it is the code of whatever stands in there
+        return False
 
 
 def _are_same_dicts(one: dict[Any, Any], other: dict[Any, Any]) -> bool:
@@ -119,9 +134,11 @@ def _fingerprint(value: Any) -> str:
     return f"{kind.__name__} {hex(value) if kind is int else repr(value)}"
 
 
-_COMPARISONS: dict[type, Callable[[Any, Any], bool]] = {
+_SCALARS: dict[type, Callable[[Any, Any], bool]] = {
     **dict.fromkeys((str, bytes, int, bool, type(None)), operator.eq),
     float: _are_same_floats,
+}
+_CONTAINERS: dict[type, Callable[[Any, Any], bool]] = {
     dict: _are_same_dicts,
     list: _are_same_sequences,
     tuple: _are_same_sequences,

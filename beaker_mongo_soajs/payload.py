@@ -44,27 +44,6 @@ class Payload:
         except (binascii.Error, ValueError, TypeError):
             self._data = b""
 
-    def accessed_time_if_else_equal(self, pickled: bytes) -> float | None:
-        """Return the new ``_accessed_time`` if nothing but that differs from an earlier pickle.
-
-        A request that only reads saves what it loaded with a new time. Comparing the two pickles
-        tells so without unpickling either; where it answers ``None`` something may have changed, or
-        not.
-
-        :param pickled: the pickle that Beaker was given when it loaded the session.
-        """
-        data = self._data
-        if len(data) != len(pickled):
-            return None
-        match = _ACCESSED_TIME.search(pickled)
-        if match is None or pickled.count(_ACCESSED_TIME_NAME) != 1:
-            return None
-        start, end = match.end(), match.end() + _FLOAT.size
-        if data[:start] != pickled[:start] or data[end:] != pickled[end:]:
-            return None
-        accessed_time: float = _FLOAT.unpack(data[start:end])[0]
-        return accessed_time
-
     def unpack(self) -> tuple[dict[Any, Any], Serializer] | None:
         """Return the session and how Beaker serialized it, or ``None`` for anything else.
 
@@ -81,6 +60,52 @@ class Payload:
         elif data.startswith(_ZLIB_HEAD):
             session, serializer = _load_json(data), "json"
         return (session, serializer) if type(session) is dict else None
+
+
+class Presented:
+    """The payload of a session that Beaker was given when it loaded it.
+
+    A request that only reads saves what it loaded with a new time of access. Comparing the two
+    payloads tells so without decoding or unpickling either.
+
+    :param pickled: the session, pickled.
+    """
+
+    __slots__ = ("_place", "text")
+
+    def __init__(self, pickled: bytes) -> None:
+        self.text = base64.b64encode(pickled).decode("ascii")
+        self._place = _place_of_time(pickled)
+
+    def new_time_in(self, text: str) -> float | None:
+        """Return the new time of access if nothing but that differs.
+
+        Where this answers ``None`` something may have changed, or not.
+
+        :param text: the payload that Beaker saves.
+        """
+        if self._place is None or len(text) != len(self.text):
+            return None
+        start, end = self._place
+        # Three bytes are four letters.
+        first, last = start // 3, -(-end // 3)
+        head, tail = slice(None, first * 4), slice(last * 4, None)
+        if text[head] != self.text[head] or text[tail] != self.text[tail]:
+            return None
+        middle = slice(first * 4, last * 4)
+        new, old = base64.b64decode(text[middle]), base64.b64decode(self.text[middle])
+        at, after = start - first * 3, end - first * 3
+        if len(new) != len(old) or new[:at] != old[:at] or new[after:] != old[after:]:
+            return None
+        accessed_time: float = _FLOAT.unpack(new[at:after])[0]
+        return accessed_time
+
+
+def _place_of_time(pickled: bytes) -> tuple[int, int] | None:
+    match = _ACCESSED_TIME.search(pickled)
+    if match is None or pickled.count(_ACCESSED_TIME_NAME) != 1:
+        return None
+    return match.end(), match.end() + _FLOAT.size
 
 
 class SealedText(str):
@@ -131,11 +156,6 @@ def pickle_session(session: dict[Any, Any]) -> bytes:
     :param session: the session.
     """
     return pickle.dumps(session, 2)
-
-
-def pack_pickle(pickled: bytes) -> str:
-    """Return the payload of a session that :func:`pickle_session` pickled."""
-    return base64.b64encode(pickled).decode("ascii")
 
 
 def _load_pickle(data: bytes) -> object:

@@ -11,7 +11,7 @@ from beaker_mongo_soajs.changes import ACCESSED_TIME
 from beaker_mongo_soajs.document import is_time
 from beaker_mongo_soajs.encryption import check_cipher
 from beaker_mongo_soajs.exceptions import BeakerMongoError, SerializationError, StoreUnavailable
-from beaker_mongo_soajs.payload import Payload, SealedText, pack_json, pack_pickle, pickle_session
+from beaker_mongo_soajs.payload import Payload, Presented, SealedText, pack_json, pickle_session
 from beaker_mongo_soajs.store import SessionStore
 from beaker_mongo_soajs.stored import Form, StoredSession
 
@@ -38,7 +38,7 @@ class SessionNamespace:
         self._id = session_id
         self._timeout = timeout
         self._stored: StoredSession | None = None
-        self._pickled: bytes | None = None
+        self._presented: Presented | None = None
         self._handled: BaseException | None = None
 
     def load(self) -> str:
@@ -80,14 +80,13 @@ class SessionNamespace:
             raise SerializationError(
                 f"Beaker's payload is a {type(text).__name__} and no text.", path="session"
             )
-        payload = Payload(text)
-        if self._stored is not None and self._pickled is not None:
-            accessed_time = payload.accessed_time_if_else_equal(self._pickled)
+        if self._stored is not None and self._presented is not None:
+            accessed_time = self._presented.new_time_in(text)
             if accessed_time is not None and is_time(accessed_time):
                 self._sessions.saver.move_times(self._stored, accessed_time)
                 return
-        self._pickled = None
-        unpacked = payload.unpack()
+        self._presented = None
+        unpacked = Payload(text).unpack()
         if unpacked is None:
             self._save_opaque(text)
             return
@@ -103,7 +102,7 @@ class SessionNamespace:
 
     def destroy(self) -> int:
         """Delete the session; return 1, or 0 where there was none."""
-        self._stored = self._pickled = None
+        self._stored = self._presented = None
         return self._sessions.destroy(self._id)
 
     def begin_save(self) -> None:
@@ -125,7 +124,7 @@ class SessionNamespace:
             self._sessions.check(dict(caller.session))
 
     def _load(self, session: Session | None) -> str:
-        self._stored = self._pickled = None
+        self._stored = self._presented = None
         stored = self._sessions.load(self._id)
         if stored is None:
             raise KeyError(SESSION_KEY)
@@ -144,10 +143,10 @@ class SessionNamespace:
         if serializer != "pickle" and session is not None:
             text: str = session._encrypt_data(content)  # noqa: SLF001 - as it serializes itself
             return text
-        pickled = pickle_session(content)
+        presented = Presented(pickle_session(content))
         if ACCESSED_TIME in content and _names_time_once(stored):
-            self._pickled = pickled
-        return pack_pickle(pickled)
+            self._presented = presented
+        return presented.text
 
     def _serializer(self, stored: StoredSession, session: Session | None) -> object:
         if session is not None:
