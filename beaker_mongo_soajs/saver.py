@@ -18,6 +18,8 @@ from beaker_mongo_soajs.update import field_changes, native_update, times_update
 logger = logging.getLogger(__name__)
 
 _CONFLICT_DEADLINE_SECONDS = 10.0
+_TOUCHED_SECONDS = 1.0
+"""For so long after the times were moved a save does not move them again."""
 
 
 class SessionSaver:
@@ -211,7 +213,9 @@ class SessionSaver:
             self._swap_text(stored, changes, accessed_time, serializer)
             return
         fields = field_changes(self._documents.codec(stored.form), stored, changes)
-        expires = self._documents.expires(utc_now())
+        # Loading it has moved the times a moment ago: the server is spared an entry of its index.
+        is_touched = accessed_time == stored.touched_time > time.time() - _TOUCHED_SECONDS
+        expires = None if is_touched else self._documents.expires(utc_now())
         others = _marks(stored, serializer) | self._documents.missing_cookie(stored)
         update = native_update(fields, accessed_time, expires, others)
         if not self._collection.update({"_id": stored.stored_id}, update):

@@ -62,18 +62,20 @@ def field_changes(codec: Codec, stored: StoredSession, changes: Changes) -> Fiel
 
 
 def native_update(
-    changes: FieldChanges, accessed_time: float | None, expires: datetime, fields: Document
+    changes: FieldChanges, accessed_time: float | None, expires: datetime | None, fields: Document
 ) -> Document | list[Document]:
     """Return the update of one native document: ``$set``/``$unset`` by key, or a pipeline.
 
     :param changes: what the request changed.
     :param accessed_time: as for :func:`times_update`.
-    :param expires: as for :func:`times_update`.
+    :param expires: as for :func:`times_update`; ``None`` leaves both times as they are.
     :param fields: other fields of the document to set.
     """
     if not all(map(_is_path_step, [*changes.assigned, *changes.removed])):
         return _pipeline(changes, accessed_time, expires, fields)
-    update: Document = {"$max": times_update(accessed_time, expires)}
+    update: Document = {}
+    if expires is not None:
+        update["$max"] = times_update(accessed_time, expires)
     assigned = {f"session.{name}": tree for name, tree in changes.assigned.items()} | fields
     if assigned:
         update["$set"] = assigned
@@ -124,7 +126,7 @@ def _is_path_step(name: str) -> bool:
 
 
 def _pipeline(
-    changes: FieldChanges, accessed_time: float | None, expires: datetime, fields: Document
+    changes: FieldChanges, accessed_time: float | None, expires: datetime | None, fields: Document
 ) -> list[Document]:
     """Return an update for field names that no path can hold: empty, dotted or with a dollar.
 
@@ -137,8 +139,10 @@ def _pipeline(
         kept = {"$filter": {"input": {"$objectToArray": session}, "cond": keep}}
         session = {"$arrayToObject": kept}
     merge: list[Any] = [session, {"$literal": changes.assigned}]
-    if accessed_time is not None:
-        newest = {"$max": [f"$session.{ACCESSED_TIME}", {"$literal": accessed_time}]}
-        merge.append({ACCESSED_TIME: newest})
-    newest_expires = {"$max": ["$expires", {"$literal": expires}]}
-    return [{"$set": {"session": {"$mergeObjects": merge}, "expires": newest_expires} | fields}]
+    times: Document = {}
+    if expires is not None:
+        times["expires"] = {"$max": ["$expires", {"$literal": expires}]}
+        if accessed_time is not None:
+            newest = {"$max": [f"$session.{ACCESSED_TIME}", {"$literal": accessed_time}]}
+            merge.append({ACCESSED_TIME: newest})
+    return [{"$set": {"session": {"$mergeObjects": merge}} | times | fields}]

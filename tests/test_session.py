@@ -19,6 +19,7 @@ from beaker_mongo_soajs import (
     SerializationError,
     StoreUnavailable,
 )
+from beaker_mongo_soajs.collection import utc_now
 from beaker_mongo_soajs.config import DbConfig
 from beaker_mongo_soajs.lock import Locks
 from tests.application import Site, Visitor, only_document
@@ -92,6 +93,41 @@ class TestCommands:
         commands.clear()
         visitor.save(n=2)
         assert ["findAndModify", "update"] == commands.names
+
+    @pytest.mark.parametrize("key", ["n", "a.b"], ids=["operators", "pipeline"])
+    def test_a_change_leaves_alone_the_times_that_its_load_moved(
+        self, make_site: MakeSite, commands: Commands, database: Db, key: str
+    ) -> None:
+        """Loading the session has moved its times, and the save of a change leaves them alone."""
+        visitor = make_site(timeout=600).visitor()
+        visitor.save_items({key: 1})
+        _age(database, 60)
+        commands.clear()
+        visitor.save_items({key: 2})
+        assert {key: 2} == visitor.read()
+        update = str(commands.started[1].command["updates"][0]["u"])
+        assert "expires" not in update
+        assert "_accessed_time" not in update
+        left = only_document(database)["expires"] - utc_now()
+        assert left > datetime.timedelta(seconds=700)
+
+    @pytest.mark.parametrize("key", ["n", "a.b"], ids=["operators", "pipeline"])
+    def test_a_late_change_moves_the_times_again(
+        self,
+        make_site: MakeSite,
+        commands: Commands,
+        monkeypatch: pytest.MonkeyPatch,
+        key: str,
+    ) -> None:
+        """A request that saves long after it loaded the session keeps it alive from then on."""
+        monkeypatch.setattr("beaker_mongo_soajs.saver._TOUCHED_SECONDS", 0)
+        visitor = make_site(timeout=600).visitor()
+        visitor.save_items({key: 1})
+        commands.clear()
+        visitor.save_items({key: 2})
+        update = str(commands.started[1].command["updates"][0]["u"])
+        assert "expires" in update
+        assert "_accessed_time" in update
 
     def test_a_request_that_saves_no_change(self, make_site: MakeSite, commands: Commands) -> None:
         """A save of what is stored already costs nothing."""
