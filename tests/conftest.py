@@ -32,7 +32,7 @@ hypothesis.settings.load_profile("default")
 
 # Other processes import the package from where it was imported here, installed or not, and the
 # tests from beside this file. The current folder may hold another state of the package.
-_IMPORTS = {
+IMPORTS = {
     "PYTHONPATH": os.pathsep.join(
         str(Path(path).resolve().parent.parent) for path in (beaker_mongo_soajs.__file__, __file__)
     ),
@@ -157,7 +157,7 @@ def start_python() -> Iterator[StartPython]:
         def start(code: str, env: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
             process = subprocess.Popen(
                 [sys.executable, "-c", textwrap.dedent(code)],
-                env={**os.environ, **_IMPORTS, **(env or {})},
+                env={**os.environ, **IMPORTS, **(env or {})},
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
