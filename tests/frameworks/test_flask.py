@@ -1,0 +1,9 @@
+"""The example of Flask."""
+
+from tests.frameworks.contract import LockedVisitsContract
+
+
+class TestFlask(LockedVisitsContract):
+    """``examples/flask``."""
+
+    application = "examples.flask.wsgi:application"

@@ -1,0 +1,81 @@
+"""Processes that serve an example over HTTP."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from tests.conftest import IMPORTS
+from tests.waiting import wait_until
+
+_START_SECONDS = 60.0
+_END_SECONDS = 10.0
+_ADDRESS = re.compile(r"http://127\.0\.0\.1:[1-9]\d*")
+
+
+class Worker:
+    """One process.
+
+    :param command: the program and its arguments. It names its address in what it says.
+    :param env: environment variables to add.
+    :param log_path: a file for what it says.
+    """
+
+    def __init__(self, command: Sequence[str], env: Mapping[str, str], log_path: Path) -> None:
+        self._log_path = log_path
+        with log_path.open("wb") as log:
+            self._process = subprocess.Popen(
+                command, env={**os.environ, **IMPORTS, **env}, stdout=log, stderr=log
+            )
+
+    @property
+    def log(self) -> str:
+        """What it said so far."""
+        return self._log_path.read_text(errors="replace")
+
+    def wait_for_address(self) -> str:
+        """Wait until it listens, and return where.
+
+        :raises AssertionError: it ended, or did not say so within a minute.
+        """
+        wait_until(lambda: self._is_over() or _ADDRESS.search(self.log), _START_SECONDS)
+        address = _ADDRESS.search(self.log)
+        assert address is not None, f"it ended:\n{self.log}"
+        return address[0]
+
+    def end(self) -> None:
+        """End it, by force if it takes long."""
+        self._process.terminate()
+        try:
+            self._process.wait(_END_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def _is_over(self) -> bool:
+        return self._process.poll() is not None
+
+
+@contextmanager
+def running(
+    command: Sequence[str], env: Mapping[str, str], folder: Path, number: int = 2
+) -> Iterator[list[str]]:
+    """Run worker processes of the same program, which start at the same time.
+
+    :param command: as for each :class:`Worker`.
+    :param env: likewise.
+    :param folder: for their logs.
+    :param number: how many.
+    :returns: a context manager whose value is their addresses.
+    """
+    with ExitStack() as stack:
+        workers = []
+        for place in range(number):
+            worker = Worker(command, env, folder / f"worker_{place}.log")
+            stack.callback(worker.end)
+            workers.append(worker)
+        yield [worker.wait_for_address() for worker in workers]
