@@ -6,7 +6,7 @@ An example serves
   ``{"visits": 2, "user": "ann"}``, where ``null`` is nobody; where forms carry a token,
   ``csrf_token`` is there as well,
 - ``POST /login`` with the field ``user``, which gives the session a new id,
-- ``POST /logout``, which deletes the session,
+- ``POST /logout``, which deletes the session; links do neither,
 - ``GET /error``, which fails.
 
 Its sessions are in the database ``examples`` on the server that ``MONGODB_URL`` names.
@@ -19,6 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, ClassVar
+from urllib.parse import urlencode
 
 import pytest
 from pymongo.collection import Collection
@@ -140,6 +141,15 @@ class ExampleContract:
         assert Page(visits=1, user=None) == thief.visit(0)
         assert Page(visits=1, user=None) == visitor.visit(1)
 
+    def test_links_do_nothing(self, visitor: Visitor) -> None:
+        """Nobody is logged in or out by a link that somebody else put into a page."""
+        visitor.visit()
+        assert 400 <= visitor.open(f"/login?{urlencode({'user': USER})}") < 500
+        assert visitor.visit().user is None
+        visitor.login(USER)
+        assert 400 <= visitor.open("/logout") < 500
+        assert USER == visitor.visit().user
+
     @pytest.mark.parametrize("worker", [0, 1])
     def test_expired_session(self, visitor: Visitor, sessions: Sessions, worker: int) -> None:
         """Past its time, a session is gone, whether or not MongoDB has removed it."""
@@ -158,13 +168,13 @@ class ExampleContract:
         visitor.visit()
         session_id = visitor.session_id
         for worker in (0, 1):
-            assert 500 == visitor.fail(worker)
+            assert 500 == visitor.open("/error", worker)
             assert session_id == visitor.session_id
         assert Page(visits=3, user=USER) == visitor.visit(1)
 
     def test_error_page_first(self, visitor: Visitor) -> None:
         """Whose first page fails begins with the second."""
-        assert 500 == visitor.fail()
+        assert 500 == visitor.open("/error")
         assert Page(visits=1, user=None) == visitor.visit(1)
 
     def test_visitors_at_once(self, new_visitor: NewVisitor) -> None:

@@ -78,9 +78,9 @@ class Visitor:
         """Log out."""
         self._submit(worker, "/logout", {})
 
-    def fail(self, worker: int = 0) -> int:
-        """Open the page that fails, and return the HTTP status."""
-        return self._request(worker, "/error")[0]
+    def open(self, path: str, worker: int = 0) -> int:
+        """Follow a link, and return the HTTP status."""
+        return self._request(worker, path)[0]
 
     def post(self, path: str, fields: dict[str, str], worker: int = 0) -> int:
         """Send a form without any token, and return the HTTP status."""

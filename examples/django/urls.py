@@ -1,0 +1,12 @@
+"""Which page is where."""
+
+from django.urls import path
+
+from examples.django import views
+
+urlpatterns = [
+    path("", views.home),
+    path("login", views.login),
+    path("logout", views.logout),
+    path("error", views.error),
+]

@@ -1,0 +1,35 @@
+"""The application that ``site.ini`` names; it knows nothing of how sessions are set up."""
+
+from typing import Any
+
+from webob import Request, Response
+from webob.dec import wsgify
+from webob.exc import HTTPNotFound, HTTPSeeOther
+
+
+def make_site(_global_conf: dict[str, str]) -> Any:
+    """Make the application, as Paste Deploy asks for it."""
+    return wsgify(respond)
+
+
+def respond(request: Request) -> Response:
+    """Answer a request."""
+    session = request.environ["beaker.session"]
+    match request.method, request.path_info:
+        case "GET", "/":
+            # Nobody else changes this session meanwhile, in whatever process.
+            with session.locked(timeout=5):
+                session["visits"] = session.get("visits", 0) + 1
+            return Response(json={"visits": session["visits"], "user": session.get("user")})
+        case "POST", "/login":
+            # The id that the visitor had before is dead.
+            session.regenerate_id()
+            session["user"] = request.POST.get("user", "")
+            session.save()
+            return HTTPSeeOther(location="/")
+        case "POST", "/logout":
+            session.delete()
+            return HTTPSeeOther(location="/")
+        case "GET", "/error":
+            raise RuntimeError("This page fails.")
+    return HTTPNotFound()

@@ -1,0 +1,1 @@
+"""TurboGears 2."""

@@ -1,0 +1,17 @@
+"""The example of Django."""
+
+from tests.frameworks.contract import LockedVisitsContract
+from tests.frameworks.visitor import Visitor
+
+
+class TestDjango(LockedVisitsContract):
+    """``examples/django``."""
+
+    application = "examples.django.wsgi:application"
+    token_field = "csrfmiddlewaretoken"
+
+    def test_csrf(self, visitor: Visitor) -> None:
+        """Django refuses a form without the token of a page, and nobody is logged in."""
+        visitor.visit()
+        assert 403 == visitor.post("/login", {"user": "ann"})
+        assert visitor.visit(1).user is None
