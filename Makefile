@@ -2,7 +2,7 @@
 # PYTHON=/path/to/python chooses the Python to make it with.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format bench clean
+.PHONY: help demo example test lint format bench clean
 export PYTHON
 # The tools belong to .venv, whatever else is active.
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
@@ -12,6 +12,7 @@ RUN = @.venv/bin/python -m
 
 help:
 	@echo 'make demo    show sessions in MongoDB in a browser; Ctrl-C ends it'
+	@echo 'make example NAME=flask    serve the example of a framework; Ctrl-C ends it'
 	@echo 'make test    check style, types and documents, then run all tests'
 	@echo 'make lint    check style and types alone'
 	@echo 'make format  mend style where that can be done by a program'
@@ -24,6 +25,11 @@ help:
 demo:
 	$(INSTALL) demo
 	$(RUN) examples.demo
+
+example:
+	@.ci/python -m examples.names "$(NAME)"
+	$(INSTALL) examples
+	$(RUN) examples "$(NAME)"
 
 lint:
 	$(INSTALL) dev

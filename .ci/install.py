@@ -17,7 +17,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 # The extras that a person may have installed earlier and that hold the one that is wanted now.
-HOLDERS = {"demo": ("demo", "dev"), "dev": ("dev",)}
+HOLDERS = {"demo": ("demo", "examples", "dev"), "examples": ("examples", "dev"), "dev": ("dev",)}
 
 
 def main(extra: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -47,14 +48,17 @@ class Worker:
         assert address is not None, f"it ended:\n{self.log}"
         return address[0]
 
-    def end(self) -> None:
-        """End it, by force if it takes long."""
-        self._process.terminate()
+    def end(self, number: int = signal.SIGTERM) -> int:
+        """End it, by force if it takes long, and return its exit code.
+
+        :param number: the signal to send.
+        """
+        self._process.send_signal(number)
         try:
-            self._process.wait(_END_SECONDS)
+            return self._process.wait(_END_SECONDS)
         except subprocess.TimeoutExpired:
             self._process.kill()
-            self._process.wait()
+            return self._process.wait()
 
     def _is_over(self) -> bool:
         return self._process.poll() is not None
