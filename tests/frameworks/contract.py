@@ -24,15 +24,18 @@ from urllib.parse import urlencode
 import pytest
 from pymongo.collection import Collection
 
-from tests.conftest import Client
+from tests.conftest import Client, FailPoint
 from tests.frameworks.visitor import Page, Visitor
 from tests.frameworks.workers import running
+from tests.waiting import wait_until
 
 USER = "Zoë"
 _AT_ONCE = 8
+_SLOW_MS = 400
 
 Sessions = Collection[dict[str, Any]]
 NewVisitor = Callable[..., Visitor]
+Overtake = Callable[[Callable[[], object], Callable[[], object]], None]
 
 
 class ExampleContract:
@@ -83,6 +86,25 @@ class ExampleContract:
     def visitor(self, new_visitor: NewVisitor) -> Visitor:
         """Return a visitor who has not been here before."""
         return new_visitor()
+
+    @pytest.fixture
+    def overtake(self, fail_point: FailPoint, mongo_client: Client) -> Overtake:
+        """Lend a function that makes a request while the save of a slow one is under way.
+
+        The slow one has to be a visit after the first: its save is an update, which the server
+        holds back. Other requests insert, delete, or find and modify.
+        """
+
+        def make(slow: Callable[[], object], quick: Callable[[], object]) -> None:
+            with fail_point("update", block_ms=_SLOW_MS, times=1), ThreadPoolExecutor(1) as thread:
+                before = _held_back(mongo_client)
+                answer = thread.submit(slow)
+                wait_until(lambda: answer.done() or _held_back(mongo_client) > before)
+                assert not answer.done()
+                quick()
+                answer.result()
+
+        return make
 
     def test_new_visitor(self, visitor: Visitor, sessions: Sessions) -> None:
         """Who comes for the first time gets a session of one document, and a cookie with its id."""
@@ -218,6 +240,33 @@ class ExampleContract:
         )
         assert [None, None] == [late.visit(worker).user for worker in (0, 1)]
 
+    def test_login_overtakes_a_visit(
+        self, visitor: Visitor, new_visitor: NewVisitor, overtake: Overtake
+    ) -> None:
+        """A visit that is saved after a login in another process changes nothing about that."""
+        visitor.visit()
+        slow, late = new_visitor(like=visitor), new_visitor(like=visitor)
+        overtake(partial(slow.visit, 1), partial(visitor.login, USER))
+        assert [USER, USER] == [visitor.visit(worker).user for worker in (0, 1)]
+        assert late.visit().user is None
+
+    def test_logout_overtakes_a_visit(
+        self,
+        visitor: Visitor,
+        new_visitor: NewVisitor,
+        sessions: Sessions,
+        overtake: Overtake,
+    ) -> None:
+        """A visit that is saved after a logout in another process does not bring it back."""
+        visitor.visit()
+        visitor.login(USER)
+        visitor.visit()
+        session_id = visitor.session_id
+        slow, late = new_visitor(like=visitor), new_visitor(like=visitor)
+        overtake(partial(slow.visit, 1), visitor.logout)
+        assert 0 == sessions.count_documents({"_id": session_id})
+        assert Page(visits=1, user=None) == late.visit()
+
 
 class MongoSessionContract(ExampleContract):
     """What ``MongoSession`` promises beyond that."""
@@ -252,6 +301,13 @@ class LockedVisitsContract(MongoSessionContract):
         expected = [Page(visits, USER) for visits in range(2, 2 + _AT_ONCE)]
         assert expected == sorted(pages, key=lambda page: page.visits)
         assert Page(visits=2 + _AT_ONCE, user=USER) == visitor.visit()
+
+
+def _held_back(client: Client) -> int:
+    """Return how many commands a fail point has met."""
+    answer = client.admin.command({"getParameter": 1, "failpoint.failCommand": 1})
+    count: int = answer["failpoint.failCommand"]["timesEntered"]
+    return count
 
 
 def _at_once(requests: list[Callable[[], Any]]) -> list[Any]:
