@@ -1,6 +1,7 @@
 """Bottle behind Beaker's own middleware, which ``session.type`` alone makes use MongoDB.
 
-Requires: Bottle 0.12 or later, and a MongoDB server: MONGODB_URL, or else mongodb://127.0.0.1:27017
+Requires: Bottle 0.12.22 or later, and a MongoDB server: MONGODB_URL, or else
+          mongodb://127.0.0.1:27017
 Install:  pip install beaker_mongo_soajs bottle waitress
 Run:      waitress-serve --listen=127.0.0.1:8080 examples.bottle.wsgi:application
 

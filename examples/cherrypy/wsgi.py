@@ -1,6 +1,7 @@
 """CherryPy, whose configuration puts the sessions into its pipeline of WSGI middleware.
 
-Requires: CherryPy 18, and a MongoDB server: MONGODB_URL, or else mongodb://127.0.0.1:27017
+Requires: CherryPy 18.7 or later, and a MongoDB server: MONGODB_URL, or else
+          mongodb://127.0.0.1:27017
 Install:  pip install beaker_mongo_soajs cherrypy waitress
 Run:      waitress-serve --listen=127.0.0.1:8080 examples.cherrypy.wsgi:application
 """

@@ -1,6 +1,6 @@
 """Flask, whose own ``session`` is the one that the middleware of this package keeps in MongoDB.
 
-Requires: Flask 2.2 or later, and a MongoDB server: MONGODB_URL, or else mongodb://127.0.0.1:27017
+Requires: Flask 2 or later, and a MongoDB server: MONGODB_URL, or else mongodb://127.0.0.1:27017
 Install:  pip install beaker_mongo_soajs flask waitress
 Run:      waitress-serve --listen=127.0.0.1:8080 examples.flask.wsgi:application
 """

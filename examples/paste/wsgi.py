@@ -1,6 +1,6 @@
 """Paste Deploy, whose INI file puts the filter of this package before an application.
 
-Requires: PasteDeploy 3, WebOb 1.8, and a MongoDB server: MONGODB_URL, or else
+Requires: PasteDeploy 2.1 or later, WebOb 1.8, and a MongoDB server: MONGODB_URL, or else
           mongodb://127.0.0.1:27017
 Install:  pip install beaker_mongo_soajs PasteDeploy webob waitress
 Run:      waitress-serve --listen=127.0.0.1:8080 examples.paste.wsgi:application

@@ -1,6 +1,6 @@
 """TurboGears 2, whose own sessions are Beaker's: its configuration sends them to MongoDB.
 
-Requires: TurboGears 2.4 or later, and a MongoDB server: MONGODB_URL, or else
+Requires: TurboGears 2.4.1 or later, and a MongoDB server: MONGODB_URL, or else
           mongodb://127.0.0.1:27017
 Install:  pip install beaker_mongo_soajs TurboGears2 waitress
 Run:      waitress-serve --listen=127.0.0.1:8080 examples.turbogears.wsgi:application
