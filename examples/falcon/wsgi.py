@@ -1,6 +1,6 @@
 """Falcon, with the session in the context of each request.
 
-Requires: Falcon 3 or later, and a MongoDB server: MONGODB_URL, or else mongodb://127.0.0.1:27017
+Requires: Falcon 3.1 or later, and a MongoDB server: MONGODB_URL, or else mongodb://127.0.0.1:27017
 Install:  pip install beaker_mongo_soajs falcon waitress
 Run:      waitress-serve --listen=127.0.0.1:8080 examples.falcon.wsgi:application
 """

@@ -17,6 +17,8 @@ from beaker_mongo_soajs import MongoSession, SessionMiddleware
 
 # It is the same object; a type checker learns here which methods it has beside Flask's.
 session = cast("MongoSession", flask.session)
+# What is in a session when nobody has put anything there.
+TIMES = {"_creation_time", "_accessed_time"}
 
 
 class BeakerSessions(SessionInterface):
@@ -27,8 +29,8 @@ class BeakerSessions(SessionInterface):
         return request.environ["beaker.session"]
 
     def save_session(self, _app: Flask, session: Any, _response: Any) -> None:
-        """Save what changed, as Flask does; flash() works, too."""
-        if session.accessed():
+        """Save what changed, as Flask does; a newcomer who only looks needs no session."""
+        if session.accessed() and (not session.is_new or session.keys() - TIMES):
             session.save()
 
 
