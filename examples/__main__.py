@@ -39,13 +39,11 @@ def main(arguments: list[str]) -> None:
             stack.callback(close_clients)
             _ask(url)
             application = _load(name, url)
-            print(
+            words = (
                 f"The example {name} is at {address_of(listener)}\n"
-                f"Its code is in examples{os.sep}{name}\n"
-                "Ctrl-C ends it.",
-                flush=True,
+                f"Its code is in examples{os.sep}{name}"
             )
-            serve(application, listener)
+            serve(application, listener, words)
     except KeyboardInterrupt:
         pass
     except (ConfigError, ServerError) as error:

@@ -51,15 +51,17 @@ def address_of(listener: socket.socket) -> str:
     return f"http://127.0.0.1:{listener.getsockname()[1]}/"
 
 
-def serve(application: WSGIApplication, listener: socket.socket) -> None:
+def serve(application: WSGIApplication, listener: socket.socket, words: str) -> None:
     """Serve an application until the first ``KeyboardInterrupt``.
 
     :param application: what to serve.
     :param listener: where.
+    :param words: what to tell whoever started it, as soon as it can be visited.
     """
     server = create_server(
         application, sockets=[listener], ident="", max_request_body_size=_LARGEST_FORM_BYTES
     )
+    print(f"{words}\nCtrl-C ends it.", flush=True)
     # It takes a KeyboardInterrupt for the wish to end, and returns.
     server.run()
     server.close()

@@ -22,13 +22,11 @@ def main() -> None:
     end_on_signals()
     try:
         with listen(port) as listener, mongodb_url() as url, closing(Demo(url)) as demo:
-            print(
+            words = (
                 f"The demo of beaker_mongo_soajs is at {address_of(listener)}\n"
-                f"Sessions are in {demo.place.collection} of {demo.place.server}\n"
-                "Ctrl-C ends it.",
-                flush=True,
+                f"Sessions are in {demo.place.collection} of {demo.place.server}"
             )
-            serve(demo, listener)
+            serve(demo, listener, words)
     except KeyboardInterrupt:
         pass
     except (ConfigError, ServerError) as error:
