@@ -13,15 +13,19 @@ from beaker_mongo_soajs.config import DbConfig
 from beaker_mongo_soajs.exceptions import ConfigError, SerializationError
 from beaker_mongo_soajs.payload import Serializer
 from beaker_mongo_soajs.signature import Signer
-from beaker_mongo_soajs.stored import KEPT, Document, Form, StoredSession, decode_document
+from beaker_mongo_soajs.stored import (
+    EXPRESS_COOKIE,
+    KEPT,
+    LATEST_TIME,
+    Document,
+    Form,
+    StoredSession,
+    decode_document,
+)
 from beaker_mongo_soajs.tags import Tree
-
-EXPRESS_COOKIE = "cookie"
-"""The session key under which express-session keeps the attributes of its cookie."""
 
 MAX_ID_LENGTH = 256
 _MISSING = object()
-_LATEST_TIME = 2**53
 
 
 class SessionDocuments:
@@ -205,14 +209,17 @@ class SessionDocuments:
             tree = {**tree, EXPRESS_COOKIE: self._cookie if cookie is None else cookie}
         return self._json.dumps(tree) if form is Form.TEXT else tree
 
-    def missing_cookie(self, stored: StoredSession) -> Document:
-        """Return the field for express-session's cookie, where a native session has none yet.
+    @property
+    def cookie(self) -> Document | None:
+        """Return a new session's cookie for express-session, with ``store.expressCookie``."""
+        return self._cookie
+
+    def missing_cookie(self, stored: StoredSession) -> Document | None:
+        """Return the cookie for express-session, where a session had none when it was read.
 
         :param stored: the session.
         """
-        if self._cookie is None or stored.cookie is not None:
-            return {}
-        return {f"session.{EXPRESS_COOKIE}": self._cookie}
+        return self._cookie if stored.cookie is None else None
 
     def peek(self, stored: StoredSession) -> dict[Any, Any]:
         """Return the session that is stored, to look at: nobody may change it.
@@ -301,7 +308,7 @@ def is_time(value: object) -> bool:
     """Tell whether a value is a time that Beaker can reckon with: a number of seconds."""
     if not isinstance(value, (int, float)) or isinstance(value, bool):
         return False
-    return abs(value) <= _LATEST_TIME
+    return abs(value) <= LATEST_TIME
 
 
 def _lifetime(seconds: float) -> timedelta:

@@ -13,7 +13,13 @@ from beaker_mongo_soajs.exceptions import StoreUnavailable
 from beaker_mongo_soajs.payload import Serializer
 from beaker_mongo_soajs.stored import Form, StoredSession
 from beaker_mongo_soajs.tags import Tree
-from beaker_mongo_soajs.update import field_changes, native_update, times_update, touch_update
+from beaker_mongo_soajs.update import (
+    FieldChanges,
+    field_changes,
+    native_update,
+    times_update,
+    touch_update,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -55,12 +61,15 @@ class SessionSaver:
         :returns: what was stored before, or ``None`` if it is absent or past its ``expires``.
         """
         now = utc_now()
-        update = touch_update(accessed_time, timeout, now, self._documents.expires(now))
+        cookie = self._documents.cookie
+        update = touch_update(accessed_time, timeout, now, self._documents.expires(now), cookie)
         stored_id = self._documents.stored_id(session_id)
         document = self._collection.find_and_update(stored_id, update)
         stored = None if document is None else self._documents.read(document, now)
         if stored is not None and stored.form is Form.NATIVE:
             stored.touched_time = accessed_time
+            stored.cookie = stored.cookie or cookie
+        self._collection.sweep_if_due()
         return stored
 
     def take(self, session_id: str) -> StoredSession | None:
@@ -114,18 +123,23 @@ class SessionSaver:
         """
         if self._is_dropped(stored):
             return False
-        # A time that lies ahead (milliseconds by mistake, another clock) holds nothing up.
-        if 0 <= accessed_time - (stored.accessed_time or 0) < self._touch_after:
+        now = utc_now()
+        # A time that lies ahead (milliseconds by mistake, another clock) holds nothing up, nor does
+        # one beside an earlier end: another application's, or that of a shorter timeout.
+        if 0 <= accessed_time - (
+            stored.accessed_time or 0
+        ) < self._touch_after and self._documents.is_touched(stored, now):
             return True
         if accessed_time <= stored.touched_time:
             return True
+        self._collection.sweep_if_due()
         if stored.form is Form.TEXT:
             return self._swap_text(stored, Changes(), accessed_time, stored.serializer)
-        seen_time = accessed_time if stored.form is Form.NATIVE else None
-        update: Document = {"$max": times_update(seen_time, self._documents.expires(utc_now()))}
-        cookie = self._documents.missing_cookie(stored)
-        if cookie and stored.form is Form.NATIVE:
-            update["$set"] = cookie
+        expires = self._documents.expires(now)
+        update: Document | list[Document] = {"$max": times_update(None, expires)}
+        if stored.form is Form.NATIVE:
+            cookie = self._documents.missing_cookie(stored)
+            update = native_update(FieldChanges({}, set()), accessed_time, expires, cookie=cookie)
         return self._collection.update({"_id": stored.stored_id}, update)
 
     def save_sealed(
@@ -216,8 +230,9 @@ class SessionSaver:
         # Loading it has moved the times a moment ago: the server is spared an entry of its index.
         is_touched = accessed_time == stored.touched_time > time.time() - _TOUCHED_SECONDS
         expires = None if is_touched else self._documents.expires(utc_now())
-        others = _marks(stored, serializer) | self._documents.missing_cookie(stored)
-        update = native_update(fields, accessed_time, expires, others)
+        cookie = self._documents.missing_cookie(stored)
+        marks = _marks(stored, serializer)
+        update = native_update(fields, accessed_time, expires, fields=marks, cookie=cookie)
         if not self._collection.update({"_id": stored.stored_id}, update):
             self._drop(stored)
         stored.tree = fields.applied_to(stored.tree)

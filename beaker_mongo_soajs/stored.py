@@ -17,6 +17,12 @@ from beaker_mongo_soajs.tags import Tree
 
 Document = dict[str, Any]
 
+EXPRESS_COOKIE = "cookie"
+"""The session key under which express-session keeps the attributes of its cookie."""
+
+LATEST_TIME = 2**53
+"""No time of access lies further from 1970, in seconds."""
+
 KEPT = "The document is kept as it is: find out what wrote it, then repair or delete it."
 """What to do about a document that cannot be read."""
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from beaker_mongo_soajs.changes import ACCESSED_TIME, Changes
 from beaker_mongo_soajs.codec import Codec
-from beaker_mongo_soajs.stored import Document, StoredSession
+from beaker_mongo_soajs.stored import EXPRESS_COOKIE, LATEST_TIME, Document, StoredSession
 from beaker_mongo_soajs.tags import Tree
 
 
@@ -62,7 +62,12 @@ def field_changes(codec: Codec, stored: StoredSession, changes: Changes) -> Fiel
 
 
 def native_update(
-    changes: FieldChanges, accessed_time: float | None, expires: datetime | None, fields: Document
+    changes: FieldChanges,
+    accessed_time: float | None,
+    expires: datetime | None,
+    *,
+    fields: Document | None = None,
+    cookie: Document | None = None,
 ) -> Document | list[Document]:
     """Return the update of one native document: ``$set``/``$unset`` by key, or a pipeline.
 
@@ -70,9 +75,12 @@ def native_update(
     :param accessed_time: as for :func:`times_update`.
     :param expires: as for :func:`times_update`; ``None`` leaves both times as they are.
     :param fields: other fields of the document to set.
+    :param cookie: express-session's cookie, for a session that may have none.
     """
-    if not all(map(_is_path_step, [*changes.assigned, *changes.removed])):
-        return _pipeline(changes, accessed_time, expires, fields)
+    fields = fields or {}
+    # No operator sets a field on the condition that it is not there.
+    if cookie or not all(map(_is_path_step, [*changes.assigned, *changes.removed])):
+        return _pipeline(changes, accessed_time, expires, fields, cookie)
     update: Document = {}
     if expires is not None:
         update["$max"] = times_update(accessed_time, expires)
@@ -85,7 +93,11 @@ def native_update(
 
 
 def touch_update(
-    accessed_time: float, timeout: float | None, now: datetime, expires: datetime
+    accessed_time: float,
+    timeout: float | None,
+    now: datetime,
+    expires: datetime,
+    cookie: Document | None = None,
 ) -> Any:
     """Return the pipeline that moves the times of a native session, if it is alive.
 
@@ -96,19 +108,21 @@ def touch_update(
     :param timeout: seconds that a session may lie idle, if that is limited.
     :param now: naive UTC.
     :param expires: naive UTC.
+    :param cookie: as for :func:`native_update`.
     """
     accessed = f"$session.{ACCESSED_TIME}"
-    # Nothing and null sort below all that a session may have there.
+    oldest = -LATEST_TIME if timeout is None else accessed_time - timeout
+    # NaN sorts below all numbers, and nothing below everything else that a session may have there.
+    is_timely = {"$and": [{"$gte": [accessed, oldest]}, {"$lte": [accessed, LATEST_TIME]}]}
     alive: list[Document] = [
         {"$eq": [{"$type": "$session"}, "object"]},
         {"$in": [{"$type": accessed}, ["double", "int", "long", "missing"]]},
         {"$in": [{"$type": "$expires"}, ["date", "missing"]]},
         {"$or": [{"$gt": ["$expires", now]}, {"$lt": ["$expires", None]}]},
+        {"$or": [is_timely, {"$lt": [accessed, None]}]},
     ]
-    if timeout is not None:
-        oldest = accessed_time - timeout
-        alive.append({"$or": [{"$gte": [accessed, oldest]}, {"$lt": [accessed, None]}]})
-    session = {"$mergeObjects": ["$session", {ACCESSED_TIME: {"$max": [accessed, accessed_time]}}]}
+    merge: list[Any] = ["$session", {ACCESSED_TIME: {"$max": [accessed, accessed_time]}}]
+    session = {"$mergeObjects": merge + _cookie_if_missing(cookie)}
     touched = {"session": session, "expires": {"$max": ["$expires", expires]}}
     # One condition for the whole document: the server evaluates it once.
     document = {"$cond": [{"$and": alive}, {"$mergeObjects": ["$$ROOT", touched]}, "$$ROOT"]}
@@ -126,9 +140,13 @@ def _is_path_step(name: str) -> bool:
 
 
 def _pipeline(
-    changes: FieldChanges, accessed_time: float | None, expires: datetime | None, fields: Document
+    changes: FieldChanges,
+    accessed_time: float | None,
+    expires: datetime | None,
+    fields: Document,
+    cookie: Document | None,
 ) -> list[Document]:
-    """Return an update for field names that no path can hold: empty, dotted or with a dollar.
+    """Return an update for a cookie, and for names that no path can hold: empty, or with . or $.
 
     ``$mergeObjects`` takes names for what they are. Like the operators it is one atomic command, so
     there is nothing to compare and nothing to retry. MongoDB 4.2 and later.
@@ -138,7 +156,7 @@ def _pipeline(
         keep = {"$not": [{"$in": ["$$this.k", {"$literal": sorted(changes.removed)}]}]}
         kept = {"$filter": {"input": {"$objectToArray": session}, "cond": keep}}
         session = {"$arrayToObject": kept}
-    merge: list[Any] = [session, {"$literal": changes.assigned}]
+    merge: list[Any] = [session, {"$literal": changes.assigned}, *_cookie_if_missing(cookie)]
     times: Document = {}
     if expires is not None:
         times["expires"] = {"$max": ["$expires", {"$literal": expires}]}
@@ -146,3 +164,11 @@ def _pipeline(
             newest = {"$max": [f"$session.{ACCESSED_TIME}", {"$literal": accessed_time}]}
             merge.append({ACCESSED_TIME: newest})
     return [{"$set": {"session": {"$mergeObjects": merge}} | times | fields}]
+
+
+def _cookie_if_missing(cookie: Document | None) -> list[Document]:
+    # One that express-session wrote stays as it is.
+    if cookie is None:
+        return []
+    field = f"$session.{EXPRESS_COOKIE}"
+    return [{EXPRESS_COOKIE: {"$ifNull": [field, {"$literal": cookie}]}}]
