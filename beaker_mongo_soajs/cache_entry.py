@@ -22,6 +22,10 @@ class Entry(NamedTuple):
     fresh_until: datetime | None
     expires: datetime | None
 
+    def __repr__(self) -> str:
+        # What is cached stays out of logs and error pages.
+        return f"<{type(self).__name__}>"
+
     @property
     def is_fresh(self) -> bool:
         """Tell whether the value has not expired."""

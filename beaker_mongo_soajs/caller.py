@@ -24,6 +24,10 @@ class Caller(NamedTuple):
     session: Session
     accessed_only: bool
 
+    def __repr__(self) -> str:
+        # Beaker's own session shows all that is in it.
+        return f"<{type(self).__name__}>"
+
 
 def find_caller() -> Caller | None:
     """Return the Session that loads or saves, or ``None`` if the caller is none."""

@@ -25,8 +25,12 @@ class Place(NamedTuple):
     namespace: str
     key: Key
 
+    def __repr__(self) -> str:
+        # Keys may tell of whom they are about.
+        return f"<{type(self).__name__}>"
 
-@dataclass
+
+@dataclass(repr=False)
 class Creation:
     """What a thread knows of a value that it may have to create.
 

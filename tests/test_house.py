@@ -1,8 +1,11 @@
 """The rules of the house: documents that are true, modules in order, a clean package."""
 
 import ast
+import dataclasses
 import functools
+import importlib
 import os
+import pkgutil
 import re
 import shutil
 import subprocess
@@ -14,6 +17,7 @@ from pathlib import Path
 import pytest
 from pymongo.uri_parser import parse_uri
 
+import beaker_mongo_soajs
 from tests.conftest import RunPython
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -50,6 +54,33 @@ def _name(path: Path) -> str:
 
 def _line(text: str, position: int) -> int:
     return text.count("\n", 0, position) + 1
+
+
+class TestRecords:
+    """Dataclasses and named tuples, whose own repr shows all that they hold."""
+
+    # Of the configuration, with its secrets masked, and of things that have nothing to hide.
+    SHOWN = frozenset(
+        {"Cipher", "DbConfig", "Endpoint", "Keyword", "Kind", "LeaveOut", "NoEffect", "Option"}
+        | {"Outcome", "Refused", "Setting", "StoreOptions", "Stores", "_Bound"}
+    )
+
+    def test_only_these_show_what_they_hold(self) -> None:
+        """Session ids, data and credentials stay out of the reports of errors with variables."""
+        shown = set()
+        for info in pkgutil.walk_packages(beaker_mongo_soajs.__path__, "beaker_mongo_soajs."):
+            for item in vars(importlib.import_module(info.name)).values():
+                if isinstance(item, type) and item.__module__ == info.name and self._shows(item):
+                    shown.add(item.__name__)
+        assert self.SHOWN == shown
+
+    @staticmethod
+    def _shows(kind: type) -> bool:
+        # dataclass() wraps what it makes; a named tuple's comes from collections.
+        written = kind.__repr__
+        if dataclasses.is_dataclass(kind):
+            return "__repr__" in vars(kind) and hasattr(written, "__wrapped__")
+        return issubclass(kind, tuple) and "collections" == written.__module__
 
 
 class TestDocuments:

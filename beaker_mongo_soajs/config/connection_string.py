@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from urllib.parse import quote_plus, unquote_plus
 
 from pymongo.errors import PyMongoError
@@ -20,7 +20,7 @@ _HINT = (
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ConnectionString:
     """Hold what a connection string says.
 
@@ -36,9 +36,9 @@ class ConnectionString:
     srv: bool
     servers: tuple[Address, ...]
     username: str | None = None
-    password: str | None = field(default=None, repr=False)
+    password: str | None = None
     database: str | None = None
-    options: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    options: tuple[tuple[str, str], ...] = ()
 
 
 def mask_url(url: str) -> str:

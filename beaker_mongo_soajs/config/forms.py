@@ -40,7 +40,7 @@ Fail = Callable[[ConfigError], None]
 """What is told of an error, and may raise it or go on."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Given:
     """Hold the options that were given.
 
@@ -64,7 +64,7 @@ class Given:
         return Given(rest, self.nulls)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class _Raw:
     value: Any
     spelling: str

@@ -45,7 +45,7 @@ class Outcome:
         return f"{self.name} = {self.shown}: {self.text}"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Translation:
     """Hold the keywords of a ``MongoClient``, and what became of each option.
 
@@ -62,7 +62,7 @@ class Translation:
     defaults: tuple[Outcome, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class _Bid:
     """An option that asks for a keyword's value. The highest rank gets it."""
 
@@ -208,7 +208,7 @@ def _weakens(first: _Bid, other: _Bid) -> bool:
     return keyword in TLS_LENIENCE and first.converted is True
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class _Report:
     """Write what became of options."""
 
