@@ -19,6 +19,7 @@ from beaker_mongo_soajs.stored import (
     LATEST_TIME,
     Document,
     Form,
+    StoredId,
     StoredSession,
     decode_document,
 )
@@ -89,9 +90,11 @@ class SessionDocuments:
     def stored_id(self, session_id: object) -> str:
         """Return the ``_id`` of a session's document.
 
-        :param session_id: the id as Beaker or a cookie gave it: anything.
+        :param session_id: the id as Beaker or a cookie gave it: anything; or a :class:`StoredId`.
         :raises SerializationError: unless it is a text that could be a session id.
         """
+        if type(session_id) is StoredId:
+            return str(session_id)
         if type(session_id) is not str or not self.is_possible_id(session_id):
             raise SerializationError(
                 f"The session id is not a text of 1 to {MAX_ID_LENGTH} printable characters.",

@@ -20,6 +20,7 @@ from beaker_mongo_soajs.exceptions import BeakerMongoError, ConfigError, StoreUn
 from beaker_mongo_soajs.options.coerce import BOOLEANS
 from beaker_mongo_soajs.session import MongoSession
 from beaker_mongo_soajs.session_options import PREFIXES, SESSION_TYPE, coerced, without_prefix
+from beaker_mongo_soajs.store import SessionStore
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
@@ -80,6 +81,11 @@ class SessionMiddleware(BeakerMiddleware):
         super().__init__(wrap_app, environ_key=environ_key)
         self.options = checked_options({"invalidate_corrupt": True} | given, stacklevel=3)
         self.wrap_app = self._serve
+
+    @property
+    def store(self) -> SessionStore:
+        """Return the store of these sessions: to find those of a user, and to destroy them."""
+        return _make_session(self.options, use_cookies=True).store
 
     def _serve(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         # Beaker has put its SessionObject there, which knows nothing of session_class here.

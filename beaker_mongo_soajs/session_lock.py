@@ -15,6 +15,7 @@ from beaker_mongo_soajs.exceptions import LockTimeout
 from beaker_mongo_soajs.lock import Lease, Locks
 from beaker_mongo_soajs.record import Cipher, SessionRecord
 from beaker_mongo_soajs.session_namespace import HUSK
+from beaker_mongo_soajs.store import SessionStore
 from beaker_mongo_soajs.stores import Stores, find_stores
 
 CREATION_TIME = "_creation_time"
@@ -96,6 +97,11 @@ class LockableSession(Session):
     def config(self) -> DbConfig:
         """Return the dbConfig of the sessions."""
         return self._stores.config
+
+    @property
+    def store(self) -> SessionStore:
+        """Return the store that has all sessions: to find those of a user, and to destroy them."""
+        return self._stores.sessions
 
     @functools.cached_property
     def _record(self) -> SessionRecord:

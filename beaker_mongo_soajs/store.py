@@ -10,10 +10,11 @@ from pymongo import IndexModel
 from beaker_mongo_soajs.codec import NativeCodec
 from beaker_mongo_soajs.collection import Document, StoreCollection, ttl_index, utc_now
 from beaker_mongo_soajs.config import DbConfig
+from beaker_mongo_soajs.config.forms import BEAKER_PREFIXES
 from beaker_mongo_soajs.document import SessionDocuments
 from beaker_mongo_soajs.exceptions import ConfigError, SerializationError
 from beaker_mongo_soajs.saver import SessionSaver
-from beaker_mongo_soajs.stored import Form, StoredSession
+from beaker_mongo_soajs.stored import Form, StoredId, StoredSession
 
 logger = logging.getLogger(__name__)
 
@@ -37,7 +38,8 @@ class SessionStore:
 
     What requests save of their sessions goes through :attr:`saver`.
 
-    :param config: a :class:`~beaker_mongo_soajs.DbConfig`, or its options as a mapping.
+    :param config: a :class:`~beaker_mongo_soajs.DbConfig`, or its options as a mapping, without
+        Beaker's prefix.
     :param timeout: seconds that an untouched session lives; without it ``expireAfter`` decides.
     :raises ConfigError: when the options cannot be used.
     """
@@ -46,7 +48,7 @@ class SessionStore:
         self, config: DbConfig | Mapping[str, object] | None = None, *, timeout: float | None = None
     ) -> None:
         if not isinstance(config, DbConfig):
-            config = DbConfig.from_options(config or {})
+            config = DbConfig.from_options(_own_options(config or {}))
         self.config = config
         self.timeout = timeout
         lifetime = config.expire_after_seconds if timeout is None else timeout
@@ -72,7 +74,7 @@ class SessionStore:
         tree = self._documents.encode(self._documents.form, dict(session), stored_id)
         fields = self._documents.build(stored_id, tree, None, utc_now())
         del fields["_id"]
-        update = {"$set": fields, "$unset": {"signature": ""}}
+        update = {"$set": fields, "$unset": {"dataSerializer": "", "signature": ""}}
         self._collection.update({"_id": stored_id}, update, upsert=True)
         self._collection.sweep_if_due()
 
@@ -105,10 +107,13 @@ class SessionStore:
         return self._collection.delete({})
 
     def ids(self) -> Iterator[str]:
-        """Yield the ids of the live sessions; their digests where ``store.transformId`` is set."""
+        """Yield the ids of the live sessions, which the other methods take.
+
+        Where ``store.transformId`` is set they are digests, of no use in a cookie.
+        """
         for document in self._collection.find(_live(), {"_id": 1}):
             if isinstance(document["_id"], str):
-                yield document["_id"]
+                yield StoredId(document["_id"])
 
     def all(self) -> Iterator[dict[Any, Any]]:
         """Yield the live sessions; what cannot be read is passed over and logged."""
@@ -123,8 +128,8 @@ class SessionStore:
         that an earlier configuration stored as text or ciphertext are not found.
 
         :param fields: keys of a session, and their values.
-        :returns: pairs of an id, or its digest where ``store.transformId`` is set, and a session;
-            what cannot be read is passed over and logged.
+        :returns: pairs of an id as of :meth:`ids`, and a session; what cannot be read is passed
+            over and logged.
         :raises ConfigError: with ``stringify``.
         :raises ValueError: without any field, and for a key that is empty or has a dot.
         """
@@ -205,11 +210,32 @@ class SessionStore:
             try:
                 stored = self._documents.read(document, now)
                 if stored is not None:
-                    yield stored.stored_id, self.session_of(stored)
+                    yield StoredId(stored.stored_id), self.session_of(stored)
             except SerializationError as error:
                 logger.warning(
                     "A document in %s is passed over. %s", self._collection.namespace, error
                 )
+
+
+def _own_options(options: Mapping[str, object]) -> Mapping[str, object]:
+    """Refuse what a Beaker backend is handed and leaves aside: here it would be lost unsaid."""
+    for name in options:
+        if isinstance(name, str) and name.lower().startswith(BEAKER_PREFIXES):
+            bare = name.rpartition(".")[2]
+            raise ConfigError(
+                f"{name} has Beaker's prefix, and a SessionStore takes options without it.",
+                option=name,
+                hint=f"Leave the prefix off, as in {bare}; or take the store that an application's "
+                "SessionMiddleware or MongoSession has, as their attribute store.",
+            )
+        if name == "timeout":
+            raise ConfigError(
+                "timeout is no option of the dbConfig.",
+                option=name,
+                hint="Give it beside the options: SessionStore(options, timeout=seconds). Beaker "
+                "adds two minutes to its own.",
+            )
+    return options
 
 
 def _indexes(config: DbConfig) -> list[IndexModel]:

@@ -46,6 +46,16 @@ _CODEC_OPTIONS: CodecOptions[Document] = CodecOptions(
 )
 
 
+class StoredId(str):
+    """The ``_id`` of a session's document, as the store found it: with ``transformId``, a digest.
+
+    The store takes it in the place of a session id. A cookie cannot hold one: what comes from there
+    is plain text, and a digest is no session id.
+    """
+
+    __slots__ = ()
+
+
 class Form(Enum):
     """How a document holds its session."""
 
@@ -54,7 +64,7 @@ class Form(Enum):
     SEALED = "ciphertext"
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class StoredSession:
     """A session as this request knows it to be stored; a later save is compared with it.
 

@@ -133,6 +133,25 @@ class TestOptions:
             _assert_no_secret(repr(SessionStore(config)))
 
 
+class TestSessionStore:
+    """Options that a Beaker backend is handed, given to a SessionStore."""
+
+    @pytest.mark.parametrize(
+        ("name", "words"),
+        [
+            ("session.servers", "Leave the prefix off, as in servers"),
+            ("beaker.session.store.touchAfter", "Beaker's prefix"),
+            ("SESSION.NAME", "attribute store"),
+            ("timeout", "timeout=seconds"),
+        ],
+    )
+    def test_settings_of_an_application(self, options: Any, name: str, words: str) -> None:
+        """An option that would be lost unsaid is an error that says how it is given here."""
+        with pytest.raises(ConfigError, match=words) as caught:
+            SessionStore(options | {name: "60"})
+        assert name == caught.value.option
+
+
 class TestServer:
     """Servers that do not answer, or refuse."""
 

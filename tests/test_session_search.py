@@ -7,7 +7,13 @@ from typing import Any
 import pytest
 from pymongo.database import Database
 
-from beaker_mongo_soajs import ConfigError, MongoSession, SerializationError, SessionStore
+from beaker_mongo_soajs import (
+    ConfigError,
+    MongoSession,
+    SerializationError,
+    SessionMiddleware,
+    SessionStore,
+)
 from tests.recorder import Commands
 
 Options = dict[str, Any]
@@ -157,6 +163,41 @@ class TestDestroyWhere:
         assert 1 == digesting.destroy_where("carl 2", user="carl")
         assert digesting.get("carl 1") is None
         assert digesting.get("carl 2") is not None
+
+    def test_ids_that_are_digests(self, options: Options) -> None:
+        """With transformId, what find() and ids() yield is good for all that an id is good for."""
+        store = SessionStore(options | {"store": {"transformId": "sha256"}})
+        for name in ("one", "two", "three"):
+            store.set(name, {"user": "ann"})
+        found = [session_id for session_id, _ in store.find(user="ann")]
+        assert set(found) == set(store.ids())
+        assert {"user": "ann"} == store.get(found[0])
+        assert store.touch(found[0])
+        assert 1 == store.destroy(found[1])
+        assert 1 == store.destroy_where(found[0], user="ann")
+        assert [found[0]] == list(store.ids())
+
+    def test_digests_are_no_session_ids(self, options: Options) -> None:
+        """With transformId, a digest that a cookie might bring is an id like any other: unknown."""
+        store = SessionStore(options | {"store": {"transformId": "sha256"}})
+        store.set("one", {"user": "ann"})
+        (digest,) = store.ids()
+        assert store.get(str(digest)) is None
+        assert 0 == store.destroy(str(digest))
+
+    def test_store_of_a_session_and_of_its_middleware(self, options: Options) -> None:
+        """Session and middleware lend the store of their sessions, with their timeout."""
+        site = {f"session.{name}": value for name, value in options.items()}
+        middleware = SessionMiddleware(
+            lambda *_: [], site, timeout="600", secure=True, secret="a secret"
+        )
+        session = MongoSession({}, use_cookies=False, timeout=600, **options)
+        session["user"] = "ann"
+        session.save()
+        for store in (middleware.store, session.store):
+            assert [session.id] == [session_id for session_id, _ in store.find(user="ann")]
+            assert 720 == store.timeout
+        assert 1 == middleware.store.destroy_where(user="ann")
 
     def test_one_command(self, store: SessionStore, commands: Commands) -> None:
         """It is one command, however many sessions there are."""
