@@ -15,7 +15,7 @@ ACCESSED_TIME = "_accessed_time"
 """Beaker's key for the time of the last request; it moves with every touch and is no change."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Changes:
     """The top-level keys of a session that a request changed.
 
@@ -77,7 +77,12 @@ def is_same(one: Any, other: Any) -> bool:
         return bool(one == other)
     # Exact where == is not (Decimal 1.0 and 1.00, equal moments in two time zones), and objects
     # that only a pickle can hold do not always know how to be compared.
-    return pickle.dumps(one, 2) == pickle.dumps(other, 2)
+    return _pickled(one) == _pickled(other)
+
+
+def _pickled(value: object) -> bytes:
+    # A protocol that tells the two hours apart that a clock shows twice when summer time ends.
+    return pickle.dumps(value, 4)
 
 
 def _have_equal_pickles(one: object, other: object) -> bool:
@@ -87,7 +92,7 @@ def _have_equal_pickles(one: object, other: object) -> bool:
     time of a walk through them.
     """
     try:
-        return pickle.dumps(one, 2) == pickle.dumps(other, 2)
+        return _pickled(one) == _pickled(other)
     except Exception:  # noqa: BLE001 - it is the code of whatever stands in there
         return False
 

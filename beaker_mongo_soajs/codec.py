@@ -13,7 +13,6 @@ from collections.abc import Callable
 from typing import Any
 
 from bson.binary import Binary
-from bson.int64 import Int64
 
 from beaker_mongo_soajs import tags
 from beaker_mongo_soajs.exceptions import SerializationError
@@ -23,7 +22,8 @@ from beaker_mongo_soajs.tags import Tree
 ITEM_PREFIX = "__key__"
 """The fields of top-level keys that no field can be named after start with this."""
 
-_MARKS = (tags.TAG.encode(), ITEM_PREFIX.encode())
+_MARKS = (tags.TAG.encode(), ITEM_PREFIX.encode(), rb"\u005f", rb"\u005F")
+"""The names, and an escaped underscore: a JSON text of others may write them so."""
 _JSON_SAFE_INTEGER = 2**53 - 1
 
 
@@ -41,9 +41,17 @@ def is_plain(raw: bytes) -> bool:
     A search in bytes costs far less than a walk through the tree. It may err on the side of a
     needless walk, never on the other.
 
-    :param raw: the document as BSON; a JSON text of ours stands in there as it is.
+    :param raw: the document as BSON; a JSON text stands in there as it is.
     """
     return not any(mark in raw for mark in _MARKS)
+
+
+def has_escapes(text: str) -> bool:
+    """Tell whether a JSON text may spell names of ours with an escape, as we never do.
+
+    :param text: the text.
+    """
+    return "\\u005" in text
 
 
 class Codec:
@@ -222,7 +230,7 @@ class Codec:
             return {key: self._decode(item, place) for key, item in value.items()}
         if kind is list:
             return [self._decode(item, place) for item in value]
-        return int(value) if kind is Int64 else value
+        return value
 
     def _decode_tagged(self, value: dict[str, Tree], place: bytes) -> Any:
         if tags.is_tagged(value):
@@ -259,7 +267,7 @@ class NativeCodec(Codec):
         self._walks[Binary] = self._encode_binary
 
     def _encode_datetime(self, value: datetime.datetime, place: bytes) -> Tree:
-        if value.tzinfo is None and value.microsecond % 1000 == 0:
+        if value.tzinfo is None and value.microsecond % 1000 == 0 and not value.fold:
             return value
         return self._encode_other(value, place)
 

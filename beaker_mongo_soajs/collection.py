@@ -11,7 +11,7 @@ import bson
 from bson.codec_options import CodecOptions, DatetimeConversion
 from bson.errors import BSONError
 from bson.raw_bson import RawBSONDocument
-from pymongo import IndexModel, WriteConcern
+from pymongo import IndexModel, ReadPreference, WriteConcern
 from pymongo.collection import Collection
 from pymongo.errors import ConnectionFailure, DuplicateKeyError, OperationFailure
 
@@ -61,10 +61,16 @@ def utc_now() -> datetime:
 
 
 class _Bound(NamedTuple):
-    """A collection of this process's client, and the same one with its documents left as BSON."""
+    """A collection of this process's client.
+
+    :param decoded: with its documents as dicts.
+    :param raw: with its documents as BSON.
+    :param newest: the same, read from the primary; it is ``raw`` where that is read from there.
+    """
 
     decoded: Collection[Document]
     raw: Collection[RawBSONDocument]
+    newest: Collection[RawBSONDocument]
 
 
 class StoreCollection:
@@ -107,12 +113,22 @@ class StoreCollection:
         except DRIVER_ERRORS as error:
             raise_translated(error)
 
-    def find_one_raw(self, stored_id: object) -> bytes | None:
-        """Return the document with an ``_id`` as BSON, if there is one."""
+    def find_one_raw(self, stored_id: object, *, newest: bool = False) -> bytes | None:
+        """Return the document with an ``_id`` as BSON, if there is one.
+
+        A secondary that finds none may be behind: then the primary is asked.
+
+        :param stored_id: the ``_id``.
+        :param newest: ask none but the primary.
+        """
+        bound = self._get()
         try:
-            return _bytes(self._get().raw.find_one({"_id": stored_id}))
+            document = (bound.newest if newest else bound.raw).find_one({"_id": stored_id})
+            if document is None and not newest and bound.newest is not bound.raw:
+                document = bound.newest.find_one({"_id": stored_id})
         except DRIVER_ERRORS as error:
             raise_translated(error)
+        return _bytes(document)
 
     def find(self, query: Document, projection: Document | None = None) -> Iterator[Document]:
         """Yield the documents that a query finds; one that is no valid BSON is only logged."""
@@ -217,11 +233,11 @@ class StoreCollection:
         bound = self._bound
         if bound is None or bound[1] != now:
             database = get_client(self.config)[self.config.database]
-            both = _Bound(
-                database.get_collection(self.name, codec_options=_CODEC_OPTIONS),
-                database.get_collection(self.name, codec_options=_RAW),
-            )
-            self._bound = bound = (both, now)
+            decoded = database.get_collection(self.name, codec_options=_CODEC_OPTIONS)
+            raw = decoded.with_options(codec_options=_RAW)
+            is_newest = raw.read_preference == ReadPreference.PRIMARY
+            primary = raw.with_options(read_preference=ReadPreference.PRIMARY)
+            self._bound = bound = (_Bound(decoded, raw, raw if is_newest else primary), now)
         if now[0] not in self._index_claims:
             self._make_indexes(bound[0].decoded, now[0])
         return bound[0]

@@ -69,13 +69,15 @@ class Presented:
     payloads tells so without decoding or unpickling either.
 
     :param pickled: the session, pickled.
+    :param is_told_by_text: whether the time of access can be found in the text.
     """
 
-    __slots__ = ("_place", "text")
+    __slots__ = ("_place", "pickled", "text")
 
-    def __init__(self, pickled: bytes) -> None:
+    def __init__(self, pickled: bytes, *, is_told_by_text: bool = True) -> None:
+        self.pickled = pickled
         self.text = base64.b64encode(pickled).decode("ascii")
-        self._place = _place_of_time(pickled)
+        self._place = _place_of_time(pickled) if is_told_by_text else None
 
     def new_time_in(self, text: str) -> float | None:
         """Return the new time of access if nothing but that differs.
@@ -146,6 +148,31 @@ def pack_json(session: dict[Any, Any]) -> str:
             hint="Use data_serializer pickle in every application that shares this session.",
         ) from error
     return base64.b64encode(zlib.compress(text.encode())).decode("ascii")
+
+
+def through_json(session: dict[Any, Any]) -> dict[Any, Any]:
+    """Return what Beaker's JSON serializer makes of a session: it has no tuples, for one.
+
+    :param session: the session; one that JSON cannot hold comes back as it is.
+    """
+    try:
+        made: dict[Any, Any] = json.loads(json.dumps(session))
+    except (TypeError, ValueError, RecursionError):
+        return session
+    return made
+
+
+def through_pickles(pickled: bytes) -> dict[Any, Any]:
+    """Return what Beaker's pickle serializer makes of a session that is loaded and saved.
+
+    An object may not be quite the same after that: the order of a set changes, and with it the
+    pickle of what holds the set.
+
+    :param pickled: what Beaker is given when it loads the session.
+    """
+    # All of it is made in this process, of values that it has loaded already.
+    made: dict[Any, Any] = pickle.loads(pickle.dumps(pickle.loads(pickled), 2))  # noqa: S301
+    return made
 
 
 def pickle_session(session: dict[Any, Any]) -> bytes:

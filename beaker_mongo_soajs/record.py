@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from beaker_mongo_soajs.changes import ACCESSED_TIME, changes_between, merged
 from beaker_mongo_soajs.exceptions import SerializationError
-from beaker_mongo_soajs.payload import Payload, SealedText, Serializer, pack_json
+from beaker_mongo_soajs.payload import SealedText, Serializer, pack_json, through_json
 from beaker_mongo_soajs.stored import Form, StoredSession
 from beaker_mongo_soajs.stores import Stores
 
@@ -181,8 +181,10 @@ class SessionRecord:
 
     def _as_serialized(self, session: dict[Any, Any]) -> dict[Any, Any]:
         """Return a session as Beaker's serializer would: JSON makes lists of tuples."""
-        unpacked = Payload(pack_json(session)).unpack() if self._is_json else None
-        return session if unpacked is None else unpacked[0]
+        if not self._is_json:
+            return session
+        pack_json(session)  # refuses what JSON does not hold
+        return through_json(session)
 
     def _move(self, session_id: str, session: dict[Any, Any]) -> None:
         left_id, known = self._id, self.session()

@@ -9,8 +9,8 @@ from beaker_mongo_soajs.backoff import attempts
 from beaker_mongo_soajs.changes import ACCESSED_TIME, Changes, changes_between
 from beaker_mongo_soajs.collection import Document, StoreCollection, utc_now
 from beaker_mongo_soajs.document import SessionDocuments
-from beaker_mongo_soajs.exceptions import StoreUnavailable
-from beaker_mongo_soajs.payload import Serializer
+from beaker_mongo_soajs.exceptions import SerializationError, StoreUnavailable
+from beaker_mongo_soajs.payload import Serializer, through_json
 from beaker_mongo_soajs.stored import Form, StoredSession
 from beaker_mongo_soajs.tags import Tree
 from beaker_mongo_soajs.update import (
@@ -40,12 +40,13 @@ class SessionSaver:
         self._collection = collection
         self._touch_after = collection.config.store.touch_after
 
-    def find(self, stored_id: str) -> StoredSession | None:
+    def find(self, stored_id: str, *, newest: bool = False) -> StoredSession | None:
         """Return what is stored under an ``_id``, or ``None`` if it is absent or has expired.
 
         :param stored_id: the document's ``_id``.
+        :param newest: ask none but the primary.
         """
-        document = self._collection.find_one_raw(stored_id)
+        document = self._collection.find_one_raw(stored_id, newest=newest)
         return None if document is None else self._documents.read(document, utc_now())
 
     def find_and_touch(
@@ -86,6 +87,7 @@ class SessionSaver:
         session: dict[Any, Any],
         stored: StoredSession | None,
         serializer: Serializer | None = None,
+        before: dict[Any, Any] | None = None,
     ) -> StoredSession:
         """Save what a request changed in a session.
 
@@ -97,13 +99,18 @@ class SessionSaver:
         :param session: the session as it is to be.
         :param stored: what was loaded, or returned by an earlier :meth:`save` of this request.
         :param serializer: how Beaker serialized it.
+        :param before: what was loaded, where serializing alone changes it.
         :returns: what is stored now, for the next save of this request.
         """
         if stored is None:
             stored = self._insert(session_id, session, serializer)
         else:
             self._documents.check_own_keys(session)
-            changes = changes_between(self._documents.peek(stored), session)
+            loaded = self._documents.peek(stored) if before is None else before
+            if serializer == "json":
+                # Lists that were tuples are no change of this request's.
+                loaded = through_json(loaded)
+            changes = changes_between(loaded, session)
             accessed_time = session.get(ACCESSED_TIME)
             if changes or _marks(stored, serializer):
                 self._update(stored, changes, accessed_time, serializer)
@@ -209,7 +216,7 @@ class SessionSaver:
                     expires=document["expires"],
                 )
                 return mine, True
-            stored = self.find(stored_id)
+            stored = self.find(stored_id, newest=True)
             if stored is not None:
                 return stored, False
         raise _gave_up()
@@ -265,9 +272,8 @@ class SessionSaver:
                 stored.touched_time = accessed_time or 0.0
                 current.text, current.tree = text, tree
                 return True
-            found = self.find(stored.stored_id)
+            found = self._find_again(stored)
             if found is None:
-                self._drop(stored)
                 return False
             if not changes and (accessed_time or 0) <= (found.accessed_time or 0):
                 return True
@@ -282,19 +288,30 @@ class SessionSaver:
         update = {"$set": fields, "$max": {"expires": document["expires"]}}
         if self._is_dropped(stored):
             return
+        if stored.form is not Form.SEALED:
+            raise _other_form(Form.SEALED)
         current_text = stored.text
         for _ in attempts(_CONFLICT_DEADLINE_SECONDS):
             if self._collection.update({"_id": stored.stored_id, "session": current_text}, update):
                 stored.text = document["session"]
                 return
-            current = self.find(stored.stored_id)
-            if current is None:
-                self._drop(stored)
-                return
-            if accessed_only:
+            current = self._find_again(stored)
+            if current is None or accessed_only:
                 return
             current_text = current.text
         raise _gave_up()
+
+    def _find_again(self, stored: StoredSession) -> StoredSession | None:
+        """Return what another request stored in the place of what was loaded, if it is there.
+
+        :raises SerializationError: when that is of another form.
+        """
+        found = self.find(stored.stored_id, newest=True)
+        if found is None:
+            self._drop(stored)
+        elif found.form is not stored.form:
+            raise _other_form(stored.form)
+        return found
 
     def _is_dropped(self, stored: StoredSession) -> bool:
         """Drop the save of a session that an earlier save of this request found destroyed.
@@ -325,6 +342,15 @@ def _marks(stored: StoredSession, serializer: Serializer | None) -> Document:
     if serializer is None or serializer == (stored.serializer or "pickle"):
         return {}
     return {"dataSerializer": serializer}
+
+
+def _other_form(form: Form) -> SerializationError:
+    return SerializationError(
+        f"The stored session is no longer {form.value}, as it was when it was loaded.",
+        path="session",
+        hint="Nothing was changed. Give every application here the same stringify and the same "
+        "encrypt_key.",
+    )
 
 
 def _gave_up() -> StoreUnavailable:

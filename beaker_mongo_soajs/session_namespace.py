@@ -8,10 +8,18 @@ from beaker.session import Session
 
 from beaker_mongo_soajs.caller import find_caller
 from beaker_mongo_soajs.changes import ACCESSED_TIME
+from beaker_mongo_soajs.codec import has_escapes
 from beaker_mongo_soajs.document import is_time
 from beaker_mongo_soajs.encryption import check_cipher
 from beaker_mongo_soajs.exceptions import BeakerMongoError, SerializationError, StoreUnavailable
-from beaker_mongo_soajs.payload import Payload, Presented, SealedText, pack_json, pickle_session
+from beaker_mongo_soajs.payload import (
+    Payload,
+    Presented,
+    SealedText,
+    pack_json,
+    pickle_session,
+    through_pickles,
+)
 from beaker_mongo_soajs.store import SessionStore
 from beaker_mongo_soajs.stored import Form, StoredSession
 
@@ -54,20 +62,25 @@ class SessionNamespace:
             # No session can have it, so Beaker must not adopt it for a new one.
             session._create_id()  # noqa: SLF001 - Beaker's own way to a new id
             raise KeyError(SESSION_KEY)
+        self._presented = None
         try:
-            return self._load(session)
+            self._stored = stored = self._sessions.load(self._id)
+            text = None if stored is None else self._payload(stored, session)
         except StoreUnavailable:
             # With invalidate_corrupt, its default, Beaker answers any error of a load with a new
             # session. For a database that does not answer, that would log the visitor out.
             if session is not None:
                 session.invalidate_corrupt = False
             raise
-        except (TypeError, RecursionError) as error:
-            # Beaker takes a TypeError for the sign of a new session, which it then writes over the
-            # stored one.
+        except (KeyError, TypeError, RecursionError) as error:
+            # Beaker takes the first two for the sign of a new session, which it then writes over
+            # the stored one.
             raise SerializationError(
                 f"The stored session cannot be read ({type(error).__name__}).", path="session"
             ) from None
+        if text is None:
+            raise KeyError(SESSION_KEY)
+        return text
 
     def save(self, text: object) -> None:
         """Save what changed in the session since it was loaded.
@@ -85,7 +98,7 @@ class SessionNamespace:
             if accessed_time is not None and is_time(accessed_time):
                 self._sessions.saver.move_times(self._stored, accessed_time)
                 return
-        self._presented = None
+        presented, self._presented = self._presented, None
         unpacked = Payload(text).unpack()
         if unpacked is None:
             self._save_opaque(text)
@@ -94,7 +107,12 @@ class SessionNamespace:
         if session.keys() <= HUSK:
             self.destroy()
         else:
-            self._stored = self._sessions.saver.save(self._id, session, self._stored, serializer)
+            before = None
+            if presented is not None and self._store_options.pickle:
+                before = through_pickles(presented.pickled)
+            self._stored = self._sessions.saver.save(
+                self._id, session, self._stored, serializer, before
+            )
 
     def exists(self) -> bool:
         """Tell whether there is such a session."""
@@ -123,12 +141,7 @@ class SessionNamespace:
         if caller is not None:
             self._sessions.check(dict(caller.session))
 
-    def _load(self, session: Session | None) -> str:
-        self._stored = self._presented = None
-        stored = self._sessions.load(self._id)
-        if stored is None:
-            raise KeyError(SESSION_KEY)
-        self._stored = stored
+    def _payload(self, stored: StoredSession, session: Session | None) -> str:
         if stored.form is Form.SEALED:
             return self._open(stored, session)
         if session is not None and session.encrypt_key:
@@ -143,10 +156,9 @@ class SessionNamespace:
         if serializer != "pickle" and session is not None:
             text: str = session._encrypt_data(content)  # noqa: SLF001 - as it serializes itself
             return text
-        presented = Presented(pickle_session(content))
-        if ACCESSED_TIME in content and _names_time_once(stored):
-            self._presented = presented
-        return presented.text
+        is_told_by_text = ACCESSED_TIME in content and _names_time_once(stored)
+        self._presented = Presented(pickle_session(content), is_told_by_text=is_told_by_text)
+        return self._presented.text
 
     def _serializer(self, stored: StoredSession, session: Session | None) -> object:
         if session is not None:
@@ -202,7 +214,9 @@ class SessionNamespace:
 
 def _names_time_once(stored: StoredSession) -> bool:
     # A JSON text's reader makes equal keys one object, which a pickle then holds only once.
-    return stored.form is Form.NATIVE or stored.text.count(f'"{ACCESSED_TIME}"') == 1
+    return stored.form is Form.NATIVE or (
+        stored.text.count(f'"{ACCESSED_TIME}"') == 1 and not has_escapes(stored.text)
+    )
 
 
 def _without_key() -> SerializationError:

@@ -166,19 +166,21 @@ def is_utf8(text: str) -> bool:
 
 
 def _encode_moment(value: datetime.datetime | datetime.time) -> Tree:
-    """Return an ISO text, or ``[ISO text, zone, fold]`` where the text cannot tell the time zone.
+    """Return an ISO text, or ``[ISO text, zone, fold]`` where the text does not tell everything.
 
-    A zone is the key of a ``ZoneInfo``, or an offset as a timedelta's three numbers:
+    A zone is ``None``, the key of a ``ZoneInfo``, or an offset as a timedelta's three numbers:
     ``fromisoformat`` takes one that is not of whole seconds for UTC.
     """
     zone = value.tzinfo
+    name: Tree = None
     if zone is None:
-        return value.isoformat()
-    if type(zone) is datetime.timezone:
-        offset = zone.utcoffset(None)
-        if not offset.microseconds:
+        if not value.fold:
             return value.isoformat()
-        name: Tree = _encode_timedelta(offset)
+    elif type(zone) is datetime.timezone:
+        offset = zone.utcoffset(None)
+        if not (offset.microseconds or value.fold):
+            return value.isoformat()
+        name = _encode_timedelta(offset)
     elif type(zone) is zoneinfo.ZoneInfo and zone.key is not None:
         name = zone.key
     else:
@@ -191,14 +193,17 @@ def _moment_decoder(kind: type[Moment]) -> Callable[[Any], Moment]:
         if type(value) is str:
             return kind.fromisoformat(value)
         text, name, fold = value
-        zone: datetime.tzinfo = (
-            zoneinfo.ZoneInfo(name)
-            if type(name) is str
-            else datetime.timezone(datetime.timedelta(*name))
-        )
-        return kind.fromisoformat(text).replace(tzinfo=zone, fold=fold)
+        return kind.fromisoformat(text).replace(tzinfo=_decode_zone(name), fold=fold)
 
     return decode_moment
+
+
+def _decode_zone(name: Any) -> datetime.tzinfo | None:
+    if name is None:
+        return None
+    if type(name) is str:
+        return zoneinfo.ZoneInfo(name)
+    return datetime.timezone(datetime.timedelta(*name))
 
 
 def _encode_timedelta(value: datetime.timedelta) -> list[int]:

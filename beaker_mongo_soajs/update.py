@@ -21,7 +21,7 @@ def times_update(accessed_time: float | None, expires: datetime) -> Document:
     return {f"session.{ACCESSED_TIME}": accessed_time, "expires": expires}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class FieldChanges:
     """The fields of a native session that a request changed.
 

@@ -1,11 +1,15 @@
 """What a request changed in its session."""
 
+import datetime
+import zoneinfo
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from beaker_mongo_soajs.changes import Changes, changes_between, is_same, merged
+
+_HOUR = datetime.datetime(2026, 10, 25, 2, 30, tzinfo=zoneinfo.ZoneInfo("Europe/Paris"))
 
 
 class TestIsSame:
@@ -28,6 +32,8 @@ class TestIsSame:
             ({"a": [{"b": 1}]}, {"a": [{"b": 1.0}]}),
             (Decimal("1.0"), Decimal("1.00")),
             ([1, 2], [1, 2, 3]),
+            (_HOUR, _HOUR.replace(fold=1)),
+            ([_HOUR], [_HOUR.replace(fold=1)]),
         ],
         ids=repr,
     )

@@ -212,13 +212,6 @@ class TestNativeCodec(CodecContract):
         }
         assert session == self.codec().encode(session, _PLACE)
 
-    def test_small_long_of_another_application_is_an_int(self) -> None:
-        """A 64-bit integer that Node or a shell wrote is a plain int in the session."""
-        tree = bson.decode(bson.encode({"n": bson.Int64(7)}))
-        decoded = self.codec().decode(tree, _PLACE)
-        assert decoded == {"n": 7}
-        assert type(decoded["n"]) is int
-
 
 class TestJsonCodec(CodecContract):
     """``stringify: true``."""
