@@ -58,7 +58,7 @@ class TestDocument:
         assert abs(shown - expires) < timedelta(seconds=5)
         assert abs(expires - datetime.now(UTC) - _LIFETIME) < timedelta(seconds=5)
 
-    def test_stringify_shows_the_same_session_astext_of(
+    def test_stringify_shows_the_same_session_as_text(
         self, visit: Visit, database: Database[dict[str, Any]]
     ) -> None:
         """The session is stored as JSON text and back, with everything that is in it."""

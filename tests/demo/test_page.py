@@ -101,7 +101,7 @@ class TestPage:
                 if "Shop" in page.text:
                     assert f'aria-label="Add {product} to the cart"' in page.text
 
-    def test_whatever_a_visitor_types_staystext_of(self, visit: Visit) -> None:
+    def test_whatever_a_visitor_types_stays_text(self, visit: Visit) -> None:
         """A name that is HTML, or full of quotes, is shown as it was typed."""
         name = "\"'><script>alert(1)</script>&"
         visit.submit("/login", name=name)
