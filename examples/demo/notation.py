@@ -72,7 +72,11 @@ def _lines(
     if not isinstance(value, Mapping | list) or not value:
         token, kind = _scalar(value, key)
         differs = changed or before != value
-        yield Line(depth, [*lead, token, Token("", tail)], kind, differs)
+        pieces = [token, Token("", tail)]
+        if token.kind == "date":
+            # The page keeps a date in one piece, and a comma beside it could be parted from it.
+            pieces = [Token(token.kind, token.text + tail)]
+        yield Line(depth, [*lead, *pieces], kind, differs)
         return
     opening, closing, kind = (
         ("[", "]", "array") if isinstance(value, list) else ("{", "}", "object")

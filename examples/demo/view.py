@@ -71,8 +71,8 @@ def render_page(page: Page) -> str:
     slowest = max((command.microseconds or 0 for command in commands), default=0)
     main = fill(
         "page",
-        message=_message(page.traces),
-        visitor=_visitor(page),
+        message=_message(page),
+        visitor=_visitor(page, _cost(commands)),
         products=join(_product(product, page.token) for product in PRODUCTS.values()),
         cart=_cart(page.session.get("cart", {}), page.token),
         document=_document(page),
@@ -98,12 +98,17 @@ def _frame(title: str, main: Html, place: Place) -> str:
     return fill("frame", title=title, main=main, server=place.server, collection=place.collection)
 
 
-def _message(traces: Iterable[Trace]) -> Html:
-    messages = [trace.message for trace in traces if trace.message]
-    return fill("message", message=messages[-1]) if messages else Html()
+def _message(page: Page) -> Html:
+    # There is always one, so that nothing moves away from the pointer when there is news.
+    messages = [trace.message for trace in page.traces if trace.message]
+    if messages:
+        return fill("message", message=messages[-1])
+    if page.session.get("visits", 0) > 1:
+        return fill("greeting", greeting="Welcome back: your cookie led to this session.")
+    return fill("greeting", greeting="Welcome: a new session has begun.")
 
 
-def _visitor(page: Page) -> Html:
+def _visitor(page: Page, cost: str) -> Html:
     session = page.session
     visits = session.get("visits", 0)
     user = session.get("user")
@@ -119,7 +124,8 @@ def _visitor(page: Page) -> Html:
             since=f"{since:%H:%M} UTC",
             since_iso=since.isoformat(timespec="seconds"),
         )
-    return fill("visitor", visits=visits, noun="visit" if visits == 1 else "visits", door=door)
+    noun = "visit" if visits == 1 else "visits"
+    return fill("visitor", visits=visits, noun=noun, cost=cost, door=door)
 
 
 def _product(product: Product, token: str) -> Html:
@@ -172,6 +178,7 @@ def _document(page: Page) -> Html:
         share=f"{min(100.0, 100 * left / page.place.lifetime_seconds):.2f}",
         native_pressed=str(not text).lower(),
         text_pressed=str(text).lower(),
+        note=fill("note_first" if page.seen is None else "note_marks"),
     )
 
 

@@ -22,6 +22,12 @@ class TestVisitor:
         assert "3 visits to this page" in text_of(page)
         assert 3 == stored(database, visit.session_id)["session"]["visits"]
 
+    def test_a_visitor_is_greeted(self, visit: Visit) -> None:
+        """Where nothing was done, the page tells whether the visitor is known."""
+        assert "Welcome: a new session has begun." in text_of(visit.page)
+        assert "Welcome back" in text_of(visit.app.get("/"))
+        assert "Welcome" not in text_of(visit.submit("/cart/add", product="flask"))
+
     def test_only_the_page_itself_is_a_visit(self, demo: Demo) -> None:
         """Neither a HEAD nor a file that belongs to the page starts a session."""
         app = TestApp(demo)

@@ -137,6 +137,11 @@ class TestNotation:
         shown = "".join(token.text for token in inline(value))
         assert f"{{$set: {{a: {{b: {{…}}}}, t: '{'x' * 24}…'}}}}" == shown
 
+    def test_a_comma_is_not_parted_from_its_date(self) -> None:
+        """A date, which is kept in one piece, holds the comma that follows it."""
+        _, first, _, _ = lines({"a": datetime(2026, 1, 2), "b": 1}, None)
+        assert ("date", "ISODate('2026-01-02T00:00:00.000Z'),") == first.tokens[-1]
+
     def test_a_value_of_another_type_has_changed(self) -> None:
         """True is not 1, though Python takes them for equal."""
         assert [line.changed for line in lines({"a": True}, {"a": 1})] == [False, True, False]

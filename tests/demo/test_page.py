@@ -32,6 +32,8 @@ class Checker(HTMLParser):
         self.ids += [attributes["id"] or ""] if "id" in attributes else []
         for name in ("for", "aria-labelledby"):
             self.references += [attributes[name] or ""] if name in attributes else []
+        target = attributes.get("href") or ""
+        self.references += [target[1:]] if tag == "a" and target.startswith("#") else []
         if tag not in self._VOID:
             self.open.append(tag)
 
@@ -81,7 +83,7 @@ class TestPage:
                 assert tag != "script" or (attributes["src"] or "").startswith("/static/")
                 assert [] == [name for name in attributes if name.startswith(("on", "style"))]
                 for name in ("src", "href", "action", "formaction"):
-                    assert (attributes.get(name) or "/").startswith("/")
+                    assert (attributes.get(name) or "/").startswith(("/", "#"))
 
     def test_files_that_the_page_refers_to_are_there(self, visit: Visit) -> None:
         """Style, script and icons are served, with the type that a browser insists on."""
