@@ -2,7 +2,7 @@
 # PYTHON=/path/to/python chooses the Python to make it with.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo example test lint format bench clean
+.PHONY: help demo example test test-browser lint format bench clean
 export PYTHON
 # The tools belong to .venv, whatever else is active.
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
@@ -14,6 +14,7 @@ help:
 	@echo 'make demo    show sessions in MongoDB in a browser; Ctrl-C ends it'
 	@echo 'make example NAME=flask    serve the example of a framework; Ctrl-C ends it'
 	@echo 'make test    check style, types and documents, then run all tests'
+	@echo 'make test-browser          run the tests that need Chromium'
 	@echo 'make lint    check style and types alone'
 	@echo 'make format  mend style where that can be done by a program'
 	@echo 'make bench   measure'
@@ -46,11 +47,15 @@ format:
 test: lint
 	$(RUN) pytest
 
+test-browser:
+	$(INSTALL) dev
+	$(RUN) pytest tests/browser
+
 bench:
 	$(INSTALL) dev
 	$(RUN) benchmarks
 
 clean:
 	rm -rf .venv .venv.lock .tox .coverage .coverage.* htmlcov build dist *.egg-info
-	rm -rf .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .hypothesis .mypy_cache .pytest_cache .ruff_cache screenshots
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,1 @@
+"""The tests with a real browser: Chromium, driven by Playwright."""

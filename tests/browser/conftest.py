@@ -1,0 +1,81 @@
+"""What every test with a browser may ask for."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser
+
+from examples.demo.app import DATABASE, SESSION_COOKIE
+from tests.browser.chromium import MISSING, find_chromium, open_chromium
+from tests.browser.visitor import Site, Visitor
+from tests.conftest import Client
+from tests.frameworks.workers import running
+
+SCREENSHOTS = Path(__file__).resolve().parent.parent.parent / "screenshots"
+
+Come = Callable[..., Visitor]
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """Run a Chromium for all tests together."""
+    program = find_chromium()
+    if program is None:
+        # With CI set, a skip has failed as well.
+        (pytest.fail if os.environ.get("EXPECT_CHROMIUM") else pytest.skip)(MISSING)
+    with open_chromium(program) as browser:
+        yield browser
+
+
+@pytest.fixture(scope="session")
+def demo(
+    mongo_url: str, mongo_client: Client, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Site]:
+    """Run the demonstration in a process of its own."""
+    command = [sys.executable, "-m", "examples.demo"]
+    env = {"MONGODB_URL": mongo_url, "PORT": "0"}
+    with running(command, env, tmp_path_factory.mktemp("demo"), 1) as (address,):
+        yield Site(address, SESSION_COOKIE, mongo_client[DATABASE].sessions)
+
+
+@pytest.fixture(scope="session")
+def screenshots() -> Path:
+    """Empty the folder for screenshots, which are kept, whether tests fail or not."""
+    shutil.rmtree(SCREENSHOTS, ignore_errors=True)
+    SCREENSHOTS.mkdir()
+    return SCREENSHOTS
+
+
+@pytest.fixture
+def come(
+    chromium: Browser, site: Site, screenshots: Path, request: pytest.FixtureRequest
+) -> Iterator[Come]:
+    """Lend a function that brings a visitor to the ``site``, which each module names.
+
+    At the end of the test there are screenshots of all tabs, named after it, and nothing may have
+    gone wrong in them: no error of a script, none that the browser tells of, no file missing.
+    """
+    visitors: list[Visitor] = []
+
+    def make(**settings: object) -> Visitor:
+        visitors.append(Visitor(chromium, site, **settings))
+        return visitors[-1]
+
+    yield make
+    test = re.sub(r"[^\w-]+", "-", f"{request.path.stem}-{request.node.name}").strip("-")
+    for number, visitor in enumerate(visitors, 1):
+        visitor.leave(str(screenshots / f"{test}-{number}"))
+    assert [] == [problem for visitor in visitors for problem in visitor.problems]
+
+
+@pytest.fixture
+def visitor(come: Come) -> Visitor:
+    """Return a visitor who has not been here before."""
+    return come()

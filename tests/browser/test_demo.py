@@ -1,0 +1,200 @@
+"""The demonstration, as somebody meets it who opens it in a browser."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from examples.demo.app import SESSION_COOKIE, VISITOR_COOKIE
+from tests.browser.conftest import Come
+from tests.browser.visitor import NARROW, Site, Visitor, press
+
+
+@pytest.fixture
+def site(demo: Site) -> Site:
+    """Visit the demonstration."""
+    return demo
+
+
+def log_in(tab: Page, name: str) -> None:
+    """Log in on the page that is open."""
+    tab.get_by_label("Your name").fill(name)
+    press(tab, "#login")
+
+
+def expect_visits(tab: Page, number: int) -> None:
+    """Expect the page to say how many visits there were."""
+    words = "visit to this page" if number == 1 else "visits to this page"
+    expect(tab.locator(".visits")).to_have_text(f"{number} {words}")
+
+
+class TestSession:
+    """What a visitor does, and what becomes of the session."""
+
+    def test_reload(self, visitor: Visitor) -> None:
+        """Each time that the page is loaded is a visit."""
+        tab = visitor.open()
+        expect_visits(tab, 1)
+        tab.reload()
+        expect_visits(tab, 2)
+        assert 1 == len(visitor.cookies())
+
+    def test_log_in(self, visitor: Visitor, site: Site) -> None:
+        """A login is there after a reload, under another session id; the old one is gone."""
+        tab = visitor.open()
+        before = visitor.session_id
+        log_in(tab, "Zoë")
+        expect(tab.locator(".user .name strong")).to_have_text("Zoë")
+        expect(tab.locator("#message")).to_have_text("Hello Zoë. Your session has a new id.")
+        tab.reload()
+        expect(tab.locator(".user .name strong")).to_have_text("Zoë")
+        assert before != visitor.session_id
+        assert 0 == site.sessions.count_documents({"_id": before})
+        document = visitor.stored()
+        assert document is not None
+        assert "Zoë" == document["session"]["user"]
+
+    def test_second_tab(self, visitor: Visitor) -> None:
+        """A tab that is opened after the login knows of it, and of what is in the cart."""
+        first = visitor.open()
+        log_in(first, "ann")
+        press(first, "#add-flask")
+        second = visitor.open()
+        expect(second.locator(".user .name strong")).to_have_text("ann")
+        expect(second.locator(".cart .name")).to_have_text(["Flask"])
+        press(second, "#add-tubes")
+        first.reload()
+        expect(first.locator(".cart .name")).to_have_text(["Flask", "Test tubes"])
+
+    def test_log_out_in_one_tab(self, visitor: Visitor, site: Site) -> None:
+        """A logout in one tab is one in all: the other can do nothing more, and then tells so."""
+        first = visitor.open()
+        log_in(first, "ann")
+        second, third = visitor.open(), visitor.open()
+        before = visitor.session_id
+        press(first, "#logout")
+        expect(first.get_by_label("Your name")).to_be_visible()
+        assert 0 == site.sessions.count_documents({"_id": before})
+        press(second, "#add-flask")
+        expect(second.get_by_role("heading", level=1)).to_have_text("Forbidden")
+        third.reload()
+        expect(third.get_by_label("Your name")).to_be_visible()
+        assert 0 == site.sessions.count_documents({"_id": before})
+
+    def test_back_after_log_out(self, visitor: Visitor) -> None:
+        """The way back after a logout leads to no page that shows who was logged in."""
+        tab = visitor.open()
+        log_in(tab, "ann")
+        press(tab, "#logout")
+        for go in (tab.go_back, tab.go_back, tab.go_forward):
+            go()
+            expect(tab.get_by_label("Your name")).to_be_visible()
+            expect(tab.get_by_text("ann")).to_have_count(0)
+
+    def test_two_visitors(self, come: Come) -> None:
+        """Two browsers are two visitors, with nothing in common."""
+        ann, bea = come(), come()
+        of_ann, of_bea = ann.open(), bea.open()
+        log_in(of_ann, "ann")
+        press(of_ann, "#add-flask")
+        of_bea.reload()
+        expect(of_bea.get_by_label("Your name")).to_be_visible()
+        expect(of_bea.locator(".empty")).to_contain_text("Nothing in it yet.")
+        assert ann.session_id != bea.session_id
+
+    def test_expired_session(self, visitor: Visitor) -> None:
+        """Past its time the session is over, though its document may still be there."""
+        tab = visitor.open()
+        log_in(tab, "ann")
+        visitor.expire()
+        tab.reload()
+        expect_visits(tab, 1)
+        expect(tab.get_by_label("Your name")).to_be_visible()
+
+    def test_cookies(self, visitor: Visitor) -> None:
+        """No script can read the cookies; they stay on this site, and go with the browser."""
+        tab = visitor.open()
+        assert "" == tab.evaluate("document.cookie")
+        for name in (SESSION_COOKIE, VISITOR_COOKIE):
+            (cookie,) = visitor.cookies(name)
+            assert (True, "Lax") == (cookie["httpOnly"], cookie["sameSite"])
+            assert ("127.0.0.1", "/") == (cookie["domain"], cookie["path"])
+            assert (-1, False) == (cookie["expires"], cookie["secure"])
+
+
+class TestPage:
+    """What the page does in the browser."""
+
+    def test_the_document_is_shown(self, visitor: Visitor) -> None:
+        """The document stands beside the cart, and what changed in it is marked."""
+        tab = visitor.open()
+        expect(tab.locator("mark")).to_have_count(0)
+        press(tab, "#add-pipette")
+        marks = tab.locator("mark.line")
+        expect(marks.get_by_text("pipette")).to_have_count(1)
+        expect(marks.get_by_text("visits")).to_have_count(1)
+        expect(tab.locator(".request")).to_have_count(2)
+
+    def test_the_form_is_switched(self, visitor: Visitor) -> None:
+        """The same session is shown as JSON text, and again as a document."""
+        tab = visitor.open()
+        document = tab.get_by_role("group", name="The session document")
+        press(tab, "#text")
+        expect(document).to_contain_text("session: '{\"")
+        expect(tab.locator("#text")).to_have_attribute("aria-pressed", "true")
+        press(tab, "#native")
+        expect(document).to_contain_text("session: {")
+
+    def test_expiry_counts_down(self, visitor: Visitor) -> None:
+        """The clock runs, warns in the last minute, and says when the session is over."""
+        tab = visitor.open("/static/icon.svg")
+        tab.clock.install()
+        tab.goto("/")
+        clock, expiry = tab.locator("#expiry-clock"), tab.locator("#expiry")
+        expect(clock).to_have_text(re.compile(r"9:\d\d"))
+        expect(expiry).to_have_class("expiry")
+        tab.clock.fast_forward("09:15")
+        expect(clock).to_have_text(re.compile(r"0:\d\d"))
+        expect(expiry).to_have_class("expiry late")
+        tab.clock.fast_forward("01:00")
+        expect(clock).to_be_hidden()
+        expect(tab.locator("#expiry-words")).to_have_text(
+            "expired: the next request starts a new session"
+        )
+
+    def test_the_page_stays_where_it_was(self, come: Come) -> None:
+        """Who adds something far down on a small screen finds the page as far down afterwards."""
+        tab = come(viewport=NARROW, has_touch=True).open()
+        tab.locator("#add-pipette").scroll_into_view_if_needed()
+        tab.evaluate("scrollBy(0, 100)")
+        before = tab.evaluate("scrollY")
+        assert before > 0
+        press(tab, "#add-pipette")
+        expect(tab.locator(".cart .name")).to_have_text(["Pipette"])
+        assert before == tab.evaluate("scrollY")
+
+    def test_keyboard(self, visitor: Visitor) -> None:
+        """All can be done with the keyboard, which goes on where it was on the page before."""
+        tab = visitor.open()
+        tab.locator("#name").focus()
+        tab.keyboard.type("ann")
+        with tab.expect_navigation():
+            tab.keyboard.press("Enter")
+        expect(tab.locator(".user .name strong")).to_have_text("ann")
+        add = tab.locator("#add-flask")
+        add.focus()
+        for quantity in ("1", "2"):
+            with tab.expect_navigation():
+                tab.keyboard.press("Enter")
+            expect(tab.locator(".quantity")).to_have_text(quantity)
+            expect(add).to_be_focused()
+
+    def test_without_scripts(self, come: Come) -> None:
+        """Where scripts are off, everything but the countdown works."""
+        tab = come(java_script_enabled=False).open()
+        log_in(tab, "ann")
+        press(tab, "#add-flask")
+        expect(tab.locator(".cart .name")).to_have_text(["Flask"])
+        expect(tab.locator(".user .name strong")).to_have_text("ann")

@@ -1,0 +1,120 @@
+"""A visitor with a browser, who has cookies and tabs of their own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypedDict
+
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Response
+from pymongo.collection import Collection
+
+WIDE = {"width": 1280, "height": 800}
+NARROW = {"width": 390, "height": 844}
+
+# Of the id itself; a cookie that is signed holds the signature before it.
+_ID_LENGTH = 32
+
+
+class StoredCookie(TypedDict, total=False):
+    """A cookie as the browser stores it; ``expires`` is -1 for one that goes with the browser."""
+
+    name: str
+    value: str
+    domain: str
+    path: str
+    expires: float
+    httpOnly: bool
+    secure: bool
+    sameSite: str
+
+
+@dataclass(frozen=True)
+class Site:
+    """A site to visit.
+
+    :param address: where it is.
+    :param cookie: the name of its session cookie.
+    :param sessions: the collection with its sessions, and maybe with those of somebody else.
+    """
+
+    address: str
+    cookie: str
+    sessions: Collection[dict[str, Any]]
+
+
+class Visitor:
+    """A visitor, who has a profile of the browser to themselves.
+
+    :param browser: the browser.
+    :param site: the site; its pages are named by their paths.
+    :param settings: what else Playwright's ``Browser.new_context`` takes.
+    """
+
+    def __init__(self, browser: Browser, site: Site, **settings: Any) -> None:
+        self._site = site
+        defaults: dict[str, Any] = {"viewport": WIDE, "reduced_motion": "reduce"}
+        self._context: BrowserContext = browser.new_context(
+            base_url=site.address, **(defaults | settings)
+        )
+        self.problems: list[str] = []
+        self._context.on("weberror", lambda error: self.problems.append(str(error.error)))
+        self._context.on("console", self._note_message)
+        self._context.on("response", self._note_response)
+
+    def open(self, path: str = "/") -> Page:
+        """Open a page in a new tab."""
+        tab = self._context.new_page()
+        tab.goto(path)
+        return tab
+
+    def cookies(self, name: str | None = None) -> list[StoredCookie]:
+        """Return the cookies of a name in the browser's store, whatever their paths.
+
+        :param name: that of the session cookie, if it is not given.
+        """
+        stored: list[Any] = self._context.cookies()
+        return [cookie for cookie in stored if cookie["name"] == (name or self._site.cookie)]
+
+    @property
+    def session_id(self) -> str:
+        """The session id in the browser's store, which has to be there, once."""
+        (cookie,) = self.cookies()
+        return cookie["value"][-_ID_LENGTH:]
+
+    def stored(self) -> dict[str, Any] | None:
+        """Return the document of the session, if there is one."""
+        return self._site.sessions.find_one({"_id": self.session_id})
+
+    def expire(self) -> None:
+        """Let the session expire, as if its time had passed; MongoDB may still have it."""
+        past = datetime.now(UTC) - timedelta(seconds=1)
+        change = {"$set": {"expires": past}}
+        expired = self._site.sessions.update_one({"_id": self.session_id}, change)
+        assert expired.modified_count == 1
+
+    def leave(self, screenshots: str) -> None:
+        """Take a picture of each tab, close them, and leave no session behind.
+
+        :param screenshots: the path of the pictures, without number and suffix.
+        """
+        for number, tab in enumerate(self._context.pages, 1):
+            tab.screenshot(path=f"{screenshots}-{number}.png", full_page=True)
+        for cookie in self.cookies():
+            self._site.sessions.delete_one({"_id": cookie["value"][-_ID_LENGTH:]})
+        self._context.close()
+
+    def _note_message(self, message: ConsoleMessage) -> None:
+        # A test may mean a page to answer 403; files are looked at below.
+        if message.type == "error" and not message.text.startswith("Failed to load resource"):
+            self.problems.append(message.text)
+
+    def _note_response(self, response: Response) -> None:
+        if response.status >= 400 and response.request.resource_type != "document":
+            self.problems.append(f"{response.status} {response.url}")
+
+
+def press(tab: Page, selector: str) -> None:
+    """Press a button that leads to another page, and wait until that is there."""
+    with tab.expect_navigation():
+        tab.locator(selector).click()
