@@ -1,0 +1,66 @@
+"""How the demonstration looks: on which screens it fits, and who can use it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page
+
+from tests.browser.conftest import Come
+from tests.browser.test_demo import log_in
+from tests.browser.visitor import NARROW, WIDE, Site, press
+
+_PHONE = {"is_mobile": True, "has_touch": True}
+_SCREENS: dict[str, dict[str, Any]] = {
+    "wide": {"viewport": WIDE},
+    "tablet": {"viewport": {"width": 820, "height": 1180}, **_PHONE},
+    "narrow": {"viewport": NARROW, **_PHONE},
+    # The narrowest that WCAG 2.2 asks for, in 1.4.10.
+    "narrowest": {"viewport": {"width": 320, "height": 640}, **_PHONE},
+}
+_WIDEST_NAME = "W" * 40
+# Those that reach out of the window to the right, whether or not it scrolls there.
+_OUTSIDE = """
+[...document.querySelectorAll("body *")]
+  .filter((element) => element.getBoundingClientRect().right > innerWidth)
+  .map((element) => element.outerHTML.slice(0, 80))
+"""
+
+
+@pytest.fixture
+def site(demo: Site) -> Site:
+    """Visit the demonstration."""
+    return demo
+
+
+def open_all(come: Come, screen: str, scheme: str) -> list[Page]:
+    """Open each kind of page in a tab: of a new visitor, with much in it, as text, of an error."""
+    visitor = come(color_scheme=scheme, **_SCREENS[screen])
+    new = visitor.open()
+    full = visitor.open()
+    log_in(full, _WIDEST_NAME)
+    for product in ("beaker", "flask", "flask", "tubes", "pipette"):
+        press(full, f"#add-{product}")
+    text = visitor.open()
+    press(text, "#text")
+    for tab in (full, text):
+        for summary in tab.locator("summary").all():
+            summary.click()
+    return [new, full, text, visitor.open("/nothing")]
+
+
+@pytest.mark.parametrize("screen", _SCREENS)
+def test_it_fits(come: Come, screen: str) -> None:
+    """Nothing reaches out of the screen to the right, however long it is."""
+    for tab in open_all(come, screen, "light"):
+        assert [] == tab.evaluate(_OUTSIDE)
+
+
+@pytest.mark.parametrize(("screen", "scheme"), [("narrow", "light"), ("wide", "dark")])
+def test_everybody_can_use_it(come: Come, screen: str, scheme: str) -> None:
+    """Labels, headings, roles and contrast are as the rules of axe-core want them."""
+    for tab in open_all(come, screen, scheme):
+        found = Axe().run(tab).response["violations"]
+        assert [] == [(rule["id"], [node["html"] for node in rule["nodes"]]) for rule in found]
