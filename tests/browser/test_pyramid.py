@@ -1,0 +1,120 @@
+"""The example of Pyramid, with pyramid_beaker and with this package in its place."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import Come
+from tests.browser.visitor import Site, Visitor, press
+from tests.conftest import Client
+from tests.frameworks.visitor import COOKIE
+from tests.frameworks.workers import running
+
+
+@pytest.fixture(scope="module", params=["wsgi", "hardened"])
+def site(
+    request: pytest.FixtureRequest,
+    mongo_url: str,
+    mongo_client: Client,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Site]:
+    """Run each form of the example in a process of its own."""
+    application = f"examples.pyramid.{request.param}:application"
+    command = [sys.executable, "-m", "waitress", "--listen=127.0.0.1:0", application]
+    env = {"MONGODB_URL": mongo_url}
+    with running(command, env, tmp_path_factory.mktemp("pyramid"), 1) as (address,):
+        yield Site(address, COOKIE, mongo_client["examples"].sessions)
+
+
+def log_in(tab: Page, name: str) -> None:
+    """Log in on the page that is open."""
+    tab.get_by_label("Name").fill(name)
+    press(tab, "text=Log in")
+
+
+def expect_page(tab: Page, visits: int, user: str | None) -> None:
+    """Expect the page to say who is there, and how often they were."""
+    heading = "Hello" if user is None else f"Hello {user}"
+    expect(tab.get_by_role("heading", level=1)).to_have_text(heading)
+    expect(tab.locator("#visits")).to_have_text(str(visits))
+
+
+def test_log_in(visitor: Visitor) -> None:
+    """A login is there after a reload, under another session id; its message is shown once."""
+    tab = visitor.open()
+    expect_page(tab, 1, None)
+    before = visitor.session_id
+    log_in(tab, "Zoë")
+    expect_page(tab, 2, "Zoë")
+    expect(tab.get_by_role("status")).to_have_text("Welcome, Zoë.")
+    assert before != visitor.session_id
+    tab.reload()
+    expect_page(tab, 3, "Zoë")
+    expect(tab.get_by_role("status")).to_have_count(0)
+
+
+def test_second_tab(visitor: Visitor) -> None:
+    """A tab that is opened after the login knows of it."""
+    first = visitor.open()
+    log_in(first, "ann")
+    expect_page(visitor.open(), 3, "ann")
+    first.reload()
+    expect_page(first, 4, "ann")
+
+
+def test_log_out_in_one_tab(visitor: Visitor, site: Site) -> None:
+    """A logout in one tab is one in all, and a form that another still shows does nothing."""
+    first = visitor.open()
+    log_in(first, "ann")
+    second = visitor.open()
+    before = visitor.session_id
+    press(first, "text=Log out")
+    expect_page(first, 1, None)
+    assert 0 == site.sessions.count_documents({"_id": before})
+    press(second, "text=Log out")
+    second.goto("/")
+    expect_page(second, 2, None)
+    assert 0 == site.sessions.count_documents({"_id": before})
+
+
+def test_error(visitor: Visitor) -> None:
+    """A page that fails ends nothing: its way back leads to the same session."""
+    tab = visitor.open()
+    log_in(tab, "ann")
+    press(tab, "text=A page that fails")
+    expect(tab.get_by_text("You are still logged in as ann.")).to_be_visible()
+    press(tab, "text=Back")
+    expect_page(tab, 3, "ann")
+
+
+def test_expired_session(visitor: Visitor) -> None:
+    """Past its time the session is over, though its document may still be there."""
+    tab = visitor.open()
+    log_in(tab, "ann")
+    visitor.expire()
+    tab.reload()
+    expect_page(tab, 1, None)
+
+
+def test_two_visitors(come: Come) -> None:
+    """Two browsers are two visitors, with nothing in common."""
+    ann, bea = come(), come()
+    of_ann, of_bea = ann.open(), bea.open()
+    log_in(of_ann, "ann")
+    of_bea.reload()
+    expect_page(of_bea, 2, None)
+    assert ann.session_id != bea.session_id
+
+
+def test_cookie(visitor: Visitor) -> None:
+    """No script can read the cookie; it stays on this site, and goes with the browser."""
+    tab = visitor.open()
+    assert "" == tab.evaluate("document.cookie")
+    (cookie,) = visitor.cookies()
+    assert (True, "Lax") == (cookie["httpOnly"], cookie["sameSite"])
+    assert ("127.0.0.1", "/") == (cookie["domain"], cookie["path"])
+    assert (-1, False) == (cookie["expires"], cookie["secure"])
