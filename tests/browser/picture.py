@@ -1,0 +1,58 @@
+"""Renew the picture in the README: ``python -m tests.browser.picture``."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+
+from playwright.sync_api import Page
+
+from beaker_mongo_soajs.testing import mongodb_url
+from tests.browser.chromium import MISSING, find_chromium, open_chromium
+from tests.browser.test_demo import log_in
+from tests.browser.visitor import press
+from tests.frameworks.workers import running
+
+_PICTURE = Path(__file__).resolve().parent.parent.parent / "docs" / "images" / "demo.png"
+_VISITS_BEFORE = 8
+# Sharp where the README is shown narrower than the page is, and still a small file.
+_PIXELS_PER_POINT = 1.25
+
+
+def main() -> None:
+    """Log in, fill the cart, and take the picture."""
+    program = find_chromium()
+    if program is None:
+        sys.exit(f"The picture {MISSING}.")
+    command = [sys.executable, "-m", "examples.demo"]
+    with (
+        tempfile.TemporaryDirectory() as logs,
+        mongodb_url() as url,
+        running(command, {"MONGODB_URL": url, "PORT": "0"}, Path(logs), 1) as (address,),
+        open_chromium(program) as browser,
+    ):
+        tab = browser.new_page(
+            viewport={"width": 1280, "height": 800},
+            device_scale_factor=_PIXELS_PER_POINT,
+            reduced_motion="reduce",
+        )
+        tab.goto(address)
+        _shop(tab)
+        tab.screenshot(path=_PICTURE, full_page=True)
+
+
+def _shop(tab: Page) -> None:
+    log_in(tab, "ann")
+    # What the page tells of the first requests is mostly how long connections take to open.
+    for _ in range(_VISITS_BEFORE):
+        tab.reload()
+    for product in ("beaker", "flask", "flask"):
+        press(tab, f"#add-{product}")
+    tab.locator(".settings summary").click()
+    # Nothing is under the pointer then.
+    tab.mouse.move(0, 0)
+
+
+if __name__ == "__main__":
+    main()
