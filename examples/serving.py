@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import signal
 import socket
@@ -58,6 +59,8 @@ def serve(application: WSGIApplication, listener: socket.socket, words: str) -> 
     :param listener: where.
     :param words: what to tell whoever started it, as soon as it can be visited.
     """
+    # Waitress counts threads that have yet to begin as busy ones, and warns of the first request.
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)
     server = create_server(
         application, sockets=[listener], ident="", max_request_body_size=_LARGEST_FORM_BYTES
     )
