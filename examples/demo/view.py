@@ -20,7 +20,7 @@ _ARGUMENTS: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "delete": (("deletes", "q"),),
     "createIndexes": (("indexes", "key"),),
 }
-_DEEPEST_INDENT = 6
+_DEEPEST_INDENT = 9
 
 
 @dataclass(frozen=True)

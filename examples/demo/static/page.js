@@ -19,6 +19,7 @@ if (expiry) {
     } else {
       document.getElementById("expiry-words").textContent = "expired: the next request starts a new session";
       clock.hidden = true;
+      expiry.classList.add("over");
     }
   };
   tick();
