@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 
 from examples.demo.app import DATABASE, SESSION_COOKIE
 from tests.browser.chromium import MISSING, find_chromium, open_chromium
@@ -21,6 +21,9 @@ from tests.frameworks.workers import running
 SCREENSHOTS = Path(__file__).resolve().parent.parent.parent / "screenshots"
 
 Come = Callable[..., Visitor]
+
+# A deadline for what is sure to come: a machine with other work to do draws pages late.
+expect.set_options(timeout=30_000)
 
 
 @pytest.fixture(scope="session")
