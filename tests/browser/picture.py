@@ -10,7 +10,7 @@ from playwright.sync_api import Page
 
 from beaker_mongo_soajs.testing import mongodb_url
 from tests.browser.chromium import MISSING, find_chromium, open_chromium
-from tests.browser.test_demo import log_in
+from tests.browser.demo import log_in
 from tests.browser.visitor import press
 from tests.frameworks.workers import running
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from examples.demo.app import SESSION_COOKIE, VISITOR_COOKIE
 from tests.browser.conftest import Come
+from tests.browser.demo import expect_visits, log_in
 from tests.browser.visitor import NARROW, Site, Visitor, press
 
 
@@ -16,18 +17,6 @@ from tests.browser.visitor import NARROW, Site, Visitor, press
 def site(demo: Site) -> Site:
     """Visit the demonstration."""
     return demo
-
-
-def log_in(tab: Page, name: str) -> None:
-    """Log in on the page that is open."""
-    tab.get_by_label("Your name").fill(name)
-    press(tab, "#login")
-
-
-def expect_visits(tab: Page, number: int) -> None:
-    """Expect the page to say how many visits there were."""
-    words = "visit to this page" if number == 1 else "visits to this page"
-    expect(tab.locator(".visits")).to_have_text(f"{number} {words}")
 
 
 class TestSession:

@@ -9,7 +9,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
 
 from tests.browser.conftest import Come
-from tests.browser.test_demo import log_in
+from tests.browser.demo import log_in
 from tests.browser.visitor import NARROW, WIDE, Site, press
 
 _PHONE = {"is_mobile": True, "has_touch": True}
