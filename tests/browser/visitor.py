@@ -53,6 +53,7 @@ class Visitor:
 
     def __init__(self, browser: Browser, site: Site, **settings: Any) -> None:
         self._site = site
+        self._session_ids: set[str] = set()
         defaults: dict[str, Any] = {"viewport": WIDE, "reduced_motion": "reduce"}
         self._context: BrowserContext = browser.new_context(
             base_url=site.address, **(defaults | settings)
@@ -66,6 +67,7 @@ class Visitor:
         """Open a page in a new tab."""
         tab = self._context.new_page()
         tab.goto(path)
+        self._note_session()
         return tab
 
     def cookies(self, name: str | None = None) -> list[StoredCookie]:
@@ -88,6 +90,7 @@ class Visitor:
 
     def expire(self) -> None:
         """Let the session expire, as if its time had passed; MongoDB may still have it."""
+        self._note_session()
         past = datetime.now(UTC) - timedelta(seconds=1)
         change = {"$set": {"expires": past}}
         expired = self._site.sessions.update_one({"_id": self.session_id}, change)
@@ -100,9 +103,13 @@ class Visitor:
         """
         for number, tab in enumerate(self._context.pages, 1):
             tab.screenshot(path=f"{screenshots}-{number}.png", full_page=True)
-        for cookie in self.cookies():
-            self._site.sessions.delete_one({"_id": cookie["value"][-_ID_LENGTH:]})
+        self._note_session()
         self._context.close()
+        self._site.sessions.delete_many({"_id": {"$in": list(self._session_ids)}})
+
+    def _note_session(self) -> None:
+        # Beaker's own sessions leave a document behind under the id from before a login.
+        self._session_ids |= {cookie["value"][-_ID_LENGTH:] for cookie in self.cookies()}
 
     def _note_message(self, message: ConsoleMessage) -> None:
         # A test may mean a page to answer 403; files are looked at below.
