@@ -22,8 +22,9 @@ from beaker_mongo_soajs.tags import Tree
 ITEM_PREFIX = "__key__"
 """The fields of top-level keys that no field can be named after start with this."""
 
-_MARKS = (tags.TAG.encode(), ITEM_PREFIX.encode(), rb"\u005f", rb"\u005F")
-"""The names, and an escaped underscore: a JSON text of others may write them so."""
+_MARKS = (tags.TAG.encode(), ITEM_PREFIX.encode())
+_MARKS_OF_TEXT = (*_MARKS, rb"\u005f", rb"\u005F")
+"""A JSON text of others may write the underscores of the names escaped."""
 _JSON_SAFE_INTEGER = 2**53 - 1
 
 
@@ -35,15 +36,16 @@ class _Unstorable(Exception):
         self.steps: list[str] = []
 
 
-def is_plain(raw: bytes) -> bool:
+def is_plain(raw: bytes, *, is_text: bool) -> bool:
     """Tell whether a document shows no sign of anything tagged: its tree is then the session.
 
     A search in bytes costs far less than a walk through the tree. It may err on the side of a
     needless walk, never on the other.
 
-    :param raw: the document as BSON; a JSON text stands in there as it is.
+    :param raw: the document as BSON.
+    :param is_text: whether its session is a JSON text, which stands in there as it is.
     """
-    return not any(mark in raw for mark in _MARKS)
+    return not any(mark in raw for mark in (_MARKS_OF_TEXT if is_text else _MARKS))
 
 
 def has_escapes(text: str) -> bool:

@@ -126,7 +126,7 @@ class SessionDocuments:
         value = document.get("session")
         form, tree = self._tree(document, value)
         cookie = None
-        plain = is_plain(raw)
+        plain = is_plain(raw, is_text=form is Form.TEXT)
         if self._cookie is not None and EXPRESS_COOKIE in tree:
             cookie = tree[EXPRESS_COOKIE]
             tree = {key: item for key, item in tree.items() if key != EXPRESS_COOKIE}
