@@ -1,0 +1,1 @@
+"""Tests of Beaker's caches in MongoDB."""

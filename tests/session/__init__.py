@@ -1,0 +1,1 @@
+"""Tests of MongoSession, behind Beaker's own SessionMiddleware."""

@@ -1,0 +1,43 @@
+"""What the tests of MongoSession share."""
+
+import datetime
+from collections.abc import Callable
+from typing import Any
+
+from beaker.session import SessionObject
+from pymongo.database import Database
+
+from tests.application import Site, only_document
+
+Options = dict[str, Any]
+Db = Database[dict[str, Any]]
+MakeSite = Callable[..., Site]
+
+# What makes the driver neither ask again nor look for another server.
+REFUSED = 8000
+PAST = datetime.datetime(2020, 1, 1)
+KEYS = {"encrypt_key": "a key", "validate_key": "another", "crypto_type": "cryptography"}
+VARIANTS: dict[str, Options] = {
+    "native": {},
+    "text": {"stringify": True},
+    "json": {"data_serializer": "json", "store": {"dataSerializer": "json"}},
+    "sealed": KEYS,
+    "sealed json": KEYS | {"data_serializer": "json"},
+    "sealed signed": KEYS | {"store": {"signingKey": "0123456789abcdef0123456789abcdef"}},
+    "digested ids": {"store": {"transformId": "sha256"}},
+}
+
+
+def age(database: Db, seconds: float) -> None:
+    """Make the one stored session look as if it had been used last so long ago."""
+    document = only_document(database)
+    document["session"]["_accessed_time"] -= seconds
+    document["expires"] -= datetime.timedelta(seconds=seconds)
+    database.sessions.replace_one({"_id": document["_id"]}, document)
+
+
+def login(session: SessionObject) -> None:
+    """Log in under a new id."""
+    session.regenerate_id()
+    session["user"] = "ann"
+    session.save()
