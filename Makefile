@@ -52,7 +52,7 @@ test-browser:
 	$(RUN) pytest tests/browser
 
 bench:
-	$(INSTALL) dev
+	$(INSTALL) bench
 	$(RUN) benchmarks
 
 clean:

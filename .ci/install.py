@@ -17,7 +17,12 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 # The extras that a person may have installed earlier and that hold the one that is wanted now.
-HOLDERS = {"demo": ("demo", "examples", "dev"), "examples": ("examples", "dev"), "dev": ("dev",)}
+HOLDERS = {
+    "bench": ("bench", "dev"),
+    "demo": ("demo", "examples", "dev"),
+    "examples": ("examples", "dev"),
+    "dev": ("dev",),
+}
 
 
 def main(extra: str) -> None:

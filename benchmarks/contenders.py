@@ -1,0 +1,207 @@
+"""Who takes part: this package, Beaker's own backends, Flask-Session, and the driver alone."""
+
+import importlib
+import importlib.util
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from beaker_mongo_soajs import SessionMiddleware
+from benchmarks.floors import (
+    Floor,
+    FloorSite,
+    OneCommandFloor,
+    SameCommandFloor,
+    TouchingFloor,
+    record_read,
+)
+from benchmarks.place import Client, Place
+from benchmarks.population import copy_documents, copy_keys
+from benchmarks.visits import BeakerSite, Data, Site, cookies_for, session_id
+from benchmarks.workloads import CHANGE, LOGIN, NEW, READ
+from tests.scenarios import of_beaker
+
+# So long that no time is moved while this runs, and below the timeout.
+TOUCH_AFTER_SECONDS = 1800
+
+TYPE, TOUCH_AFTER, MONGO_SESSION = "session.type", "touchAfter", "MongoSession"
+MEMORY, FILE, BEAKER, REDIS = "memory", "file", "ext:mongodb", "ext:redis"
+FLASK, FLASK_INDEXED = "flask-session", "flask-session+index"
+FIND, FIND_UPDATE, FIND_AND_UPDATE, SAME = "find", "find+update", "find_and_update", "same"
+
+_REDIS_KEY = "beaker_cache:{}:session"
+
+Make = Callable[[Place, Data], Site]
+Copy = Callable[[Site, Place, str, int], list[str]]
+
+
+@dataclass(frozen=True)
+class Contender:
+    """One way to keep sessions.
+
+    :param name: short, as in the raw figures.
+    :param title: as in tables, in Markdown.
+    :param make: makes the site.
+    :param copy: makes copies of a session and returns their cookies; from the site, its place,
+        one cookie, and the number of copies.
+    :param workloads: the names of what it can do.
+    :param needs: the module that has to be installed.
+    :param needs_redis: whether a Redis server has to be there.
+    """
+
+    name: str
+    title: str
+    make: Make
+    copy: Copy
+    workloads: tuple[str, ...] = (READ, CHANGE, LOGIN, NEW)
+    needs: str | None = None
+    needs_redis: bool = False
+
+    def missing(self, place: Place) -> str | None:
+        """Return why it cannot take part, if it cannot."""
+        if self.needs is not None and importlib.util.find_spec(self.needs) is None:
+            return f"the Python module `{self.needs}` is not installed"
+        if self.needs_redis and place.redis_url is None:
+            return "there is no `redis-server` on the `PATH`"
+        return None
+
+    def populate(self, site: Site, place: Place, number: int) -> list[str]:
+        """Have a site keep a number of sessions, and return their cookies."""
+        first = site.begin()
+        return [first, *self.copy(site, place, first, number - 1)]
+
+
+def _options(place: Place, **more: Any) -> dict[str, Any]:
+    return {"url": place.mongo_url, "name": place.database, **more}
+
+
+def _ours(place: Place, data: Data) -> Site:
+    return BeakerSite(data, _options(place, type="ext:mongodb_soajs"))
+
+
+def _with_touch_after(place: Place, data: Data) -> Site:
+    store = {"touchAfter": TOUCH_AFTER_SECONDS}
+    return BeakerSite(data, _options(place, type="ext:mongodb_soajs", store=store))
+
+
+def _mongo_session(place: Place, data: Data) -> Site:
+    return BeakerSite(data, _options(place, secure=False), SessionMiddleware)
+
+
+def _beaker(place: Place, data: Data) -> Site:
+    return BeakerSite(data, of_beaker(place.mongo_url, place.database))
+
+
+def _redis(place: Place, data: Data) -> Site:
+    return BeakerSite(data, {"type": "ext:redis", "url": place.redis_url})
+
+
+def _memory(_place: Place, data: Data) -> Site:
+    return BeakerSite(data, {"type": "memory"})
+
+
+def _file(place: Place, data: Data) -> Site:
+    folder = str(place.folder / place.database)
+    return BeakerSite(data, {"type": "file", "data_dir": folder})
+
+
+def _flask(place: Place, data: Data) -> Site:
+    # It imports what need not be installed.
+    flask_visits = importlib.import_module("benchmarks.flask_visits")
+    site: Site = flask_visits.FlaskSite(data, place.client, place.database)
+    return site
+
+
+def _flask_indexed(place: Place, data: Data) -> Site:
+    place.direct[place.database].sessions.create_index("id")
+    return _flask(place, data)
+
+
+def _floor(kind: type[Floor]) -> Make:
+    def make(place: Place, data: Data) -> Site:
+        return FloorSite(_ours(place, data), kind(place.client[place.database].sessions))
+
+    return make
+
+
+def _same_command(place: Place, data: Data) -> Site:
+    def record(client: Client) -> Site:
+        options = {"client": client, "name": place.database, "secure": False}
+        return BeakerSite(data, options, SessionMiddleware)
+
+    update, recorded = record_read(record, place.mongo_url)
+    sessions = place.client[place.database].sessions
+    return FloorSite(_ours(place, data), SameCommandFloor(sessions, update, recorded))
+
+
+def _copy_ids(_site: Site, place: Place, cookie: str, number: int) -> list[str]:
+    sessions = place.direct[place.database].sessions
+    return copy_documents(sessions, {"_id": cookie}, cookie, number)
+
+
+def _copy_ours(site: Site, place: Place, cookie: str, number: int) -> list[str]:
+    return cookies_for(_copy_ids(site, place, session_id(cookie), number))
+
+
+def _copy_beakers(_site: Site, place: Place, cookie: str, number: int) -> list[str]:
+    first = session_id(cookie)
+    # Beaker spells it so.
+    collection = place.direct[place.database].backer_cache
+    return cookies_for(copy_documents(collection, {"_id": f"{first}:session"}, first, number))
+
+
+def _copy_flasks(_site: Site, place: Place, cookie: str, number: int) -> list[str]:
+    name, _, first = cookie.partition("=")
+    sessions = place.direct[place.database].sessions
+    ids = copy_documents(sessions, {"id": f"session:{first}"}, first, number)
+    return [f"{name}={each}" for each in ids]
+
+
+def _copy_redis(_site: Site, place: Place, cookie: str, number: int) -> list[str]:
+    ids = copy_keys(place.direct_redis, _REDIS_KEY, session_id(cookie), number)
+    return cookies_for(ids)
+
+
+def _begin_each(site: Site, _place: Place, _cookie: str, number: int) -> list[str]:
+    return [site.begin() for _ in range(number)]
+
+
+CONTENDERS = {
+    contender.name: contender
+    for contender in (
+        Contender(TYPE, "**`session.type` alone**", _ours, _copy_ours),
+        Contender(TOUCH_AFTER, "**with `touchAfter`**", _with_touch_after, _copy_ours),
+        Contender(MONGO_SESSION, "**MongoSession**", _mongo_session, _copy_ours),
+        Contender(MEMORY, "Beaker `memory`", _memory, _begin_each),
+        Contender(FILE, "Beaker `file`", _file, _begin_each),
+        Contender(BEAKER, "Beaker `ext:mongodb`", _beaker, _copy_beakers),
+        Contender(
+            REDIS, "Beaker `ext:redis`", _redis, _copy_redis, needs="redis", needs_redis=True
+        ),
+        Contender(FLASK, "Flask-Session", _flask, _copy_flasks, needs="flask_session"),
+        Contender(
+            FLASK_INDEXED,
+            "Flask-Session, index added",
+            _flask_indexed,
+            _copy_flasks,
+            needs="flask_session",
+        ),
+        Contender(FIND, "PyMongo `find_one`", _floor(Floor), _copy_ids, (READ,)),
+        Contender(
+            FIND_UPDATE,
+            "PyMongo `find_one` + `update_one`",
+            _floor(TouchingFloor),
+            _copy_ids,
+            (READ, CHANGE),
+        ),
+        Contender(
+            FIND_AND_UPDATE,
+            "PyMongo `find_one_and_update`",
+            _floor(OneCommandFloor),
+            _copy_ids,
+            (READ,),
+        ),
+        Contender(SAME, "PyMongo, MongoSession's command", _same_command, _copy_ids, (READ,)),
+    )
+}
+"""By name, in the order of tables."""

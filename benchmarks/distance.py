@@ -1,0 +1,86 @@
+"""Servers a round trip away, as between real hosts, and how exactly that distance is kept."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+
+from benchmarks.place import Client, Place
+from benchmarks.proxy import Proxy, proxy
+from benchmarks.samples import percentile
+from benchmarks.servers import Servers, redis_client, redis_url
+
+_PINGS = 300
+_CORRECTIONS = 3
+
+
+@dataclass(frozen=True)
+class Distance:
+    """How much longer than on loopback an answer takes through a proxy.
+
+    :param server: the name of the server.
+    :param median_ms: the median of what it takes longer.
+    :param p95_ms: what 95 % of the answers take longer at most.
+    """
+
+    server: str
+    median_ms: float
+    p95_ms: float
+
+
+@contextmanager
+def at_a_distance(servers: Servers, round_trip_ms: float) -> Iterator[tuple[Place, list[Distance]]]:
+    """Lend a place whose servers are so far away.
+
+    :param servers: the servers.
+    :param round_trip_ms: how much longer an answer is to take.
+    """
+    with ExitStack() as stack:
+        mongo = stack.enter_context(proxy(servers.mongo.port))
+        near = servers.place
+        url = f"mongodb://127.0.0.1:{mongo.port}/?directConnection=true"
+        place = replace(near, mongo_url=url)
+        far_client = stack.enter_context(Client(url))
+        pings: list[tuple[str, Proxy, Callable[[], object], Callable[[], object]]] = [
+            (
+                "MongoDB",
+                mongo,
+                lambda: near.direct.admin.command("ping"),
+                lambda: far_client.admin.command("ping"),
+            ),
+        ]
+        if servers.redis_port is not None and near.direct_redis is not None:
+            relay = stack.enter_context(proxy(servers.redis_port))
+            place = replace(place, redis_url=redis_url(relay.port))
+            far_redis = stack.enter_context(redis_client(relay.port))
+            pings.append(("Redis", relay, near.direct_redis.ping, far_redis.ping))
+        yield place, [_keep(*ping, round_trip_ms) for ping in pings]
+
+
+def _keep(
+    server: str,
+    relay: Proxy,
+    near: Callable[[], object],
+    far: Callable[[], object],
+    round_trip_ms: float,
+) -> Distance:
+    """Set a proxy so that the median is right, and measure how that came out."""
+    held_ms = round_trip_ms / 2
+    for _ in range(_CORRECTIONS):
+        relay.hold_back(held_ms / 1000)
+        median_ms, p95_ms = _added(near, far)
+        held_ms = max(0.0, held_ms - (median_ms - round_trip_ms) / 2)
+    relay.hold_back(held_ms / 1000)
+    median_ms, p95_ms = _added(near, far)
+    return Distance(server, median_ms, p95_ms)
+
+
+def _added(near: Callable[[], object], far: Callable[[], object]) -> tuple[float, float]:
+    times: tuple[list[float], list[float]] = ([], [])
+    for _ in range(_PINGS):
+        for ping, spent in zip((near, far), times, strict=True):
+            start = time.perf_counter()
+            ping()
+            spent.append((time.perf_counter() - start) * 1000)
+    base = percentile(times[0], 50)
+    return percentile(times[1], 50) - base, percentile(times[1], 95) - base

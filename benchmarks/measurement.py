@@ -1,0 +1,137 @@
+"""Cells take turns, in random order, until each has served its requests or time is up."""
+
+import random
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from benchmarks.cells import Cell, Spec
+from benchmarks.samples import Samples
+
+BURST = 10
+"""The requests of one turn: a server, too, serves the same kind again and again."""
+
+_BURST_OF_EACH_THREAD = 4
+
+Progress = Callable[[int], object]
+
+
+@dataclass
+class Group:
+    """Cells that are compared with each other, and so take turns with each other.
+
+    :param title: what they have in common.
+    :param cells: the cells.
+    :param requests: how many requests each is to serve.
+    """
+
+    title: str
+    cells: Sequence[Cell]
+    requests: int
+
+    def __post_init__(self) -> None:
+        self.samples = {cell.spec: Samples() for cell in self.cells}
+
+    @property
+    def served(self) -> int:
+        """How many requests each cell has served."""
+        return min(len(samples.wall_ns) for samples in self.samples.values())
+
+
+def measure(groups: Sequence[Group], slices: int, deadline: float, progress: Progress) -> None:
+    """Have all groups serve their requests, slice by slice.
+
+    Each group serves a part of its requests in each slice, and slices go round: a moment when the
+    machine is busy with something else meets every group.
+
+    :param groups: the groups; their samples are filled.
+    :param slices: in how many slices.
+    :param deadline: when no further slice is begun, as :func:`time.monotonic` counts; each group
+        has had one by then.
+    :param progress: is told of each request served.
+    """
+    for group in groups:
+        for cell in group.cells:
+            _take_turn(cell, Samples(), progress)
+    for number in range(1, slices + 1):
+        for group in random.sample(groups, len(groups)):
+            while group.served < group.requests * number / slices:
+                for cell in random.sample(group.cells, len(group.cells)):
+                    _take_turn(cell, group.samples[cell.spec], progress)
+        if time.monotonic() > deadline:
+            return
+
+
+def requests_to_serve(groups: Sequence[Group]) -> int:
+    """Return how often :func:`measure` will tell of a request, at most a turn's more or less."""
+    return sum(len(group.cells) * (group.requests + BURST) for group in groups)
+
+
+def _take_turn(cell: Cell, samples: Samples, progress: Progress) -> None:
+    threads = cell.spec.threads
+    if threads == 1:
+        visits = [cell.prepare() for _ in range(BURST)]
+        served = _serve_one_by_one(cell, visits, samples)
+    else:
+        number = _BURST_OF_EACH_THREAD
+        each = [[cell.prepare() for _ in range(number)] for _ in range(threads)]
+        served = _serve_together(cell, each, samples)
+    progress(served)
+
+
+def _serve_one_by_one(cell: Cell, visits: Sequence[Any], samples: Samples) -> int:
+    serve, wall_ns = cell.serve, []
+    cpu = time.thread_time_ns()
+    begin = time.perf_counter_ns()
+    for visit in visits:
+        start = time.perf_counter_ns()
+        serve(visit)
+        wall_ns.append(time.perf_counter_ns() - start)
+    elapsed = time.perf_counter_ns() - begin
+    samples.cpu_ns.append((time.thread_time_ns() - cpu) / len(visits))
+    samples.wall_ns += wall_ns
+    samples.requests_a_second.append(len(visits) / elapsed * 1e9)
+    return len(visits)
+
+
+def _serve_together(cell: Cell, visits: Sequence[Sequence[Any]], samples: Samples) -> int:
+    together = threading.Barrier(len(visits) + 1)
+
+    def serve(mine: Sequence[Any]) -> list[int]:
+        wall_ns = []
+        together.wait()
+        for visit in mine:
+            start = time.perf_counter_ns()
+            cell.serve(visit)
+            wall_ns.append(time.perf_counter_ns() - start)
+        return wall_ns
+
+    # Its threads are old ones after the first turn.
+    pool = _pool(len(visits))
+    answers = [pool.submit(serve, mine) for mine in visits]
+    cpu = time.process_time_ns()
+    together.wait()
+    begin = time.perf_counter_ns()
+    wall_ns = [each for answer in answers for each in answer.result()]
+    elapsed = time.perf_counter_ns() - begin
+    samples.cpu_ns.append((time.process_time_ns() - cpu) / len(wall_ns))
+    samples.wall_ns += wall_ns
+    samples.requests_a_second.append(len(wall_ns) / elapsed * 1e9)
+    return len(wall_ns)
+
+
+_pools: dict[int, ThreadPoolExecutor] = {}
+
+
+def _pool(threads: int) -> ThreadPoolExecutor:
+    if threads not in _pools:
+        _pools[threads] = ThreadPoolExecutor(threads)
+    return _pools[threads]
+
+
+def all_samples(groups: Sequence[Group]) -> dict[Spec, Samples]:
+    """Return the samples of all cells of all groups."""
+    return {spec: samples for group in groups for spec, samples in group.samples.items()}

@@ -1,0 +1,138 @@
+"""How much of a request's processor time is spent in the code of this package.
+
+Two ways, because neither is beyond doubt. The first subtracts: what PyMongo alone takes for the
+same commands, and what Beaker takes without any database, from what a request takes. The second
+looks into the process now and then and notes whose code runs: the innermost frame that belongs to
+this package, to PyMongo, or to Beaker. Code of the standard library, and of C, counts for who
+called it. Unlike a tracing profiler, that slows nothing down.
+"""
+
+import signal
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType, ModuleType
+
+import beaker
+import bson
+import pymongo
+
+import beaker_mongo_soajs
+from benchmarks.cells import SessionCell, Spec
+from benchmarks.contenders import (
+    FIND,
+    FIND_UPDATE,
+    MEMORY,
+    MONGO_SESSION,
+    SAME,
+    TOUCH_AFTER,
+    TYPE,
+)
+from benchmarks.samples import Samples
+
+SAME_COMMANDS = {TYPE: FIND_UPDATE, TOUCH_AFTER: FIND, MONGO_SESSION: SAME}
+"""Who sends by PyMongo alone what a contender sends for a request that only reads."""
+
+MOST_US = 30.0
+"""What was wanted."""
+
+_PERIOD_SECONDS = 0.001
+_CHUNK = 200
+_OWN = "this package"
+
+
+def _folder(module: ModuleType) -> str:
+    assert module.__file__ is not None
+    return str(Path(module.__file__).parent) + "/"
+
+
+_OWNERS = {
+    _folder(beaker_mongo_soajs): _OWN,
+    _folder(pymongo): "PyMongo",
+    _folder(bson): "PyMongo",
+    _folder(beaker): "Beaker",
+}
+
+
+def subtracted_us(samples: Mapping[Spec, Samples], spec: Spec) -> float:
+    """Return what a request takes beyond PyMongo's and Beaker's processor time.
+
+    :param samples: of a run.
+    :param spec: one of this package, read only.
+    """
+    floor = samples[spec.of(SAME_COMMANDS[spec.contender])]
+    return samples[spec].cpu_us - floor.cpu_us - samples[spec.of(MEMORY)].cpu_us
+
+
+@dataclass
+class Shares:
+    """Whose code ran.
+
+    :param requests: how many requests were served.
+    :param cpu_seconds: how much processor time they took.
+    :param owners: how often each was seen.
+    :param functions: how often each function of this package was seen.
+    """
+
+    requests: int = 0
+    cpu_seconds: float = 0.0
+    owners: Counter[str] = field(default_factory=Counter)
+    functions: Counter[str] = field(default_factory=Counter)
+
+    def us(self, seen: int) -> float:
+        """Return for how many microseconds of a request something ran.
+
+        :param seen: how often it was seen.
+        """
+        total = max(1, self.owners.total())
+        return seen / total * self.cpu_seconds / max(1, self.requests) * 1e6
+
+    @property
+    def own_us(self) -> float:
+        """The microseconds of a request that this package's code ran."""
+        return self.us(self.owners[_OWN])
+
+    def see(self, frame: FrameType | None) -> None:
+        """Note whose code runs."""
+        while frame is not None:
+            name = frame.f_code.co_filename
+            for folder, owner in _OWNERS.items():
+                if name.startswith(folder):
+                    self.owners[owner] += 1
+                    if owner == _OWN:
+                        place = Path(name).stem
+                        self.functions[f"{place}.{frame.f_code.co_qualname}"] += 1
+                    return
+            frame = frame.f_back
+        self.owners["the benchmark"] += 1
+
+
+def sampled(cells: Sequence[SessionCell], seconds: float) -> dict[str, Shares]:
+    """Serve requests and look whose code runs, in turns.
+
+    :param cells: whose requests.
+    :param seconds: for how much processor time each.
+    :returns: by the name of the contender.
+    """
+    shares = {cell.spec.contender: Shares() for cell in cells}
+    while any(share.cpu_seconds < seconds for share in shares.values()):
+        for cell in cells:
+            _look(cell, shares[cell.spec.contender])
+    return shares
+
+
+def _look(cell: SessionCell, shares: Shares) -> None:
+    visits = [cell.prepare() for _ in range(_CHUNK)]
+    before = signal.signal(signal.SIGPROF, lambda _, frame: shares.see(frame))
+    start = time.process_time()
+    signal.setitimer(signal.ITIMER_PROF, _PERIOD_SECONDS, _PERIOD_SECONDS)
+    try:
+        for visit in visits:
+            cell.serve(visit)
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        shares.cpu_seconds += time.process_time() - start
+        shares.requests += len(visits)
+        signal.signal(signal.SIGPROF, before)

@@ -1,0 +1,65 @@
+"""Many sessions, copied from one that a site has saved."""
+
+import secrets
+from typing import Any
+
+import bson
+from bson.raw_bson import RawBSONDocument
+from pymongo.collection import Collection
+
+
+def new_ids(number: int, like: str) -> list[str]:
+    """Return random session ids.
+
+    :param number: how many.
+    :param like: an id that is as long.
+    """
+    return [secrets.token_hex(len(like))[: len(like)] for _ in range(number)]
+
+
+def copy_documents(
+    collection: Collection[dict[str, Any]], query: dict[str, Any], session_id: str, number: int
+) -> list[str]:
+    """Insert copies of a document under other session ids.
+
+    The copies differ in nothing but the id, so that they need not be encoded one by one.
+
+    :param collection: where it is, and where the copies go.
+    :param query: finds the document.
+    :param session_id: the id that it bears.
+    :param number: how many copies.
+    :returns: their session ids.
+    """
+    document = collection.find_one(query)
+    assert document is not None
+    if isinstance(document["_id"], bson.ObjectId):
+        # The server gives each copy one of its own.
+        del document["_id"]
+    pattern = bson.encode(document)
+    before = session_id.encode()
+    ids = new_ids(number, session_id)
+    assert before in pattern
+    copies = (RawBSONDocument(pattern.replace(before, new.encode())) for new in ids)
+    collection.insert_many(copies, ordered=False)
+    return ids
+
+
+def copy_keys(client: Any, pattern: str, session_id: str, number: int) -> list[str]:
+    """Set copies of a Redis value under other session ids.
+
+    :param client: of the server.
+    :param pattern: the name of a key, with ``{}`` in the place of the session id.
+    :param session_id: the id of the session to copy.
+    :param number: how many copies.
+    :returns: their session ids.
+    """
+    name = pattern.format(session_id)
+    value, seconds = client.get(name), client.ttl(name)
+    assert value is not None
+    ids = new_ids(number, session_id)
+    for start in range(0, number, 10_000):
+        with client.pipeline(transaction=False) as pipeline:
+            for new in ids[start : start + 10_000]:
+                pipeline.set(pattern.format(new), value, ex=seconds if seconds > 0 else None)
+            pipeline.execute()
+    return ids

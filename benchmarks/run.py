@@ -1,0 +1,142 @@
+"""One run: servers, cells, turns, and all that is counted besides."""
+
+import gc
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import Any
+
+from tqdm import tqdm
+
+from benchmarks.cells import SessionCell, Spec
+from benchmarks.contenders import CONTENDERS
+from benchmarks.distance import Distance, at_a_distance
+from benchmarks.machine import machine, versions
+from benchmarks.measurement import Group, all_samples, measure, requests_to_serve
+from benchmarks.own_time import Shares, sampled
+from benchmarks.place import Place
+from benchmarks.plan import MILLION, OURS, Outline
+from benchmarks.samples import Samples
+from benchmarks.servers import Servers, grow_cache, servers
+from benchmarks.traffic import Traffic, traffic
+from benchmarks.workloads import READ
+
+_ROUND_TRIP_MS = 1.0
+_MILLION_CACHE_GIGABYTES = 2
+
+
+@dataclass(frozen=True)
+class Scope:
+    """How much a run does.
+
+    :param outlines: what is measured.
+    :param seconds: how long cells take turns at most.
+    :param slices: in how many slices.
+    :param looking_seconds: of processor time, in which it is noted whose code runs; for each of
+        this package's contenders.
+    :param most_sessions: the most sessions that are made for a cell, to try things out.
+    """
+
+    outlines: Sequence[Outline]
+    seconds: float
+    slices: int
+    looking_seconds: float
+    most_sessions: int | None = None
+
+
+@dataclass
+class Run:
+    """What a run found.
+
+    :param machine: which machine, and its load before.
+    :param versions: of all that took part.
+    :param missing: who did not take part, and why not.
+    :param groups: the groups that were measured.
+    :param distances: how exactly the round trips were kept.
+    :param traffic: what requests cost besides time.
+    :param shares: whose code ran, by contender.
+    :param load_after: the load of the machine afterwards.
+    :param seconds: how long the run took.
+    """
+
+    machine: dict[str, Any]
+    versions: dict[str, str]
+    missing: dict[str, str]
+    groups: list[Group] = field(default_factory=list)
+    distances: list[Distance] = field(default_factory=list)
+    traffic: dict[Spec, Traffic] = field(default_factory=dict)
+    shares: dict[str, Shares] = field(default_factory=dict)
+    load_after: float = 0.0
+    seconds: float = 0.0
+
+    @property
+    def samples(self) -> dict[Spec, Samples]:
+        """The samples of all cells."""
+        return all_samples(self.groups)
+
+
+def run(scope: Scope, *, quiet: bool = False) -> Run:
+    """Measure.
+
+    :param scope: what, and for how long.
+    :param quiet: draw no progress bar.
+    """
+    start = time.monotonic()
+    with ExitStack() as stack:
+        running = stack.enter_context(servers())
+        found = Run(machine(), versions(running.versions), _missing(running.place))
+        _prepare(scope, found, running, stack)
+        _measure(scope, found, quiet=quiet)
+        _count(scope, found, quiet=quiet)
+        for group in found.groups:
+            for cell in group.cells:
+                cell.close()
+    found.load_after = machine()["load"]
+    found.seconds = time.monotonic() - start
+    return found
+
+
+def _missing(place: Place) -> dict[str, str]:
+    reasons = {each.title: each.missing(place) for each in CONTENDERS.values()}
+    return {title: reason for title, reason in reasons.items() if reason is not None}
+
+
+def _prepare(scope: Scope, found: Run, running: Servers, stack: ExitStack) -> None:
+    specs = [spec for outline in scope.outlines for spec in outline.specs]
+    if any(spec.sessions == MILLION for spec in specs):
+        grow_cache(running.place, _MILLION_CACHE_GIGABYTES)
+    far = running.place
+    if any(spec.round_trip_ms for spec in specs):
+        far, found.distances = stack.enter_context(at_a_distance(running, _ROUND_TRIP_MS))
+    for outline in scope.outlines:
+        cells = [
+            SessionCell(spec, far if spec.round_trip_ms else running.place, scope.most_sessions)
+            for spec in outline.specs
+            if CONTENDERS[spec.contender].title not in found.missing
+        ]
+        found.groups.append(Group(outline.title, cells, outline.requests))
+
+
+def _measure(scope: Scope, found: Run, *, quiet: bool) -> None:
+    # What was made up to now is not looked through again and again.
+    gc.collect()
+    gc.freeze()
+    total = requests_to_serve(found.groups)
+    with tqdm(total=total, desc="measuring", unit=" requests", disable=quiet) as bar:
+        measure(found.groups, scope.slices, time.monotonic() + scope.seconds, bar.update)
+    gc.unfreeze()
+
+
+def _count(scope: Scope, found: Run, *, quiet: bool) -> None:
+    cells = {
+        cell.spec: cell
+        for group in found.groups
+        for cell in group.cells
+        if isinstance(cell, SessionCell)
+    }
+    plain = [cell for spec, cell in cells.items() if spec == Spec(spec.contender, spec.workload)]
+    for cell in tqdm(plain, desc="counting commands and bytes", leave=False, disable=quiet):
+        found.traffic[cell.spec] = traffic(cell)
+    ours = [cells[Spec(name, READ)] for name in OURS]
+    found.shares = sampled(ours, scope.looking_seconds)

@@ -1,0 +1,68 @@
+"""What was measured of one cell, and what follows from it."""
+
+import math
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+_KEPT_PERCENTILES = (1, 5, 10, 25, 50, 75, 90, 95, 99)
+
+
+@dataclass
+class Samples:
+    """The figures of one cell.
+
+    :param wall_ns: how long each request took.
+    :param cpu_ns: how much processor time of this process a request took, for each turn.
+    :param requests_a_second: for each turn.
+    """
+
+    wall_ns: list[int] = field(default_factory=list)
+    cpu_ns: list[float] = field(default_factory=list)
+    requests_a_second: list[float] = field(default_factory=list)
+
+    @property
+    def median_us(self) -> float:
+        """The median time of a request in microseconds."""
+        return percentile(self.wall_ns, 50) / 1000
+
+    @property
+    def p95_us(self) -> float:
+        """The time within which 95 % of the requests were served."""
+        return percentile(self.wall_ns, 95) / 1000
+
+    @property
+    def p99_us(self) -> float:
+        """The time within which 99 % of the requests were served."""
+        return percentile(self.wall_ns, 99) / 1000
+
+    @property
+    def cpu_us(self) -> float:
+        """The median processor time of a request in microseconds."""
+        return statistics.median(self.cpu_ns) / 1000
+
+    @property
+    def throughput(self) -> float:
+        """Requests a second, the median of the turns."""
+        return statistics.median(self.requests_a_second)
+
+    def raw(self) -> dict[str, Any]:
+        """Return the figures for a file."""
+        return {
+            "requests": len(self.wall_ns),
+            "wall_ns": {f"p{p}": percentile(self.wall_ns, p) for p in _KEPT_PERCENTILES},
+            "mean_wall_ns": round(statistics.fmean(self.wall_ns)),
+            "cpu_ns": {f"p{p}": round(percentile(self.cpu_ns, p)) for p in _KEPT_PERCENTILES},
+            "requests_a_second": round(self.throughput, 1),
+        }
+
+
+def percentile(values: Sequence[float], percent: float) -> float:
+    """Return the least value that so many percent of the values do not exceed.
+
+    :param values: in any order; at least one.
+    :param percent: above 0, at most 100.
+    """
+    ordered = sorted(values)
+    return ordered[max(0, math.ceil(len(ordered) * percent / 100) - 1)]

@@ -1,0 +1,95 @@
+"""What goes over the line for a request, as the servers count it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from benchmarks.cells import SessionCell
+from benchmarks.place import Place
+
+_REQUESTS = 100
+_MONGO_COMMANDS = ("find", "update", "insert", "delete", "findAndModify")
+
+
+@dataclass(frozen=True)
+class Traffic:
+    """What a request costs besides time.
+
+    :param commands: how many commands it sends.
+    :param sent: how many bytes.
+    :param received: how many bytes of answers.
+    :param written: how many documents, or keys of Redis, it inserts, changes or deletes.
+    """
+
+    commands: float
+    sent: float
+    received: float
+    written: float
+
+    def __sub__(self, other: "Traffic") -> "Traffic":
+        """Return what came after another one."""
+        return Traffic(
+            self.commands - other.commands,
+            self.sent - other.sent,
+            self.received - other.received,
+            self.written - other.written,
+        )
+
+    def each(self, number: int) -> "Traffic":
+        """Return what one of so many requests costs."""
+        return Traffic(
+            round(self.commands / number, 2),
+            round(self.sent / number),
+            round(self.received / number),
+            round(self.written / number, 2),
+        )
+
+
+def traffic(cell: SessionCell) -> Traffic:
+    """Serve requests of a cell and return what one costs.
+
+    :param cell: the cell.
+    """
+    visits = [cell.prepare() for _ in range(_REQUESTS)]
+    # To ask the servers is traffic as well; the difference of two questions is what one costs.
+    first, begin = _counted(cell.place), _counted(cell.place)
+    for visit in visits:
+        cell.serve(visit)
+    return (_counted(cell.place) - begin - (begin - first)).each(_REQUESTS)
+
+
+def _counted(place: Place) -> Traffic:
+    mongo = _of_mongo(place)
+    if place.direct_redis is None:
+        return mongo
+    redis = _of_redis(place.direct_redis)
+    return Traffic(
+        mongo.commands + redis.commands,
+        mongo.sent + redis.sent,
+        mongo.received + redis.received,
+        mongo.written + redis.written,
+    )
+
+
+def _of_mongo(place: Place) -> Traffic:
+    status = place.direct.admin.command("serverStatus")
+    commands, documents = status["metrics"]["commands"], status["metrics"]["document"]
+    network = status["network"]
+    stored = place.direct[place.database].command("dbStats")
+    return Traffic(
+        commands=sum(commands[name]["total"] for name in _MONGO_COMMANDS),
+        sent=network["bytesIn"],
+        received=network["bytesOut"],
+        # An upsert that inserts counts as neither, but there is a document more.
+        written=documents["updated"] + 2 * documents["deleted"] + stored["objects"],
+    )
+
+
+def _of_redis(client: Any) -> Traffic:
+    commands, stats = client.info("commandstats"), client.info("stats")
+    calls = {name.removeprefix("cmdstat_"): each["calls"] for name, each in commands.items()}
+    return Traffic(
+        commands=sum(number for name, number in calls.items() if name not in ("info", "ping")),
+        sent=stats["total_net_input_bytes"],
+        received=stats["total_net_output_bytes"],
+        written=sum(calls.get(name, 0) for name in ("set", "setex", "del")),
+    )

@@ -1,0 +1,148 @@
+"""Applications that keep a visitor's cart, as each kind of sessions is spoken to."""
+
+import itertools
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Protocol
+
+import bson
+from beaker.middleware import SessionMiddleware as BeakerMiddleware
+from beaker.session import SignedCookie
+
+Act = Callable[[Any], object]
+Data = dict[str, Any]
+
+TIMEOUT_SECONDS = 3600
+COOKIE_NAME = "beaker.session.id"
+# It signs cookies, and guards nothing: the servers end with the run.
+_SIGNS = "cookies"
+
+
+def cart(size_bytes: int) -> Data:
+    """Return what a visitor's session holds.
+
+    :param size_bytes: how many bytes of BSON it is to be, or a few more.
+    """
+    data: Data = {"user": "ann", "visits": 0, "cart": []}
+    for number in itertools.count():
+        missing = size_bytes - len(bson.encode(data))
+        if missing <= 0:
+            break
+        # Each item takes 60 bytes or a little more; encoding after each would take its time.
+        for n in range(number, number + max(1, missing // 64)):
+            item = {"sku": f"article-{n}", "count": n, "price": n * 1.25}
+            data["cart"].append(item)
+    return data
+
+
+class Site(Protocol):
+    """One visitor after the other, served by an application in this process."""
+
+    def begin(self) -> str:
+        """Serve a visitor without a cookie, for whom a session is saved; return the cookie."""
+
+    def read(self, cookie: str) -> object:
+        """Serve a request that looks at its session."""
+
+    def change(self, cookie: str, number: int) -> object:
+        """Serve a request that changes one number in its session."""
+
+    def log_in(self, cookie: str) -> str:
+        """Serve a request that names its user and gets a new id; return the new cookie."""
+
+    def log_out(self, cookie: str) -> object:
+        """Serve a request that ends its session."""
+
+
+class BeakerSite:
+    """An application behind Beaker's SessionMiddleware, or one derived from that.
+
+    :param data: what is put into a new session.
+    :param options: of the session, without prefix.
+    :param middleware: the class of the middleware.
+    """
+
+    def __init__(
+        self,
+        data: Data,
+        options: Mapping[str, Any],
+        middleware: Callable[..., Any] = BeakerMiddleware,
+    ) -> None:
+        self._data = data
+        self._items = len(data["cart"])
+        settings = {"secret": _SIGNS, "timeout": TIMEOUT_SECONDS, **options}
+        self._wsgi = middleware(_respond, {}, **settings)
+
+    def begin(self) -> str:
+        """Serve a visitor without a cookie, for whom a session is saved; return the cookie."""
+        return self._serve("", self._fill)
+
+    def read(self, cookie: str) -> object:
+        """Serve a request that looks at its session."""
+        return self._serve(cookie, self._look)
+
+    def change(self, cookie: str, number: int) -> object:
+        """Serve a request that changes one number in its session."""
+
+        def count(session: Any) -> None:
+            session["visits"] = number
+            session.save()
+
+        return self._serve(cookie, count)
+
+    def log_in(self, cookie: str) -> str:
+        """Serve a request that names its user and gets a new id; return the new cookie."""
+        return self._serve(cookie, _log_in)
+
+    def log_out(self, cookie: str) -> object:
+        """Serve a request that ends its session."""
+        return self._serve(cookie, _log_out)
+
+    def _serve(self, cookie: str, act: Act) -> str:
+        cookies = [cookie]
+
+        def start(_status: str, headers: list[tuple[str, str]], _error: object = None) -> None:
+            cookies.extend(text for name, text in headers if name == "Set-cookie")
+
+        list(self._wsgi({"HTTP_COOKIE": cookie, "benchmarks.act": act}, start))
+        return cookies[-1].strip().partition(";")[0]
+
+    def _fill(self, session: Any) -> None:
+        session.update(self._data)
+        session.save()
+
+    def _look(self, session: Any) -> None:
+        # A session that was not found would make for fast figures.
+        if len(session["cart"]) != self._items:
+            raise AssertionError("the session is not the one that was saved")
+
+
+def _respond(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+    environ["benchmarks.act"](environ["beaker.session"])
+    start_response("200 OK", [])
+    return [b""]
+
+
+def _log_in(session: Any) -> None:
+    session.regenerate_id()
+    session["user"] = "bob"
+    session.save()
+
+
+def _log_out(session: Any) -> None:
+    session.delete()
+
+
+def session_id(cookie: str) -> str:
+    """Return the session id in a cookie of Beaker's."""
+    value = SignedCookie(_SIGNS, cookie)[COOKIE_NAME].value
+    assert isinstance(value, str), "the cookie is not one of these sites"
+    return value
+
+
+def cookies_for(session_ids: Iterable[str]) -> list[str]:
+    """Return the cookies that bring session ids to the sites here.
+
+    :param session_ids: the ids.
+    """
+    signed = SignedCookie(_SIGNS)
+    return [f"{COOKIE_NAME}={signed.value_encode(each)[1]}" for each in session_ids]

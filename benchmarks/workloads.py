@@ -1,0 +1,43 @@
+"""What visitors do: the kinds of requests, and in which combinations they are measured."""
+
+import itertools
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+from benchmarks.visits import Site
+
+READ, CHANGE, LOGIN, NEW = "read", "change", "login", "new"
+
+_numbers = itertools.count(1)
+
+
+class Workload(NamedTuple):
+    """One kind of requests.
+
+    :param title: as in tables.
+    :param prepare: returns what the next request needs, from the site and cookies of visitors who
+        have a session; its time does not count.
+    :param serve: serves the request.
+    """
+
+    title: str
+    prepare: Callable[[Site, Iterator[str]], Any]
+    serve: Callable[[Site, Any], object]
+
+
+WORKLOADS = {
+    READ: Workload(
+        "read only", lambda _, cookies: next(cookies), lambda site, cookie: site.read(cookie)
+    ),
+    CHANGE: Workload(
+        "small change",
+        lambda _, cookies: (next(cookies), next(_numbers)),
+        lambda site, visit: site.change(*visit),
+    ),
+    LOGIN: Workload(
+        "login and logout",
+        lambda site, _: site.begin(),
+        lambda site, cookie: site.log_out(site.log_in(cookie)),
+    ),
+    NEW: Workload("new visitor", lambda *_: None, lambda site, _: site.begin()),
+}
