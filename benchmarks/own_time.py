@@ -31,9 +31,13 @@ from benchmarks.contenders import (
     TYPE,
 )
 from benchmarks.samples import Samples
+from benchmarks.workloads import CHANGE
 
 SAME_COMMANDS = {TYPE: FIND_UPDATE, TOUCH_AFTER: FIND, MONGO_SESSION: SAME}
 """Who sends by PyMongo alone what a contender sends for a request that only reads."""
+
+OTHERS = ("PyMongo", "Beaker", "the benchmark")
+"""Whose code runs besides that of this package."""
 
 MOST_US = 30.0
 """What was wanted."""
@@ -50,9 +54,9 @@ def _folder(module: ModuleType) -> str:
 
 _OWNERS = {
     _folder(beaker_mongo_soajs): _OWN,
-    _folder(pymongo): "PyMongo",
-    _folder(bson): "PyMongo",
-    _folder(beaker): "Beaker",
+    _folder(pymongo): OTHERS[0],
+    _folder(bson): OTHERS[0],
+    _folder(beaker): OTHERS[1],
 }
 
 
@@ -60,9 +64,10 @@ def subtracted_us(samples: Mapping[Spec, Samples], spec: Spec) -> float:
     """Return what a request takes beyond PyMongo's and Beaker's processor time.
 
     :param samples: of a run.
-    :param spec: one of this package, read only.
+    :param spec: one of this package.
     """
-    floor = samples[spec.of(SAME_COMMANDS[spec.contender])]
+    same = FIND_UPDATE if spec.workload == CHANGE else SAME_COMMANDS[spec.contender]
+    floor = samples[spec.of(same)]
     return samples[spec].cpu_us - floor.cpu_us - samples[spec.of(MEMORY)].cpu_us
 
 
@@ -106,20 +111,20 @@ class Shares:
                         self.functions[f"{place}.{frame.f_code.co_qualname}"] += 1
                     return
             frame = frame.f_back
-        self.owners["the benchmark"] += 1
+        self.owners[OTHERS[-1]] += 1
 
 
-def sampled(cells: Sequence[SessionCell], seconds: float) -> dict[str, Shares]:
+def sampled(cells: Sequence[SessionCell], seconds: float) -> dict[Spec, Shares]:
     """Serve requests and look whose code runs, in turns.
 
     :param cells: whose requests.
     :param seconds: for how much processor time each.
-    :returns: by the name of the contender.
+    :returns: by what was measured.
     """
-    shares = {cell.spec.contender: Shares() for cell in cells}
+    shares = {cell.spec: Shares() for cell in cells}
     while any(share.cpu_seconds < seconds for share in shares.values()):
         for cell in cells:
-            _look(cell, shares[cell.spec.contender])
+            _look(cell, shares[cell.spec])
     return shares
 
 

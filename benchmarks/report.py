@@ -51,14 +51,16 @@ def raw_figures(run: Run) -> dict[str, Any]:
             for spec, samples in group.samples.items()
         ],
         "traffic": [{**asdict(spec), **asdict(each)} for spec, each in run.traffic.items()],
-        "own_time_us": {
-            name: {
-                "subtracted": round(_subtracted(run, name), 1),
+        "own_time_us": [
+            {
+                **asdict(spec),
+                "subtracted": round(_subtracted(run, spec), 1),
                 "sampled": round(shares.own_us, 1),
+                "owners": {o: round(shares.us(n), 1) for o, n in shares.owners.most_common()},
                 "functions": {f: round(shares.us(n), 1) for f, n in shares.functions.most_common()},
             }
-            for name, shares in run.shares.items()
-        },
+            for spec, shares in run.shares.items()
+        ],
     }
 
 
@@ -78,37 +80,37 @@ def _conditions(run: Run) -> str:
 
 
 def _own_time(run: Run) -> list[str]:
-    head = ["read only, 2 kB: processor µs a request", "wanted", "subtracted", "sampled"]
-    rows = [
-        [
-            CONTENDERS[name].title,
-            f"< {own_time.MOST_US:g}",
-            f"{_subtracted(run, name):.0f}",
-            f"{shares.own_us:.0f}",
-        ]
-        for name, shares in run.shares.items()
-    ]
-    parts = [table(head, rows, left=1)]
-    for name, shares in run.shares.items():
+    head = ["processor µs a request, 2 kB", "wanted", "subtracted", "sampled"]
+    rows = []
+    for spec, shares in run.shares.items():
+        wanted = f"< {own_time.MOST_US:g}" if spec.workload == READ else "—"
+        others = [f"{shares.us(shares.owners[owner]):.0f}" for owner in own_time.OTHERS]
+        seen = [f"{_subtracted(run, spec):.0f}", f"{shares.own_us:.0f}", *others]
+        rows.append([_title(spec), wanted, *seen])
+    parts = [table([*head, *own_time.OTHERS], rows)]
+    for spec, shares in run.shares.items():
         rows = [
             [f"`{function}`", f"{shares.us(seen):.1f}"]
             for function, seen in shares.functions.most_common(_LISTED_FUNCTIONS)
         ]
-        parts.append(table([f"{CONTENDERS[name].title}, sampled", "µs"], rows))
+        parts.append(table([f"{_title(spec)}, sampled", "µs"], rows))
     return parts
 
 
-def _subtracted(run: Run, name: str) -> float:
-    return own_time.subtracted_us(run.samples, Spec(name, READ))
+def _subtracted(run: Run, spec: Spec) -> float:
+    return own_time.subtracted_us(run.samples, spec)
+
+
+def _title(spec: Spec) -> str:
+    return f"{WORKLOADS[spec.workload].title}: {CONTENDERS[spec.contender].title}"
 
 
 def _traffic(run: Run) -> str:
     head = ["", "commands", "bytes sent", "bytes received", "documents written"]
     rows = []
     for spec, each in run.traffic.items():
-        title = f"{WORKLOADS[spec.workload].title}: {CONTENDERS[spec.contender].title}"
         figures = f"{each.commands:g} {each.sent:g} {each.received:g} {each.written:g}".split()
-        rows.append([title, *figures])
+        rows.append([_title(spec), *figures])
     return table(head, rows)
 
 

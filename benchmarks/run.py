@@ -20,7 +20,7 @@ from benchmarks.plan import MILLION, OURS, Outline
 from benchmarks.samples import Samples
 from benchmarks.servers import Servers, grow_cache, servers
 from benchmarks.traffic import Traffic, traffic
-from benchmarks.workloads import READ
+from benchmarks.workloads import CHANGE, READ
 
 _ROUND_TRIP_MS = 1.0
 _MILLION_CACHE_GIGABYTES = 2
@@ -34,7 +34,7 @@ class Scope:
     :param seconds: how long cells take turns at most.
     :param slices: in how many slices.
     :param looking_seconds: of processor time, in which it is noted whose code runs; for each of
-        this package's contenders.
+        this package's contenders and two workloads.
     :param most_sessions: the most sessions that are made for a cell, to try things out.
     """
 
@@ -55,7 +55,7 @@ class Run:
     :param groups: the groups that were measured.
     :param distances: how exactly the round trips were kept.
     :param traffic: what requests cost besides time.
-    :param shares: whose code ran, by contender.
+    :param shares: whose code ran.
     :param load_after: the load of the machine afterwards.
     :param seconds: how long the run took.
     """
@@ -66,7 +66,7 @@ class Run:
     groups: list[Group] = field(default_factory=list)
     distances: list[Distance] = field(default_factory=list)
     traffic: dict[Spec, Traffic] = field(default_factory=dict)
-    shares: dict[str, Shares] = field(default_factory=dict)
+    shares: dict[Spec, Shares] = field(default_factory=dict)
     load_after: float = 0.0
     seconds: float = 0.0
 
@@ -138,5 +138,5 @@ def _count(scope: Scope, found: Run, *, quiet: bool) -> None:
     plain = [cell for spec, cell in cells.items() if spec == Spec(spec.contender, spec.workload)]
     for cell in tqdm(plain, desc="counting commands and bytes", leave=False, disable=quiet):
         found.traffic[cell.spec] = traffic(cell)
-    ours = [cells[Spec(name, READ)] for name in OURS]
+    ours = [cells[Spec(name, workload)] for workload in (READ, CHANGE) for name in OURS]
     found.shares = sampled(ours, scope.looking_seconds)
