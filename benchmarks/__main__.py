@@ -10,8 +10,8 @@ from benchmarks.report import raw_figures, report
 from benchmarks.run import Scope, run
 
 SCOPES = {
-    "full": Scope(plan.full(), seconds=170.0, slices=10, looking_seconds=4.0),
-    "quick": Scope(plan.quick(), seconds=35.0, slices=5, looking_seconds=1.5),
+    "full": Scope(plan.full(), seconds=120.0, slices=10, looking_seconds=2.5, besides=True),
+    "quick": Scope(plan.quick(), seconds=28.0, slices=5, looking_seconds=0.8),
     "tiny": Scope(plan.tiny(), seconds=1.0, slices=1, looking_seconds=0.05, most_sessions=5),
 }
 

@@ -9,11 +9,9 @@ from typing import Any, Protocol
 
 from benchmarks.contenders import CONTENDERS
 from benchmarks.place import Place
+from benchmarks.population import SAMPLE
 from benchmarks.visits import cart
 from benchmarks.workloads import WORKLOADS, Workload
-
-_MOST_COOKIES = 20_000
-"""So many of a million sessions are visited, at random; they lie all over the collection."""
 
 
 @dataclass(frozen=True)
@@ -69,15 +67,15 @@ class SessionCell:
 
     def __init__(self, spec: Spec, place: Place, most_sessions: int | None = None) -> None:
         self.spec = spec
-        self.place = replace(place, database=f"bench_{uuid.uuid4().hex[:16]}")
+        # A million are made only once for all whose documents are the same.
+        own = spec.sessions if spec.sessions > SAMPLE else uuid.uuid4().hex[:16]
+        self.place = replace(place, database=f"bench_{own}")
         contender = CONTENDERS[spec.contender]
         self.title = contender.title
         self._workload: Workload = WORKLOADS[spec.workload]
         self.site = contender.make(self.place, cart(spec.size))
         sessions = min(spec.sessions, most_sessions or spec.sessions)
         cookies = contender.populate(self.site, self.place, sessions)
-        if len(cookies) > _MOST_COOKIES:
-            cookies = random.sample(cookies, _MOST_COOKIES)
         random.shuffle(cookies)
         self._cookies: Iterator[str] = itertools.cycle(cookies)
         # Indexes, connections and whatever else is made once.

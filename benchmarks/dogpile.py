@@ -213,10 +213,13 @@ def killed_creator(options: Options, database: str) -> float | None:
         return time.perf_counter() - start if taken_over else None
 
 
-def dogpile_rows(backends: Mapping[str, tuple[Options, str]]) -> Iterator[list[str]]:
+def dogpile_rows(
+    backends: Mapping[str, tuple[Options, str]], *, kills: bool = True
+) -> Iterator[list[str]]:
     """Yield the rows of the table of many who ask for one value.
 
     :param backends: cache options and database by the name of the backend.
+    :param kills: whether a creator is killed as well, and waited for.
     """
     yield ["64 threads in 8 processes ask for one value", *backends]
     yield ["---", *("---:" for _ in backends)]
@@ -226,6 +229,8 @@ def dogpile_rows(backends: Mapping[str, tuple[Options, str]]) -> Iterator[list[s
         yield [f"{title}: median wait", *(_s(statistics.median(r.seconds)) for r in results)]
         yield [f"{title}: slowest", *(_s(max(result.seconds)) for result in results)]
         yield [f"{title}: commands in all", *(str(result.commands) for result in results)]
+    if not kills:
+        return
     waits = [killed_creator(*backend) for backend in backends.values()]
     yield [
         "creator killed: another one creates after",

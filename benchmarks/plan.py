@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from benchmarks import contenders
+from benchmarks.caches import CACHES, HIT, MISS
 from benchmarks.cells import Spec
 from benchmarks.workloads import CHANGE, LOGIN, NEW, READ
 
@@ -50,6 +51,7 @@ def full() -> list[Outline]:
         *_threads(8, 2_000),
         *_threads(32, 2_000),
         *_far(1_000),
+        *_caches(1_000, 300),
         Outline(
             "read only, 200 B, among a thousand and among a million",
             tuple(
@@ -80,6 +82,7 @@ def tiny() -> list[Outline]:
         _everybody("new visitor, 2 kB", NEW, 10),
         *_threads(8, 10),
         *_far(10),
+        *_caches(10, 10),
     ]
 
 
@@ -100,6 +103,14 @@ def _far(requests: int) -> Iterator[Outline]:
         names = [name for name in (*SERVED, *FLOORS) if name in _able(workload)]
         specs = tuple(Spec(name, workload, round_trip_ms=1.0) for name in names)
         yield Outline(f"{title}, 2 kB, round trip of 1 ms", specs, requests)
+
+
+def _caches(hits: int, misses: int) -> Iterator[Outline]:
+    for workload, title, requests in (
+        (HIT, "cache: the value of 2 kB is there", hits),
+        (MISS, "cache: the value of 2 kB is created", misses),
+    ):
+        yield Outline(title, tuple(Spec(name, workload, sessions=0) for name in CACHES), requests)
 
 
 def _able(workload: str) -> list[str]:

@@ -1,11 +1,19 @@
 """Many sessions, copied from one that a site has saved."""
 
+import math
 import secrets
 from typing import Any
 
 import bson
 from bson.raw_bson import RawBSONDocument
 from pymongo.collection import Collection
+
+SAMPLE = 20_000
+"""So many of a million sessions are visited, at random; they lie all over the collection."""
+
+_THOUSAND = 1000
+# Sixteen of them; two make an id that is as long as one of Beaker's.
+_RANDOM_DIGITS = {"$toString": {"$toLong": {"$multiply": [{"$add": [{"$rand": {}}, 1]}, 10**15]}}}
 
 
 def new_ids(number: int, like: str) -> list[str]:
@@ -28,8 +36,10 @@ def copy_documents(
     :param query: finds the document.
     :param session_id: the id that it bears.
     :param number: how many copies.
-    :returns: their session ids.
+    :returns: their session ids, or some of them where there are very many.
     """
+    if number > SAMPLE:
+        return multiply_document(collection, query, session_id, number)
     document = collection.find_one(query)
     assert document is not None
     if isinstance(document["_id"], bson.ObjectId):
@@ -42,6 +52,39 @@ def copy_documents(
     copies = (RawBSONDocument(pattern.replace(before, new.encode())) for new in ids)
     collection.insert_many(copies, ordered=False)
     return ids
+
+
+def multiply_document(
+    collection: Collection[dict[str, Any]], query: dict[str, Any], session_id: str, number: int
+) -> list[str]:
+    """Have the server fill a collection with copies of a document, unless it is full already.
+
+    :param collection: where the document is; the copies take its place.
+    :param query: finds the document by its ``_id``, which the session id is a part of.
+    :param session_id: the session id.
+    :param number: how many copies at least; they come in thousands.
+    :returns: the session ids of some, from all over the collection.
+    """
+    before, _, after = query["_id"].partition(session_id)
+    if collection.estimated_document_count() < number:
+        document = collection.find_one(query, {"_id": 0})
+        assert document is not None
+        seeds = collection.database.seeds
+        seeds.insert_many([{} for _ in range(math.ceil(number / _THOUSAND))])
+        fields = {name: {"$literal": item} for name, item in document.items()}
+        fields["_id"] = {"$concat": [before, _RANDOM_DIGITS, _RANDOM_DIGITS, after]}
+        seeds.aggregate(
+            [
+                {"$project": {"n": {"$range": [0, _THOUSAND]}}},
+                {"$unwind": "$n"},
+                {"$project": fields},
+                {"$out": collection.name},
+            ]
+        )
+        seeds.drop()
+    found = collection.aggregate([{"$sample": {"size": SAMPLE}}, {"$project": {"_id": 1}}])
+    names = [each["_id"] for each in found]
+    return [name.removeprefix(before).removesuffix(after) for name in names]
 
 
 def copy_keys(client: Any, pattern: str, session_id: str, number: int) -> list[str]:

@@ -1,9 +1,10 @@
 """A run in Markdown, and its raw figures."""
 
+from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
-from benchmarks import own_time
+from benchmarks import memory, own_time
 from benchmarks.cells import Spec
 from benchmarks.contenders import CONTENDERS
 from benchmarks.run import Run
@@ -33,6 +34,10 @@ def report(run: Run, heading: str = "##") -> str:
             group_table(group),
         ]
     parts += [f"{heading} Besides time, 2 kB\n", _traffic(run)]
+    if run.stored:
+        parts += [f"{heading} A million sessions of 200 B\n", *_memory(run)]
+    if run.dogpile:
+        parts += [f"{heading} Many ask a cache for one value\n", _dogpile(run)]
     return "\n".join(parts)
 
 
@@ -50,6 +55,9 @@ def raw_figures(run: Run) -> dict[str, Any]:
             for group in run.groups
             for spec, samples in group.samples.items()
         ],
+        "stored": [asdict(each) for each in run.stored],
+        "process_mb": {title: round(each, 1) for title, each in run.process_mb.items()},
+        "dogpile": run.dogpile,
         "traffic": [{**asdict(spec), **asdict(each)} for spec, each in run.traffic.items()],
         "own_time_us": [
             {
@@ -111,6 +119,22 @@ def _traffic(run: Run) -> str:
     for spec, each in run.traffic.items():
         figures = f"{each.commands:g} {each.sent:g} {each.received:g} {each.written:g}".split()
         rows.append([_title(spec), *figures])
+    return table(head, rows)
+
+
+def _memory(run: Run) -> Iterator[str]:
+    rows = [
+        [each.title, f"{each.data_mb:,.0f}", f"{each.index_mb:,.0f}", each.where]
+        for each in run.stored
+    ]
+    yield table(["in the store", "MB of data", "MB of indexes", ""], rows)
+    rows = [[title, f"{megabytes:,.0f}"] for title, megabytes in run.process_mb.items()]
+    visitors = f"{memory.VISITORS:,}"
+    yield table([f"in the process, from {visitors} visitors", "MB for a million"], rows)
+
+
+def _dogpile(run: Run) -> str:
+    head, _, *rows = run.dogpile
     return table(head, rows)
 
 

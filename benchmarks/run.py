@@ -2,25 +2,30 @@
 
 import gc
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from tqdm import tqdm
 
-from benchmarks.cells import SessionCell, Spec
-from benchmarks.contenders import CONTENDERS
+from benchmarks import dogpile
+from benchmarks.caches import HIT, MISS, CacheCell
+from benchmarks.cells import Cell, SessionCell, Spec
+from benchmarks.contenders import BEAKER, CONTENDERS, MEMORY, MONGO_SESSION, TYPE
 from benchmarks.distance import Distance, at_a_distance
 from benchmarks.machine import machine, versions
 from benchmarks.measurement import Group, all_samples, measure, requests_to_serve
+from benchmarks.memory import Stored, in_collection, in_process, in_redis
 from benchmarks.own_time import Shares, sampled
 from benchmarks.place import Place
-from benchmarks.plan import MILLION, OURS, Outline
+from benchmarks.plan import MILLION, OURS, SMALL, Outline
 from benchmarks.samples import Samples
 from benchmarks.servers import Servers, grow_cache, servers
 from benchmarks.traffic import Traffic, traffic
 from benchmarks.workloads import CHANGE, READ
+from tests.scenarios import of_beaker
 
 _ROUND_TRIP_MS = 1.0
 _MILLION_CACHE_GIGABYTES = 2
@@ -36,6 +41,7 @@ class Scope:
     :param looking_seconds: of processor time, in which it is noted whose code runs; for each of
         this package's contenders and two workloads.
     :param most_sessions: the most sessions that are made for a cell, to try things out.
+    :param besides: whether memory and dogpiles are measured as well.
     """
 
     outlines: Sequence[Outline]
@@ -43,6 +49,7 @@ class Scope:
     slices: int
     looking_seconds: float
     most_sessions: int | None = None
+    besides: bool = False
 
 
 @dataclass
@@ -56,6 +63,9 @@ class Run:
     :param distances: how exactly the round trips were kept.
     :param traffic: what requests cost besides time.
     :param shares: whose code ran.
+    :param stored: what a million sessions take up in stores.
+    :param process_mb: what a million visitors take up in the process, by contender.
+    :param dogpile: a table of what many come to who ask a cache for one value.
     :param load_after: the load of the machine afterwards.
     :param seconds: how long the run took.
     """
@@ -67,6 +77,9 @@ class Run:
     distances: list[Distance] = field(default_factory=list)
     traffic: dict[Spec, Traffic] = field(default_factory=dict)
     shares: dict[Spec, Shares] = field(default_factory=dict)
+    stored: list[Stored] = field(default_factory=list)
+    process_mb: dict[str, float] = field(default_factory=dict)
+    dogpile: list[list[str]] = field(default_factory=list)
     load_after: float = 0.0
     seconds: float = 0.0
 
@@ -89,6 +102,8 @@ def run(scope: Scope, *, quiet: bool = False) -> Run:
         _prepare(scope, found, running, stack)
         _measure(scope, found, quiet=quiet)
         _count(scope, found, quiet=quiet)
+        if scope.besides:
+            _measure_besides(found, running.place, quiet=quiet)
         for group in found.groups:
             for cell in group.cells:
                 cell.close()
@@ -111,11 +126,17 @@ def _prepare(scope: Scope, found: Run, running: Servers, stack: ExitStack) -> No
         far, found.distances = stack.enter_context(at_a_distance(running, _ROUND_TRIP_MS))
     for outline in scope.outlines:
         cells = [
-            SessionCell(spec, far if spec.round_trip_ms else running.place, scope.most_sessions)
+            _cell(spec, far if spec.round_trip_ms else running.place, scope.most_sessions)
             for spec in outline.specs
             if CONTENDERS[spec.contender].title not in found.missing
         ]
         found.groups.append(Group(outline.title, cells, outline.requests))
+
+
+def _cell(spec: Spec, place: Place, most_sessions: int | None) -> Cell:
+    if spec.workload in (HIT, MISS):
+        return CacheCell(spec, place)
+    return SessionCell(spec, place, most_sessions)
 
 
 def _measure(scope: Scope, found: Run, *, quiet: bool) -> None:
@@ -140,3 +161,34 @@ def _count(scope: Scope, found: Run, *, quiet: bool) -> None:
         found.traffic[cell.spec] = traffic(cell)
     ours = [cells[Spec(name, workload)] for workload in (READ, CHANGE) for name in OURS]
     found.shares = sampled(ours, scope.looking_seconds)
+
+
+def _measure_besides(found: Run, place: Place, *, quiet: bool) -> None:
+    million = Spec("", READ, SMALL, MILLION)
+    lone = replace(place, database="bench_besides")
+    cells = [cell for group in found.groups for cell in group.cells]
+    for cell in cells:
+        if isinstance(cell, SessionCell) and cell.spec in (million.of(TYPE), million.of(BEAKER)):
+            found.stored.append(in_collection(cell))
+    steps: list[Callable[[], None]] = [
+        *(partial(_measure_process, found, lone, name) for name in (MONGO_SESSION, TYPE, MEMORY)),
+        partial(_measure_dogpile, found, lone),
+    ]
+    if place.redis_url is not None:
+        steps.append(lambda: found.stored.append(in_redis(lone)))
+    for step in tqdm(steps, desc="memory and dogpiles", leave=False, disable=quiet):
+        step()
+
+
+def _measure_process(found: Run, place: Place, contender: str) -> None:
+    found.process_mb[CONTENDERS[contender].title] = in_process(contender, place)
+
+
+def _measure_dogpile(found: Run, place: Place) -> None:
+    names = ("bench_beakers", "bench_ours")
+    ours = {"type": "ext:mongodb_soajs", "url": place.mongo_url, "name": names[1]}
+    backends = {
+        dogpile.BEAKER: (of_beaker(place.mongo_url, names[0]), names[0]),
+        dogpile.HERE: (ours, names[1]),
+    }
+    found.dogpile = list(dogpile.dogpile_rows(backends, kills=False))

@@ -1,6 +1,5 @@
 """Applications that keep a visitor's cart, as each kind of sessions is spoken to."""
 
-import itertools
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
@@ -22,15 +21,12 @@ def cart(size_bytes: int) -> Data:
 
     :param size_bytes: how many bytes of BSON it is to be, or a few more.
     """
-    data: Data = {"user": "ann", "visits": 0, "cart": []}
-    for number in itertools.count():
-        missing = size_bytes - len(bson.encode(data))
-        if missing <= 0:
-            break
-        # Each item takes 60 bytes or a little more; encoding after each would take its time.
-        for n in range(number, number + max(1, missing // 64)):
-            item = {"sku": f"article-{n}", "count": n, "price": n * 1.25}
-            data["cart"].append(item)
+    items: list[dict[str, Any]] = []
+    data: Data = {"user": "ann", "visits": 0, "cart": items}
+    while (missing := size_bytes - len(bson.encode(data))) > 0:
+        # An item takes 60 bytes or a few more; to encode all after each would take its time.
+        for number in range(len(items), len(items) + max(1, missing // 64)):
+            items.append({"sku": f"article-{number}", "count": number, "price": number * 1.25})
     return data
 
 
