@@ -1,9 +1,10 @@
 """What many sessions take up: in the store, and in the process that serves them.
 
 ``python -m benchmarks.memory CONTENDER URL DATABASE NUMBER`` is the process: it serves so many
-visitors and prints how many bytes it has allocated meanwhile.
+visitors and prints how many bytes it has allocated for them and kept.
 """
 
+import gc
 import subprocess
 import sys
 import tempfile
@@ -17,10 +18,8 @@ from benchmarks.place import Client, Place
 from benchmarks.plan import MILLION, SMALL
 from benchmarks.visits import cart
 
-VISITORS = 3_000
-"""So many visitors come to the process; a million of them take as much more."""
-
-_WARM_UP = 200
+_FIRST_VISITORS = 500
+_VISITORS = 2_000
 _REDIS_SESSIONS = 100_000
 
 
@@ -77,15 +76,15 @@ def in_redis(place: Place) -> Stored:
 
 
 def in_process(contender: str, place: Place) -> float:
-    """Return how many megabytes a process has allocated for a million visitors, from a few.
+    """Return how many bytes a process allocates for each further visitor, and keeps.
 
     :param contender: whose.
     :param place: where sessions are.
     """
     command = [sys.executable, "-m", "benchmarks.memory", contender, place.mongo_url]
-    command += [place.database, str(VISITORS)]
+    command += [place.database, str(_VISITORS)]
     said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    return int(said) * (MILLION / VISITORS) / (1 << 20)
+    return int(said) / _VISITORS
 
 
 def main(arguments: list[str]) -> None:
@@ -97,12 +96,16 @@ def main(arguments: list[str]) -> None:
     with Client(url) as client, tempfile.TemporaryDirectory() as folder:
         place = Place(url, None, client, None, Path(folder), database)
         site = CONTENDERS[contender].make(place, cart(SMALL))
-        for _ in range(_WARM_UP):
-            site.read(site.begin())
+        # Also what is made once, at the first visits.
         tracemalloc.start()
+        for _ in range(_FIRST_VISITORS):
+            site.read(site.begin())
+        gc.collect()
+        before = tracemalloc.get_traced_memory()[0]
         for _ in range(int(number)):
             site.read(site.begin())
-        print(tracemalloc.get_traced_memory()[0])
+        gc.collect()
+        print(tracemalloc.get_traced_memory()[0] - before)
 
 
 if __name__ == "__main__":

@@ -1,75 +1,70 @@
-"""A run in Markdown, and its raw figures."""
+"""A run in Markdown."""
 
-from collections.abc import Iterator
-from dataclasses import asdict
-from typing import Any
+from collections.abc import Container, Iterator
 
-from benchmarks import memory, own_time
+from benchmarks import own_time
 from benchmarks.cells import Spec
 from benchmarks.contenders import CONTENDERS
+from benchmarks.plan import LARGE, LARGE_SESSIONS, SMALL, THOUSAND
 from benchmarks.run import Run
-from benchmarks.tables import group_table, table, targets_table
+from benchmarks.tables import group_table, medians_table, table, targets_table
 from benchmarks.targets import targets
-from benchmarks.workloads import READ, WORKLOADS
+from benchmarks.workloads import CHANGE, LOGIN, NEW, READ, WORKLOADS
 
 _LISTED_FUNCTIONS = 12
 
+_OVERVIEWS = (
+    {
+        f"{WORKLOADS[workload].title}{where}": Spec("", workload, round_trip_ms=round_trip_ms)
+        for where, round_trip_ms in (("", 0.0), (", 1 ms away", 1.0))
+        for workload in ((READ, CHANGE) if round_trip_ms else (READ, CHANGE, LOGIN, NEW))
+    },
+    {
+        f"{WORKLOADS[workload].title}, {size:,} B": Spec("", workload, size, sessions)
+        for size, sessions in ((SMALL, THOUSAND), (LARGE, LARGE_SESSIONS))
+        for workload in (READ, CHANGE)
+    },
+    {
+        f"{WORKLOADS[workload].title}, {threads} threads": Spec("", workload, threads=threads)
+        for threads in (8, 32)
+        for workload in (READ, CHANGE)
+    },
+)
 
-def report(run: Run, heading: str = "##") -> str:
+
+def report(run: Run) -> str:
     """Return all tables of a run.
 
     :param run: the run.
-    :param heading: what a heading starts with.
     """
-    parts = [
-        _conditions(run),
-        f"{heading} What was wanted\n",
-        targets_table(targets(), run.samples),
-    ]
-    parts += [f"{heading} Our own code\n", *_own_time(run)]
+    parts = [_conditions(run), *_part("What was wanted", targets_table(targets(), run.samples))]
+    parts += _part("Our own code", _own_time(run), *_functions(run))
     for group in run.groups:
-        parts += [
-            f"{heading} {_first_upper(group.title)}\n",
-            _note(group.served),
-            group_table(group),
-        ]
-    parts += [f"{heading} Besides time, 2 kB\n", _traffic(run)]
-    if run.stored:
-        parts += [f"{heading} A million sessions of 200 B\n", *_memory(run)]
-    if run.dogpile:
-        parts += [f"{heading} Many ask a cache for one value\n", _dogpile(run)]
+        note = f"Of {group.served:,} requests each.\n"
+        parts += _part(group.title, note, group_table(group))
+    parts += _part("Besides time, 2 kB", _traffic(run, WORKLOADS))
+    parts += _memory_and_dogpiles(run)
     return "\n".join(parts)
 
 
-def raw_figures(run: Run) -> dict[str, Any]:
-    """Return the figures of a run, as they go into a file of JSON."""
-    return {
-        "machine": run.machine,
-        "load_after": run.load_after,
-        "seconds": round(run.seconds),
-        "versions": run.versions,
-        "missing": run.missing,
-        "distances": [asdict(distance) for distance in run.distances],
-        "cells": [
-            {"group": group.title, **asdict(spec), **samples.raw()}
-            for group in run.groups
-            for spec, samples in group.samples.items()
-        ],
-        "stored": [asdict(each) for each in run.stored],
-        "process_mb": {title: round(each, 1) for title, each in run.process_mb.items()},
-        "dogpile": run.dogpile,
-        "traffic": [{**asdict(spec), **asdict(each)} for spec, each in run.traffic.items()],
-        "own_time_us": [
-            {
-                **asdict(spec),
-                "subtracted": round(_subtracted(run, spec), 1),
-                "sampled": round(shares.own_us, 1),
-                "owners": {o: round(shares.us(n), 1) for o, n in shares.owners.most_common()},
-                "functions": {f: round(shares.us(n), 1) for f, n in shares.functions.most_common()},
-            }
-            for spec, shares in run.shares.items()
-        ],
-    }
+def summary(run: Run) -> str:
+    """Return the tables of a run that tell most.
+
+    :param run: the run.
+    """
+    parts = [_conditions(run), *_part("Wanted and seen", targets_table(targets(), run.samples))]
+    parts += _part("Our own code", _own_time(run))
+    parts += _part("Medians in microseconds", *_overviews(run))
+    for group in run.groups:
+        if group.cells[0].spec.workload not in WORKLOADS:
+            parts += _part(group.title, group_table(group))
+    parts += _part("Besides time, 2 kB", _traffic(run, (READ, CHANGE)))
+    parts += _memory_and_dogpiles(run)
+    return "\n".join(parts)
+
+
+def _part(title: str, *content: str) -> list[str]:
+    return [f"## {title[0].upper()}{title[1:]}\n", *content]
 
 
 def _conditions(run: Run) -> str:
@@ -87,39 +82,60 @@ def _conditions(run: Run) -> str:
     return "\n".join(f"- {line}" for line in lines) + "\n"
 
 
-def _own_time(run: Run) -> list[str]:
-    head = ["processor µs a request, 2 kB", "wanted", "subtracted", "sampled"]
+def _own_time(run: Run) -> str:
+    head = ["processor µs a request, 2 kB", "wanted", "sampled", "", "subtracted"]
     rows = []
     for spec, shares in run.shares.items():
-        wanted = f"< {own_time.MOST_US:g}" if spec.workload == READ else "—"
+        wanted, verdict = "—", ""
+        if spec.workload == READ:
+            wanted = f"< {own_time.MOST_US:g}"
+            verdict = "reached" if shares.own_us < own_time.MOST_US else "**not reached**"
+        subtracted = own_time.subtracted_us(run.samples, spec)
         others = [f"{shares.us(shares.owners[owner]):.0f}" for owner in own_time.OTHERS]
-        seen = [f"{_subtracted(run, spec):.0f}", f"{shares.own_us:.0f}", *others]
-        rows.append([_title(spec), wanted, *seen])
-    parts = [table([*head, *own_time.OTHERS], rows)]
+        figures = [f"{shares.own_us:.0f}", verdict, f"{subtracted:.0f}", *others]
+        rows.append([_title(spec), wanted, *figures])
+    return table([*head, *own_time.OTHERS], rows)
+
+
+def _functions(run: Run) -> Iterator[str]:
     for spec, shares in run.shares.items():
         rows = [
             [f"`{function}`", f"{shares.us(seen):.1f}"]
             for function, seen in shares.functions.most_common(_LISTED_FUNCTIONS)
         ]
-        parts.append(table([f"{_title(spec)}, sampled", "µs"], rows))
-    return parts
+        yield table([f"{_title(spec)}, sampled", "µs"], rows)
 
 
-def _subtracted(run: Run, spec: Spec) -> float:
-    return own_time.subtracted_us(run.samples, spec)
+def _overviews(run: Run) -> Iterator[str]:
+    measured = run.samples
+    for columns in _OVERVIEWS:
+        found = {
+            title: spec
+            for title, spec in columns.items()
+            if any(spec.of(name) in measured for name in CONTENDERS)
+        }
+        if found:
+            yield medians_table(found, measured)
 
 
-def _title(spec: Spec) -> str:
-    return f"{WORKLOADS[spec.workload].title}: {CONTENDERS[spec.contender].title}"
-
-
-def _traffic(run: Run) -> str:
+def _traffic(run: Run, workloads: Container[str]) -> str:
     head = ["", "commands", "bytes sent", "bytes received", "documents written"]
     rows = []
     for spec, each in run.traffic.items():
-        figures = f"{each.commands:g} {each.sent:g} {each.received:g} {each.written:g}".split()
-        rows.append([_title(spec), *figures])
+        if spec.workload in workloads:
+            figures = f"{each.commands:g} {each.sent:g} {each.received:g} {each.written:g}"
+            rows.append([_title(spec), *figures.split()])
     return table(head, rows)
+
+
+def _memory_and_dogpiles(run: Run) -> list[str]:
+    parts = []
+    if run.stored:
+        parts += _part("A million sessions of 200 B", *_memory(run))
+    if run.dogpile:
+        head, _, *rows = run.dogpile
+        parts += _part("Many ask a cache for one value", table(head, rows))
+    return parts
 
 
 def _memory(run: Run) -> Iterator[str]:
@@ -128,19 +144,9 @@ def _memory(run: Run) -> Iterator[str]:
         for each in run.stored
     ]
     yield table(["in the store", "MB of data", "MB of indexes", ""], rows)
-    rows = [[title, f"{megabytes:,.0f}"] for title, megabytes in run.process_mb.items()]
-    visitors = f"{memory.VISITORS:,}"
-    yield table([f"in the process, from {visitors} visitors", "MB for a million"], rows)
+    rows = [[title, f"{each:,.0f}"] for title, each in run.process_bytes.items()]
+    yield table(["in the process", "bytes for each further visitor"], rows)
 
 
-def _dogpile(run: Run) -> str:
-    head, _, *rows = run.dogpile
-    return table(head, rows)
-
-
-def _note(requests: int) -> str:
-    return f"Of {requests:,} requests each.\n"
-
-
-def _first_upper(text: str) -> str:
-    return text[0].upper() + text[1:]
+def _title(spec: Spec) -> str:
+    return f"{WORKLOADS[spec.workload].title}: {CONTENDERS[spec.contender].title}"

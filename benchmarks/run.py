@@ -13,7 +13,7 @@ from tqdm import tqdm
 from benchmarks import dogpile
 from benchmarks.caches import HIT, MISS, CacheCell
 from benchmarks.cells import Cell, SessionCell, Spec
-from benchmarks.contenders import BEAKER, CONTENDERS, MEMORY, MONGO_SESSION, TYPE
+from benchmarks.contenders import BEAKER, CONTENDERS, FILE, MEMORY, MONGO_SESSION, TYPE
 from benchmarks.distance import Distance, at_a_distance
 from benchmarks.machine import machine, versions
 from benchmarks.measurement import Group, all_samples, measure, requests_to_serve
@@ -36,7 +36,7 @@ class Scope:
     """How much a run does.
 
     :param outlines: what is measured.
-    :param seconds: how long cells take turns at most.
+    :param seconds: so long after its start no further slice is begun.
     :param slices: in how many slices.
     :param looking_seconds: of processor time, in which it is noted whose code runs; for each of
         this package's contenders and two workloads.
@@ -64,7 +64,7 @@ class Run:
     :param traffic: what requests cost besides time.
     :param shares: whose code ran.
     :param stored: what a million sessions take up in stores.
-    :param process_mb: what a million visitors take up in the process, by contender.
+    :param process_bytes: what each further visitor takes up in the process.
     :param dogpile: a table of what many come to who ask a cache for one value.
     :param load_after: the load of the machine afterwards.
     :param seconds: how long the run took.
@@ -78,7 +78,7 @@ class Run:
     traffic: dict[Spec, Traffic] = field(default_factory=dict)
     shares: dict[Spec, Shares] = field(default_factory=dict)
     stored: list[Stored] = field(default_factory=list)
-    process_mb: dict[str, float] = field(default_factory=dict)
+    process_bytes: dict[str, float] = field(default_factory=dict)
     dogpile: list[list[str]] = field(default_factory=list)
     load_after: float = 0.0
     seconds: float = 0.0
@@ -100,7 +100,7 @@ def run(scope: Scope, *, quiet: bool = False) -> Run:
         running = stack.enter_context(servers())
         found = Run(machine(), versions(running.versions), _missing(running.place))
         _prepare(scope, found, running, stack)
-        _measure(scope, found, quiet=quiet)
+        _measure(scope, found, start + scope.seconds, quiet=quiet)
         _count(scope, found, quiet=quiet)
         if scope.besides:
             _measure_besides(found, running.place, quiet=quiet)
@@ -139,13 +139,13 @@ def _cell(spec: Spec, place: Place, most_sessions: int | None) -> Cell:
     return SessionCell(spec, place, most_sessions)
 
 
-def _measure(scope: Scope, found: Run, *, quiet: bool) -> None:
+def _measure(scope: Scope, found: Run, deadline: float, *, quiet: bool) -> None:
     # What was made up to now is not looked through again and again.
     gc.collect()
     gc.freeze()
     total = requests_to_serve(found.groups)
     with tqdm(total=total, desc="measuring", unit=" requests", disable=quiet) as bar:
-        measure(found.groups, scope.slices, time.monotonic() + scope.seconds, bar.update)
+        measure(found.groups, scope.slices, deadline, bar.update)
     gc.unfreeze()
 
 
@@ -156,7 +156,11 @@ def _count(scope: Scope, found: Run, *, quiet: bool) -> None:
         for cell in group.cells
         if isinstance(cell, SessionCell)
     }
-    plain = [cell for spec, cell in cells.items() if spec == Spec(spec.contender, spec.workload)]
+    plain = [
+        cell
+        for spec, cell in cells.items()
+        if spec == Spec(spec.contender, spec.workload) and spec.contender not in (MEMORY, FILE)
+    ]
     for cell in tqdm(plain, desc="counting commands and bytes", leave=False, disable=quiet):
         found.traffic[cell.spec] = traffic(cell)
     ours = [cells[Spec(name, workload)] for workload in (READ, CHANGE) for name in OURS]
@@ -181,7 +185,7 @@ def _measure_besides(found: Run, place: Place, *, quiet: bool) -> None:
 
 
 def _measure_process(found: Run, place: Place, contender: str) -> None:
-    found.process_mb[CONTENDERS[contender].title] = in_process(contender, place)
+    found.process_bytes[CONTENDERS[contender].title] = in_process(contender, place)
 
 
 def _measure_dogpile(found: Run, place: Place) -> None:

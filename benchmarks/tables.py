@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from benchmarks.cells import Cell, Spec
-from benchmarks.contenders import BEAKER, TYPE
+from benchmarks.contenders import BEAKER, CONTENDERS, TYPE
 from benchmarks.measurement import Group
 from benchmarks.plan import MILLION
 from benchmarks.samples import Samples
@@ -29,7 +29,8 @@ def group_table(group: Group) -> str:
     :param group: one that was measured.
     """
     together = group.cells[0].spec.threads > 1
-    head = ["", "median µs", "p95", "p99", "processor µs", "to `session.type`", "to `ext:mongodb`"]
+    first = group.cells[0].title.replace("*", "")
+    head = ["", "median µs", "p95", "p99", "processor µs", f"to {first}", "to `ext:mongodb`"]
     head += ["requests/s"] if together else []
     rows = []
     for cell in group.cells:
@@ -42,6 +43,21 @@ def group_table(group: Group) -> str:
         ]
         rows.append([*row, f"{samples.throughput:,.0f}"] if together else row)
     return table(head, rows)
+
+
+def medians_table(columns: Mapping[str, Spec], results: Results) -> str:
+    """Return the medians of several groups in one table, in microseconds.
+
+    :param columns: what a column is of, whoever the contender, by its title.
+    :param results: what was measured.
+    """
+    rows = []
+    for name, contender in CONTENDERS.items():
+        found = [results.get(spec.of(name)) for spec in columns.values()]
+        if any(found):
+            medians = ["" if each is None else _us(each.median_us) for each in found]
+            rows.append([contender.title, *medians])
+    return table(["", *columns], rows)
 
 
 def targets_table(targets: Iterable[Target], results: Results) -> str:

@@ -25,8 +25,8 @@ def cart(size_bytes: int) -> Data:
     data: Data = {"user": "ann", "visits": 0, "cart": items}
     while (missing := size_bytes - len(bson.encode(data))) > 0:
         # An item takes 60 bytes or a few more; to encode all after each would take its time.
-        for number in range(len(items), len(items) + max(1, missing // 64)):
-            items.append({"sku": f"article-{number}", "count": number, "price": number * 1.25})
+        numbers = range(len(items), len(items) + max(1, missing // 64))
+        items += [{"sku": f"article-{n}", "count": n, "price": n * 1.25} for n in numbers]
     return data
 
 

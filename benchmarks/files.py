@@ -1,0 +1,56 @@
+"""The files that a run leaves behind."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+from benchmarks.chart import draw
+from benchmarks.raw import raw_figures
+from benchmarks.report import report, summary
+from benchmarks.run import Run
+
+ROOT = Path(__file__).resolve().parent.parent
+
+DOCUMENT = Path("docs", "performance.md")
+RESULTS = Path("benchmarks", "results")
+CHART = Path("docs", "images", "performance")
+
+BEGIN = "<!-- written by `make bench` -->"
+END = "<!-- end of what `make bench` writes -->"
+
+
+def write(run: Run, root: Path = ROOT) -> list[Path]:
+    """Write the results of a run, and put its tables and its chart into the documents.
+
+    :param run: the run.
+    :param root: of the checkout.
+    :returns: the files.
+    """
+    day = datetime.now(UTC).date().isoformat()
+    tables = root / RESULTS / f"{day}.md"
+    raw = tables.with_suffix(".json")
+    chart = root / CHART
+    document = root / DOCUMENT
+    for path in (tables, chart):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    tables.write_text(f"# What sessions cost, {day}\n\n{report(run)}")
+    raw.write_text(json.dumps(raw_figures(run), indent=1) + "\n")
+    files = f"[tables](../{RESULTS}/{day}.md), [raw figures](../{RESULTS}/{day}.json)"
+    link = f"All figures of this run: {files}.\n"
+    text = document.read_text()
+    document.write_text(replaced(text, f"{summary(run)}\n{link}"))
+    return [tables, raw, document, *draw(run.samples, chart)]
+
+
+def replaced(text: str, content: str) -> str:
+    """Return a document with other content between its marks.
+
+    :param text: the document.
+    :param content: what is to stand there.
+    :raises ValueError: it has no such marks.
+    """
+    before, begin, rest = text.partition(f"{BEGIN}\n")
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise ValueError(f"the document lacks the marks {BEGIN} and {END}")
+    return f"{before}{BEGIN}\n\n{content}\n{END}{after}"
