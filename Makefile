@@ -17,7 +17,7 @@ help:
 	@echo 'make test-browser          run the tests that need Chromium'
 	@echo 'make lint    check style and types alone'
 	@echo 'make format  mend style where that can be done by a program'
-	@echo 'make bench   measure'
+	@echo 'make bench   measure what sessions cost, beside other stores; five minutes'
 	@echo 'make clean   remove .venv and everything else that was made here'
 	@echo
 	@echo 'MONGODB_URL=mongodb://... uses a server that is already there,'

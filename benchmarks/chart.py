@@ -7,6 +7,7 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 
 from benchmarks.cells import Spec
 from benchmarks.contenders import CONTENDERS
@@ -18,9 +19,13 @@ from benchmarks.workloads import CHANGE, READ
 _PANELS = (
     ("read only", Spec("", READ)),
     ("small change", Spec("", CHANGE)),
-    ("read only, 1 ms from the servers", Spec("", READ, round_trip_ms=1.0)),
+    ("read only, servers 1 ms away", Spec("", READ, round_trip_ms=1.0)),
 )
-_OURS, _OTHERS, _FLOORS = "#0b6e4f", "#8ca0b3", "#d9dee3"
+_COLOURS = {
+    "this package": "#0b6e4f",
+    "others": "#8ca0b3",
+    "the driver alone, without sessions": "#d9dee3",
+}
 _WIDTH_INCHES, _ROW_INCHES = 13.0, 0.34
 
 # Text as paths looks the same everywhere, and a fixed salt gives equal figures equal files.
@@ -37,12 +42,19 @@ def draw(results: Results, path: Path) -> list[Path]:
     panels = [(title, _bars(results, spec)) for title, spec in _PANELS]
     rows = max(len(bars) for _, bars in panels)
     with mpl.rc_context(_STYLE):
-        figure = Figure(figsize=(_WIDTH_INCHES, 1.2 + _ROW_INCHES * rows), layout="constrained")
+        figure = Figure(figsize=(_WIDTH_INCHES, 1.5 + _ROW_INCHES * rows), layout="constrained")
         axes = figure.subplots(1, len(panels))
         for axis, (title, bars) in zip(axes, panels, strict=True):
             _draw_bars(axis, title, bars)
         figure.suptitle(
             "Median time of a request with a session of 2 kB, in microseconds", fontsize=11
+        )
+        figure.legend(
+            [Rectangle((0, 0), 1, 1, color=colour) for colour in _COLOURS.values()],
+            list(_COLOURS),
+            loc="outside lower center",
+            ncols=len(_COLOURS),
+            frameon=False,
         )
         files = [path.with_suffix(suffix) for suffix in (".png", ".svg")]
         for file in files:
@@ -68,12 +80,13 @@ def _draw_bars(axis: Axes, title: str, bars: Sequence[tuple[str, Samples]]) -> N
     for label, (name, _) in zip(axis.get_yticklabels(), bars, strict=True):
         label.set_fontweight("bold" if name in OURS else "normal")
     axis.invert_yaxis()
-    axis.set_title(title)
+    axis.set_title(title, loc="left")
     axis.margins(x=0.16)
     axis.spines[["top", "right"]].set_visible(False)
 
 
 def _colour(name: str) -> str:
+    ours, others, floors = _COLOURS.values()
     if name in OURS:
-        return _OURS
-    return _FLOORS if name in FLOORS else _OTHERS
+        return ours
+    return floors if name in FLOORS else others

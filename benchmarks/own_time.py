@@ -43,7 +43,7 @@ MOST_US = 30.0
 """What was wanted."""
 
 _PERIOD_SECONDS = 0.001
-_CHUNK = 200
+_CHUNK = 50
 _OWN = "this package"
 
 

@@ -1,5 +1,6 @@
 """What a run measures: the groups of cells, and how many requests each cell serves."""
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -42,14 +43,14 @@ def full() -> list[Outline]:
     return [
         _everybody("read only, 2 kB", READ, 4_000),
         _everybody("small change, 2 kB", CHANGE, 3_000),
-        _everybody("login and logout, 2 kB", LOGIN, 1_000),
-        _everybody("new visitor, 2 kB", NEW, 1_500),
+        _everybody("login and logout, 2 kB", LOGIN, 600),
+        _everybody("new visitor, 2 kB", NEW, 1_000),
         _everybody("read only, 200 B", READ, 2_000, size=SMALL),
         _everybody("small change, 200 B", CHANGE, 1_500, size=SMALL),
-        _everybody("read only, 100 kB", READ, 300, size=LARGE, sessions=LARGE_SESSIONS),
-        _everybody("small change, 100 kB", CHANGE, 300, size=LARGE, sessions=LARGE_SESSIONS),
-        *_threads(8, 2_000),
-        *_threads(32, 2_000),
+        _everybody("read only, 100 kB", READ, 200, size=LARGE, sessions=LARGE_SESSIONS),
+        _everybody("small change, 100 kB", CHANGE, 200, size=LARGE, sessions=LARGE_SESSIONS),
+        *_threads(8, 1_500),
+        *_threads(32, 1_500),
         *_far(1_000),
         *_caches(1_000, 300),
         Outline(
@@ -79,10 +80,9 @@ def tiny() -> list[Outline]:
         _everybody("read only, 2 kB", READ, 10),
         _everybody("small change, 2 kB", CHANGE, 10),
         _everybody("login and logout, 2 kB", LOGIN, 10),
-        _everybody("new visitor, 2 kB", NEW, 10),
-        *_threads(8, 10),
-        *_far(10),
-        *_caches(10, 10),
+        *itertools.islice(_threads(8, 10), 1),
+        *itertools.islice(_far(10), 1),
+        *itertools.islice(_caches(10, 10), 1),
     ]
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from benchmarks.cells import SessionCell
 from benchmarks.place import Place
 
-_REQUESTS = 100
+_REQUESTS = 50
 _MONGO_COMMANDS = ("find", "update", "insert", "delete", "findAndModify")
 
 
