@@ -34,11 +34,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
         ("tiny", "just enough to see that it works; writes no files"),
     ):
         scopes.add_argument(f"--{name}", action="store_const", dest="scope", const=name, help=words)
+    parser.add_argument(
+        "--node",
+        action="store_true",
+        help="install connect-mongo elsewhere, and measure it as well",
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the raw figures there")
     parser.add_argument("--root", type=Path, help="write into another checkout, however small")
     parser.set_defaults(scope="full")
     options = parser.parse_args(arguments)
-    found = run(SCOPES[options.scope])
+    found = run(SCOPES[options.scope], with_node=options.node)
     print(report(found))
     if options.json is not None:
         options.json.write_text(json.dumps(raw_figures(found), indent=1) + "\n")

@@ -35,7 +35,7 @@ _numbers = itertools.count(1)
 
 
 class CacheCell:
-    """A cache that is asked for values, as :class:`~benchmarks.cells.Cell`.
+    """A cache that is asked for values, as :class:`~benchmarks.cells.ServingCell`.
 
     :param spec: what is measured: the workload is a hit or a miss, which creates the value.
     :param place: where the cache is to be.

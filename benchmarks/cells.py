@@ -5,11 +5,12 @@ import random
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from benchmarks.contenders import CONTENDERS
 from benchmarks.place import Place
 from benchmarks.population import SAMPLE
+from benchmarks.samples import Turn
 from benchmarks.visits import cart
 from benchmarks.workloads import WORKLOADS, Workload
 
@@ -38,7 +39,7 @@ class Spec:
         return replace(self, contender=contender)
 
 
-class Cell(Protocol):
+class ServingCell(Protocol):
     """Serves one kind of requests under one set of circumstances."""
 
     spec: Spec
@@ -57,8 +58,25 @@ class Cell(Protocol):
         """Drop what was stored."""
 
 
+@runtime_checkable
+class SelfTimedCell(Protocol):
+    """The same in another process, which measures by itself how long requests take."""
+
+    spec: Spec
+    title: str
+
+    def take_turn(self, requests: int) -> Turn:
+        """Serve a number of requests."""
+
+    def close(self) -> None:
+        """Drop what was stored."""
+
+
+Cell = ServingCell | SelfTimedCell
+
+
 class SessionCell:
-    """A site with its sessions, and visitors who do one thing.
+    """A site with its sessions, and visitors who do one thing: a :class:`ServingCell`.
 
     :param spec: what is measured.
     :param place: where the sessions are to be; each cell has a database of its own there.

@@ -8,8 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks.cells import Cell, Spec
-from benchmarks.samples import Samples
+from benchmarks.cells import Cell, SelfTimedCell, ServingCell, Spec
+from benchmarks.samples import Samples, Turn
 
 BURST = 10
 """The requests of one turn: a server, too, serves the same kind again and again."""
@@ -34,6 +34,11 @@ class Group:
 
     def __post_init__(self) -> None:
         self.samples = {cell.spec: Samples() for cell in self.cells}
+
+    def add(self, cell: Cell) -> None:
+        """Let another cell take turns with the others."""
+        self.cells = [*self.cells, cell]
+        self.samples[cell.spec] = Samples()
 
     @property
     def served(self) -> int:
@@ -72,17 +77,19 @@ def requests_to_serve(groups: Sequence[Group]) -> int:
 
 def _take_turn(cell: Cell, samples: Samples, progress: Progress) -> None:
     threads = cell.spec.threads
-    if threads == 1:
-        visits = [cell.prepare() for _ in range(BURST)]
-        served = _serve_one_by_one(cell, visits, samples)
+    if isinstance(cell, SelfTimedCell):
+        turn = cell.take_turn(BURST)
+    elif threads == 1:
+        turn = _serve_one_by_one(cell, [cell.prepare() for _ in range(BURST)])
     else:
         number = _BURST_OF_EACH_THREAD
-        each = [[cell.prepare() for _ in range(number)] for _ in range(threads)]
-        served = _serve_together(cell, each, samples)
-    progress(served)
+        visits = [[cell.prepare() for _ in range(number)] for _ in range(threads)]
+        turn = _serve_together(cell, visits)
+    samples.add(turn)
+    progress(len(turn.wall_ns))
 
 
-def _serve_one_by_one(cell: Cell, visits: Sequence[Any], samples: Samples) -> int:
+def _serve_one_by_one(cell: ServingCell, visits: Sequence[Any]) -> Turn:
     serve, wall_ns = cell.serve, []
     cpu = time.thread_time_ns()
     begin = time.perf_counter_ns()
@@ -91,13 +98,10 @@ def _serve_one_by_one(cell: Cell, visits: Sequence[Any], samples: Samples) -> in
         serve(visit)
         wall_ns.append(time.perf_counter_ns() - start)
     elapsed = time.perf_counter_ns() - begin
-    samples.cpu_ns.append((time.thread_time_ns() - cpu) / len(visits))
-    samples.wall_ns += wall_ns
-    samples.requests_a_second.append(len(visits) / elapsed * 1e9)
-    return len(visits)
+    return Turn(wall_ns, time.thread_time_ns() - cpu, elapsed)
 
 
-def _serve_together(cell: Cell, visits: Sequence[Sequence[Any]], samples: Samples) -> int:
+def _serve_together(cell: ServingCell, visits: Sequence[Sequence[Any]]) -> Turn:
     together = threading.Barrier(len(visits) + 1)
 
     def serve(mine: Sequence[Any]) -> list[int]:
@@ -117,10 +121,7 @@ def _serve_together(cell: Cell, visits: Sequence[Sequence[Any]], samples: Sample
     begin = time.perf_counter_ns()
     wall_ns = [each for answer in answers for each in answer.result()]
     elapsed = time.perf_counter_ns() - begin
-    samples.cpu_ns.append((time.process_time_ns() - cpu) / len(wall_ns))
-    samples.wall_ns += wall_ns
-    samples.requests_a_second.append(len(wall_ns) / elapsed * 1e9)
-    return len(wall_ns)
+    return Turn(wall_ns, time.process_time_ns() - cpu, elapsed)
 
 
 _pools: dict[int, ThreadPoolExecutor] = {}

@@ -10,7 +10,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from benchmarks import dogpile
+from benchmarks import dogpile, node
 from benchmarks.caches import HIT, MISS, CacheCell
 from benchmarks.cells import Cell, SessionCell, Spec
 from benchmarks.contenders import BEAKER, CONTENDERS, FILE, MEMORY, MONGO_SESSION, TYPE
@@ -89,10 +89,11 @@ class Run:
         return all_samples(self.groups)
 
 
-def run(scope: Scope, *, quiet: bool = False) -> Run:
+def run(scope: Scope, *, with_node: bool = False, quiet: bool = False) -> Run:
     """Measure.
 
     :param scope: what, and for how long.
+    :param with_node: whether connect-mongo takes part.
     :param quiet: draw no progress bar.
     """
     start = time.monotonic()
@@ -100,6 +101,8 @@ def run(scope: Scope, *, quiet: bool = False) -> Run:
         running = stack.enter_context(servers())
         found = Run(machine(), versions(running.versions), _missing(running.place))
         _prepare(scope, found, running, stack)
+        if with_node:
+            _prepare_node(found, running.place)
         _measure(scope, found, start + scope.seconds, quiet=quiet)
         _count(scope, found, quiet=quiet)
         if scope.besides:
@@ -131,6 +134,19 @@ def _prepare(scope: Scope, found: Run, running: Servers, stack: ExitStack) -> No
             if CONTENDERS[spec.contender].title not in found.missing
         ]
         found.groups.append(Group(outline.title, cells, outline.requests))
+
+
+def _prepare_node(found: Run, place: Place) -> None:
+    reason = node.missing()
+    if reason is not None:
+        found.missing[node.TITLE] = reason
+        return
+    packages = node.install(place.folder)
+    for group in found.groups:
+        like = group.cells[0].spec
+        spec = Spec(node.CONNECT_MONGO, like.workload)
+        if spec.of(like.contender) == like and like.workload in (READ, CHANGE):
+            group.add(node.NodeCell(spec, place, packages))
 
 
 def _cell(spec: Spec, place: Place, most_sessions: int | None) -> Cell:

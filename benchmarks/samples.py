@@ -4,9 +4,22 @@ import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 _KEPT_PERCENTILES = (1, 5, 10, 25, 50, 75, 90, 95, 99)
+
+
+class Turn(NamedTuple):
+    """What was measured in one turn.
+
+    :param wall_ns: how long each request took.
+    :param cpu_ns: how much processor time all of them took.
+    :param elapsed_ns: how long the turn took.
+    """
+
+    wall_ns: list[int]
+    cpu_ns: float
+    elapsed_ns: int
 
 
 @dataclass
@@ -21,6 +34,12 @@ class Samples:
     wall_ns: list[int] = field(default_factory=list)
     cpu_ns: list[float] = field(default_factory=list)
     requests_a_second: list[float] = field(default_factory=list)
+
+    def add(self, turn: Turn) -> None:
+        """Add the figures of a turn."""
+        self.wall_ns += turn.wall_ns
+        self.cpu_ns.append(turn.cpu_ns / len(turn.wall_ns))
+        self.requests_a_second.append(len(turn.wall_ns) / turn.elapsed_ns * 1e9)
 
     @property
     def median_us(self) -> float:

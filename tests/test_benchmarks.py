@@ -12,6 +12,7 @@ import pytest
 from pymongo import MongoClient
 
 from beaker_mongo_soajs.testing import MongoServer
+from benchmarks import node
 from benchmarks.cells import SessionCell, Spec
 from benchmarks.chart import draw
 from benchmarks.contenders import (
@@ -287,6 +288,11 @@ class TestSites:
         """Nobody is left out without a word."""
         assert "there is no `redis-server` on the `PATH`" == CONTENDERS[REDIS].missing(place)
         assert CONTENDERS[TYPE].missing(place) is None
+
+    def test_node_is_missing_without_its_programs(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Who asks for Node where there is none is told so."""
+        monkeypatch.setenv("PATH", "")
+        assert "there is no `node` on the `PATH`" == node.missing()
 
     def test_a_proxy_holds_data_back(self, mongo_server: MongoServer) -> None:
         """A round trip takes twice as long as data are held back in each direction."""
