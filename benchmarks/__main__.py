@@ -15,8 +15,8 @@ from benchmarks.report import report
 from benchmarks.run import Scope, run
 
 SCOPES = {
-    "full": Scope(plan.full(), seconds=190.0, slices=10, looking_seconds=2.5, besides=True),
-    "quick": Scope(plan.quick(), seconds=35.0, slices=5, looking_seconds=0.7),
+    "full": Scope(plan.full(), seconds=185.0, slices=20, looking_seconds=2.5, besides=True),
+    "quick": Scope(plan.quick(), seconds=38.0, slices=10, looking_seconds=0.7),
     "tiny": Scope(plan.tiny(), seconds=0.0, slices=1, looking_seconds=0.05, most_sessions=5),
 }
 """By name."""

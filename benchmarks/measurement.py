@@ -54,8 +54,8 @@ def measure(groups: Sequence[Group], slices: int, deadline: float, progress: Pro
 
     :param groups: the groups; their samples are filled.
     :param slices: in how many slices.
-    :param deadline: when no further slice is begun, as :func:`time.monotonic` counts; each group
-        has had one by then.
+    :param deadline: when it ends at the latest, as :func:`time.monotonic` counts; but the first
+        slice is measured in any case.
     :param progress: is told of each request served.
     """
     for group in groups:
@@ -64,10 +64,10 @@ def measure(groups: Sequence[Group], slices: int, deadline: float, progress: Pro
     for number in range(1, slices + 1):
         for group in random.sample(groups, len(groups)):
             while group.served < group.requests * number / slices:
+                if number > 1 and time.monotonic() > deadline:
+                    return
                 for cell in random.sample(group.cells, len(group.cells)):
                     _take_turn(cell, group.samples[cell.spec], progress)
-        if time.monotonic() > deadline:
-            return
 
 
 def requests_to_serve(groups: Sequence[Group]) -> int:

@@ -41,17 +41,17 @@ class Outline:
 def full() -> list[Outline]:
     """Return all that is measured."""
     return [
-        _everybody("read only, 2 kB", READ, 4_000),
+        _everybody("read only, 2 kB", READ, 3_000),
         _everybody("small change, 2 kB", CHANGE, 3_000),
-        _everybody("login and logout, 2 kB", LOGIN, 600),
-        _everybody("new visitor, 2 kB", NEW, 1_000),
-        _everybody("read only, 200 B", READ, 2_000, size=SMALL),
-        _everybody("small change, 200 B", CHANGE, 1_500, size=SMALL),
-        _everybody("read only, 100 kB", READ, 200, size=LARGE, sessions=LARGE_SESSIONS),
-        _everybody("small change, 100 kB", CHANGE, 200, size=LARGE, sessions=LARGE_SESSIONS),
-        *_threads(8, 1_500),
-        *_threads(32, 1_500),
-        *_far(1_000),
+        _everybody("login and logout, 2 kB", LOGIN, 500),
+        _everybody("new visitor, 2 kB", NEW, 800),
+        _everybody("read only, 200 B", READ, 1_000, size=SMALL),
+        _everybody("small change, 200 B", CHANGE, 1_000, size=SMALL),
+        _everybody("read only, 100 kB", READ, 100, size=LARGE, sessions=LARGE_SESSIONS),
+        _everybody("small change, 100 kB", CHANGE, 100, size=LARGE, sessions=LARGE_SESSIONS),
+        *_threads(8, 1_000),
+        *_threads(32, 1_000),
+        *_far(1_200),
         *_caches(1_000, 300),
         Outline(
             "read only, 200 B, among a thousand and among a million",
@@ -60,7 +60,7 @@ def full() -> list[Outline]:
                 for name in (*OURS, contenders.BEAKER, contenders.FIND, contenders.SAME)
                 for sessions in (THOUSAND, MILLION)
             ),
-            2_000,
+            1_500,
         ),
     ]
 

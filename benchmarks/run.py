@@ -36,7 +36,7 @@ class Scope:
     """How much a run does.
 
     :param outlines: what is measured.
-    :param seconds: so long after its start no further slice is begun.
+    :param seconds: so long after its start cells take no more turns.
     :param slices: in how many slices.
     :param looking_seconds: of processor time, in which it is noted whose code runs; for each of
         this package's contenders and two workloads.

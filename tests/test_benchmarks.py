@@ -37,7 +37,7 @@ from benchmarks.tables import group_table, table, targets_table
 from benchmarks.targets import Target, targets
 from benchmarks.traffic import traffic
 from benchmarks.visits import cart
-from benchmarks.workloads import CHANGE, NEW, READ
+from benchmarks.workloads import CHANGE, LOGIN, NEW, READ
 from tests.conftest import RunPython
 
 Client = MongoClient[dict[str, Any]]
@@ -260,6 +260,7 @@ class TestSites:
             ((TYPE, CHANGE), 2, 1),
             ((TYPE, NEW), 1, 1),
             ((BEAKER, NEW), 2, 1),
+            ((MONGO_SESSION, LOGIN), 5, 5),
         ],
         indirect=["cell"],
     )
