@@ -11,7 +11,7 @@ from matplotlib.patches import Rectangle
 
 from benchmarks.cells import Spec
 from benchmarks.contenders import CONTENDERS
-from benchmarks.plan import FLOORS, OURS
+from benchmarks.plan import FLOORS, OURS, WITH_BEAKER
 from benchmarks.samples import Samples
 from benchmarks.targets import Results
 from benchmarks.workloads import CHANGE, READ
@@ -65,7 +65,8 @@ def draw(results: Results, path: Path) -> list[Path]:
 
 def _bars(results: Results, like: Spec) -> Sequence[tuple[str, Samples]]:
     """Return the contenders with their samples, the fastest first."""
-    found = [(name, results.get(like.of(name))) for name in CONTENDERS]
+    names = [name for name in CONTENDERS if name not in WITH_BEAKER]
+    found = [(name, results.get(like.of(name))) for name in names]
     bars = [(name, samples) for name, samples in found if samples is not None]
     return sorted(bars, key=lambda bar: bar[1].median_us)
 

@@ -13,6 +13,7 @@ from benchmarks.floors import (
     OneCommandFloor,
     SameCommandFloor,
     TouchingFloor,
+    WithBeaker,
     record_read,
 )
 from benchmarks.place import Client, Place
@@ -28,6 +29,8 @@ TYPE, TOUCH_AFTER, MONGO_SESSION = "session.type", "touchAfter", "MongoSession"
 MEMORY, FILE, BEAKER, REDIS = "memory", "file", "ext:mongodb", "ext:redis"
 FLASK, FLASK_INDEXED = "flask-session", "flask-session+index"
 FIND, FIND_UPDATE, FIND_AND_UPDATE, SAME = "find", "find+update", "find_and_update", "same"
+FIND_AND_MEMORY, FIND_UPDATE_AND_MEMORY = "find, memory", "find+update, memory"
+SAME_AND_MEMORY = "same, memory"
 
 _REDIS_KEY = "beaker_cache:{}:session"
 
@@ -117,14 +120,14 @@ def _flask_indexed(place: Place, data: Data) -> Site:
     return _flask(place, data)
 
 
-def _floor(kind: type[Floor]) -> Make:
-    def make(place: Place, data: Data) -> Site:
+def _floor(kind: type[Floor]) -> Callable[[Place, Data], FloorSite]:
+    def make(place: Place, data: Data) -> FloorSite:
         return FloorSite(_ours(place, data), kind(place.client[place.database].sessions))
 
     return make
 
 
-def _same_command(place: Place, data: Data) -> Site:
+def _same_command(place: Place, data: Data) -> FloorSite:
     def record(client: Client) -> Site:
         options = {"client": client, "name": place.database, "secure": False}
         return BeakerSite(data, options, SessionMiddleware)
@@ -132,6 +135,10 @@ def _same_command(place: Place, data: Data) -> Site:
     update, recorded = record_read(record, place.mongo_url)
     sessions = place.client[place.database].sessions
     return FloorSite(_ours(place, data), SameCommandFloor(sessions, update, recorded))
+
+
+def _with_beaker(floor: Callable[[Place, Data], FloorSite]) -> Make:
+    return lambda place, data: WithBeaker(floor(place, data), _memory(place, data))
 
 
 def _copy_ids(_site: Site, place: Place, cookie: str, number: int) -> list[str]:
@@ -202,6 +209,27 @@ CONTENDERS = {
             (READ,),
         ),
         Contender(SAME, "PyMongo, MongoSession's command", _same_command, _copy_ids, (READ,)),
+        Contender(
+            FIND_AND_MEMORY,
+            "PyMongo `find_one`, then Beaker `memory`",
+            _with_beaker(_floor(Floor)),
+            _copy_ids,
+            (READ,),
+        ),
+        Contender(
+            FIND_UPDATE_AND_MEMORY,
+            "PyMongo `find_one` + `update_one`, then Beaker `memory`",
+            _with_beaker(_floor(TouchingFloor)),
+            _copy_ids,
+            (READ, CHANGE),
+        ),
+        Contender(
+            SAME_AND_MEMORY,
+            "PyMongo, MongoSession's command, then Beaker `memory`",
+            _with_beaker(_same_command),
+            _copy_ids,
+            (READ,),
+        ),
     )
 }
 """By name, in the order of tables."""

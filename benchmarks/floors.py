@@ -113,6 +113,33 @@ class FloorSite:
         return session_id(self._site.begin())
 
 
+class WithBeaker:
+    """A floor, and Beaker without a store, one after the other in one request.
+
+    Both together cost more than each for itself: while a process waits for the server, others use
+    the processor's caches, and what comes then is slower for it.
+
+    :param floor: the floor.
+    :param beaker: a site with Beaker's ``memory``.
+    """
+
+    def __init__(self, floor: FloorSite, beaker: Site) -> None:
+        self._floor = floor
+        self._beaker = beaker
+        self._cookie = beaker.begin()
+        self.begin = floor.begin
+        self.log_in = floor.log_in
+        self.log_out = floor.log_out
+
+    def read(self, cookie: str) -> object:
+        """Do what the floor does, and serve a request that looks at its session."""
+        return self._floor.read(cookie), self._beaker.read(self._cookie)
+
+    def change(self, cookie: str, number: int) -> object:
+        """Do what the floor does, and serve a request that changes its session."""
+        return self._floor.change(cookie, number), self._beaker.change(self._cookie, number)
+
+
 def record_read(make_site: Callable[[Client], Site], url: str) -> tuple[Any, float]:
     """Return the update of the command with which a site reads a session, and when that was.
 

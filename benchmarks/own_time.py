@@ -1,10 +1,10 @@
 """How much of a request's processor time is spent in the code of this package.
 
-Two ways, because neither is beyond doubt. The first subtracts: what PyMongo alone takes for the
-same commands, and what Beaker takes without any database, from what a request takes. The second
-looks into the process now and then and notes whose code runs: the innermost frame that belongs to
-this package, to PyMongo, or to Beaker. Code of the standard library, and of C, counts for who
-called it. Unlike a tracing profiler, that slows nothing down.
+Two ways, because neither is beyond doubt. The first subtracts from a request's what another one
+takes, in which PyMongo alone sends the same commands and Beaker's ``memory`` then serves a request.
+The second looks into the process now and then and notes whose code runs: the innermost frame that
+belongs to this package, to PyMongo, or to Beaker. Code of the standard library, and of C, counts
+for who called it. Unlike a tracing profiler, that slows nothing down.
 """
 
 import signal
@@ -22,19 +22,22 @@ import pymongo
 import beaker_mongo_soajs
 from benchmarks.cells import SessionCell, Spec
 from benchmarks.contenders import (
-    FIND,
-    FIND_UPDATE,
-    MEMORY,
+    FIND_AND_MEMORY,
+    FIND_UPDATE_AND_MEMORY,
     MONGO_SESSION,
-    SAME,
+    SAME_AND_MEMORY,
     TOUCH_AFTER,
     TYPE,
 )
 from benchmarks.samples import Samples
 from benchmarks.workloads import CHANGE
 
-SAME_COMMANDS = {TYPE: FIND_UPDATE, TOUCH_AFTER: FIND, MONGO_SESSION: SAME}
-"""Who sends by PyMongo alone what a contender sends for a request that only reads."""
+LEAST = {
+    TYPE: FIND_UPDATE_AND_MEMORY,
+    TOUCH_AFTER: FIND_AND_MEMORY,
+    MONGO_SESSION: SAME_AND_MEMORY,
+}
+"""Who does for a request that only reads what PyMongo and Beaker do for a contender, no more."""
 
 OTHERS = ("PyMongo", "Beaker", "the benchmark")
 """Whose code runs besides that of this package."""
@@ -66,9 +69,8 @@ def subtracted_us(samples: Mapping[Spec, Samples], spec: Spec) -> float:
     :param samples: of a run.
     :param spec: one of this package.
     """
-    same = FIND_UPDATE if spec.workload == CHANGE else SAME_COMMANDS[spec.contender]
-    floor = samples[spec.of(same)]
-    return samples[spec].cpu_us - floor.cpu_us - samples[spec.of(MEMORY)].cpu_us
+    least = FIND_UPDATE_AND_MEMORY if spec.workload == CHANGE else LEAST[spec.contender]
+    return samples[spec].cpu_us - samples[spec.of(least)].cpu_us
 
 
 @dataclass

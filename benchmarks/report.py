@@ -1,6 +1,6 @@
 """A run in Markdown."""
 
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterable, Iterator
 
 from benchmarks import own_time
 from benchmarks.cells import Spec
@@ -116,6 +116,15 @@ def _overviews(run: Run) -> Iterator[str]:
         }
         if found:
             yield medians_table(found, measured)
+            yield f"{_least_requests(run, found.values())}\n"
+
+
+def _least_requests(run: Run, columns: Iterable[Spec]) -> str:
+    alike = {spec.of("") for spec in columns}
+    least = min(
+        len(samples.wall_ns) for spec, samples in run.samples.items() if spec.of("") in alike
+    )
+    return f"Each is of {least:,} requests or more."
 
 
 def _traffic(run: Run, workloads: Container[str]) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from benchmarks.cells import Cell, Spec
 from benchmarks.contenders import BEAKER, CONTENDERS, TYPE
 from benchmarks.measurement import Group
-from benchmarks.plan import MILLION
+from benchmarks.plan import MILLION, WITH_BEAKER
 from benchmarks.samples import Samples
 from benchmarks.targets import Results, Target
 
@@ -53,6 +53,8 @@ def medians_table(columns: Mapping[str, Spec], results: Results) -> str:
     """
     rows = []
     for name, contender in CONTENDERS.items():
+        if name in WITH_BEAKER:
+            continue
         found = [results.get(spec.of(name)) for spec in columns.values()]
         if any(found):
             medians = ["" if each is None else _us(each.median_us) for each in found]

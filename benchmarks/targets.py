@@ -7,10 +7,12 @@ from benchmarks.cells import Spec
 from benchmarks.contenders import (
     BEAKER,
     FIND_UPDATE,
+    FIND_UPDATE_AND_MEMORY,
     MEMORY,
     MONGO_SESSION,
     REDIS,
     SAME,
+    SAME_AND_MEMORY,
     TOUCH_AFTER,
     TYPE,
 )
@@ -94,6 +96,12 @@ def _of_reads() -> Iterator[Target]:
         most=1.15,
     )
     yield Target(
+        "… / the same two in one request",
+        [read.of(MONGO_SESSION)],
+        [read.of(SAME_AND_MEMORY)],
+        most=1.15,
+    )
+    yield Target(
         "read only: `touchAfter` / `ext:redis`",
         [read.of(TOUCH_AFTER)],
         [read.of(REDIS)],
@@ -118,6 +126,12 @@ def _of_changes() -> Iterator[Target]:
             f"small change: {title} / (`find_one` + `update_one` + Beaker `memory`)",
             [change.of(name)],
             floor,
+            most=1.15,
+        )
+        yield Target(
+            "… / the same three in one request",
+            [change.of(name)],
+            [change.of(FIND_UPDATE_AND_MEMORY)],
             most=1.15,
         )
 
