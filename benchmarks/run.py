@@ -103,6 +103,8 @@ def run(scope: Scope, *, with_node: bool = False, quiet: bool = False) -> Run:
         _prepare(scope, found, running, stack)
         if with_node:
             _prepare_node(found, running.place)
+        else:
+            found.missing[node.TITLE] = "nobody asked for it with `--node`"
         _measure(scope, found, start + scope.seconds, quiet=quiet)
         _count(scope, found, quiet=quiet)
         if scope.besides:
