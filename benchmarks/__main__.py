@@ -15,7 +15,7 @@ from benchmarks.report import report
 from benchmarks.run import Scope, run
 
 SCOPES = {
-    "full": Scope(plan.full(), seconds=185.0, slices=20, looking_seconds=2.5, besides=True),
+    "full": Scope(plan.full(), seconds=175.0, slices=20, looking_seconds=2.5, besides=True),
     "quick": Scope(plan.quick(), seconds=32.0, slices=10, looking_seconds=0.5),
     "tiny": Scope(plan.tiny(), seconds=0.0, slices=1, looking_seconds=0.05, most_sessions=5),
 }

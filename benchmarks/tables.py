@@ -29,8 +29,9 @@ def group_table(group: Group) -> str:
     :param group: one that was measured.
     """
     together = group.cells[0].spec.threads > 1
-    first = group.cells[0].title.replace("*", "")
-    head = ["", "median µs", "p95", "p99", "processor µs", f"to {first}", "to `ext:mongodb`"]
+    ours = next(cell.title for cell in group.cells if cell.spec.contender == TYPE)
+    to_ours = f"to {ours.replace('*', '')}"
+    head = ["", "median µs", "p95", "p99", "processor µs", to_ours, "to `ext:mongodb`"]
     head += ["requests/s"] if together else []
     rows = []
     for cell in group.cells:
