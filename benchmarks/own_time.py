@@ -10,7 +10,7 @@ for who called it. Unlike a tracing profiler, that slows nothing down.
 import signal
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType, ModuleType
@@ -116,17 +116,22 @@ class Shares:
         self.owners[OTHERS[-1]] += 1
 
 
-def sampled(cells: Sequence[SessionCell], seconds: float) -> dict[Spec, Shares]:
+def sampled(
+    cells: Sequence[SessionCell], seconds: float, progress: Callable[[float], object]
+) -> dict[Spec, Shares]:
     """Serve requests and look whose code runs, in turns.
 
     :param cells: whose requests.
     :param seconds: for how much processor time each.
+    :param progress: is told of the processor time that went by.
     :returns: by what was measured.
     """
     shares = {cell.spec: Shares() for cell in cells}
-    while any(share.cpu_seconds < seconds for share in shares.values()):
-        for cell in cells:
+    while ahead := [cell for cell in cells if shares[cell.spec].cpu_seconds < seconds]:
+        for cell in ahead:
+            before = shares[cell.spec].cpu_seconds
             _look(cell, shares[cell.spec])
+            progress(shares[cell.spec].cpu_seconds - before)
     return shares
 
 

@@ -100,7 +100,7 @@ def run(scope: Scope, *, with_node: bool = False, quiet: bool = False) -> Run:
     with ExitStack() as stack:
         running = stack.enter_context(servers())
         found = Run(machine(), versions(running.versions), _missing(running.place))
-        _prepare(scope, found, running, stack)
+        _prepare(scope, found, running, stack, quiet=quiet)
         if with_node:
             _prepare_node(found, running.place)
         else:
@@ -122,14 +122,14 @@ def _missing(place: Place) -> dict[str, str]:
     return {title: reason for title, reason in reasons.items() if reason is not None}
 
 
-def _prepare(scope: Scope, found: Run, running: Servers, stack: ExitStack) -> None:
+def _prepare(scope: Scope, found: Run, running: Servers, stack: ExitStack, *, quiet: bool) -> None:
     specs = [spec for outline in scope.outlines for spec in outline.specs]
     if any(spec.sessions == MILLION for spec in specs):
         grow_cache(running.place, _MILLION_CACHE_GIGABYTES)
     far = running.place
     if any(spec.round_trip_ms for spec in specs):
         far, found.distances = stack.enter_context(at_a_distance(running, _ROUND_TRIP_MS))
-    for outline in scope.outlines:
+    for outline in tqdm(scope.outlines, desc="preparing", leave=False, disable=quiet):
         cells = [
             _cell(spec, far if spec.round_trip_ms else running.place, scope.most_sessions)
             for spec in outline.specs
@@ -182,7 +182,15 @@ def _count(scope: Scope, found: Run, *, quiet: bool) -> None:
     for cell in tqdm(plain, desc="counting commands and bytes", leave=False, disable=quiet):
         found.traffic[cell.spec] = traffic(cell)
     ours = [cells[Spec(name, workload)] for workload in (READ, CHANGE) for name in OURS]
-    found.shares = sampled(ours, scope.looking_seconds)
+    with tqdm(
+        total=scope.looking_seconds * len(ours),
+        desc="looking whose code runs",
+        # Seconds in all their digits tell nobody anything.
+        bar_format="{l_bar}{bar}",
+        leave=False,
+        disable=quiet,
+    ) as bar:
+        found.shares = sampled(ours, scope.looking_seconds, bar.update)
 
 
 def _measure_besides(found: Run, place: Place, *, quiet: bool) -> None:
