@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.test_house import ROOT
+from tests.repository import ROOT
 
 # Each stands for one kind of Python: what it answers when it is asked for its version, and when it
 # is asked for the module venv.

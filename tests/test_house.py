@@ -19,8 +19,8 @@ from pymongo.uri_parser import parse_uri
 
 import beaker_mongo_soajs
 from tests.conftest import RunPython
+from tests.repository import ROOT, files, name_of
 
-ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "beaker_mongo_soajs"
 
 # From the ground up. A module may import, by whatever detour, only modules that stand before it;
@@ -33,23 +33,6 @@ LONGEST_MODULE_LINES = 400
 # Put together here, so that this file does not hold what it forbids.
 MACHINE_PATHS = tuple(f"/{name}/" for name in ("work", "tmp/dev", "root", ".pyenv"))
 EXECUTED = "<!-- executed by the tests -->"
-
-
-@functools.cache
-def _files(*suffixes: str) -> list[Path]:
-    listing = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    paths = [ROOT / name for name in listing.stdout.split("\0") if name.endswith(suffixes)]
-    return sorted(path for path in paths if path.is_file())
-
-
-def _name(path: Path) -> str:
-    return str(path.relative_to(ROOT))
 
 
 def _line(text: str, position: int) -> int:
@@ -88,10 +71,10 @@ class TestDocuments:
 
     def _code(self, language: str) -> Iterator[tuple[str, str, bool]]:
         fence = re.compile(rf"(?m)^({EXECUTED}\n+)?```{language}\n((?:.*\n)*?)```$")
-        for path in _files(".md"):
+        for path in files(".md"):
             text = path.read_text()
             for match in fence.finditer(text):
-                place = f"{_name(path)}:{_line(text, match.start(2))}"
+                place = f"{name_of(path)}:{_line(text, match.start(2))}"
                 yield place, match[2], match[1] is not None
 
     def test_python_code_compiles(self) -> None:
@@ -125,13 +108,13 @@ class TestDocuments:
         fence = re.compile(r"(?ms)^```.*?^```$")
         link = re.compile(r"(?<!!)\[[^]\n]+]\(([^)\s]+)\)|!\[[^]\n]*]\(([^)\s]+)\)")
         broken = []
-        for path in _files(".md"):
+        for path in files(".md"):
             # Code is no prose, but its lines count.
             text = fence.sub(lambda match: "\n" * match[0].count("\n"), path.read_text())
             for match in link.finditer(text):
                 target = match[1] or match[2]
                 if not re.match(r"[a-z]+:", target) and not self._exists(path, target):
-                    broken.append(f"{_name(path)}:{_line(text, match.start())}: {target}")
+                    broken.append(f"{name_of(path)}:{_line(text, match.start())}: {target}")
         assert [] == broken
 
     def _exists(self, origin: Path, target: str) -> bool:
@@ -216,8 +199,8 @@ class TestModules:
 
     def test_modules_are_short(self) -> None:
         """No module but those of the tests is longer than one noun needs."""
-        modules = [path for path in _files(".py") if not _name(path).startswith("tests/")]
-        lengths = {_name(path): path.read_text().count("\n") for path in modules}
+        modules = [path for path in files(".py") if not name_of(path).startswith("tests/")]
+        lengths = {name_of(path): path.read_text().count("\n") for path in modules}
         assert {} == {name: n for name, n in lengths.items() if n > LONGEST_MODULE_LINES}
 
 
@@ -226,11 +209,11 @@ class TestRepository:
 
     def test_no_path_of_a_machine_is_in_it(self) -> None:
         """No file names a folder of the machine that it was written on."""
-        for path in _files(""):
+        for path in files(""):
             text = path.read_text(errors="replace")
             for folder in MACHINE_PATHS:
                 position = text.find(folder)
-                assert position < 0, f"{_name(path)}:{_line(text, position)} names {folder}"
+                assert position < 0, f"{name_of(path)}:{_line(text, position)} names {folder}"
 
     def test_the_wheel_holds_the_package_and_nothing_else(self, tmp_path: Path) -> None:
         """A built package has all modules, the mark for type checkers, the license and no more."""
@@ -251,7 +234,7 @@ class TestRepository:
             names = set(archive.namelist())
             metadata = next(name for name in names if name.endswith("/METADATA")).split("/")[0]
             entry_points = archive.read(f"{metadata}/entry_points.txt").decode()
-        modules = {_name(path) for path in _files(".py") if path.is_relative_to(PACKAGE)}
+        modules = {name_of(path) for path in files(".py") if path.is_relative_to(PACKAGE)}
         packaged = {name for name in names if not name.startswith(f"{metadata}/")}
         assert modules | {"beaker_mongo_soajs/py.typed"} == packaged
         assert f"{metadata}/licenses/LICENSE" in names
