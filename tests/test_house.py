@@ -1,4 +1,4 @@
-"""The rules of the house: documents that are true, modules in order, a clean package."""
+"""The rules of the house: documents that are true, modules in order, no machine in them."""
 
 import ast
 import dataclasses
@@ -7,10 +7,6 @@ import importlib
 import os
 import pkgutil
 import re
-import shutil
-import subprocess
-import sys
-import zipfile
 from collections.abc import Container, Iterator
 from pathlib import Path
 
@@ -214,31 +210,6 @@ class TestRepository:
             for folder in MACHINE_PATHS:
                 position = text.find(folder)
                 assert position < 0, f"{name_of(path)}:{_line(text, position)} names {folder}"
-
-    def test_the_wheel_holds_the_package_and_nothing_else(self, tmp_path: Path) -> None:
-        """A built package has all modules, the mark for type checkers, the license and no more."""
-        copy = tmp_path / "source"
-        copy.mkdir()
-        for path in ROOT.glob("*"):
-            if path.is_file():
-                shutil.copy(path, copy)
-        for folder in ("beaker_mongo_soajs", "tests"):
-            ignored = shutil.ignore_patterns("__pycache__")
-            shutil.copytree(ROOT / folder, copy / folder, ignore=ignored)
-        build = "import sys; from setuptools import build_meta; build_meta.build_wheel(sys.argv[1])"
-        subprocess.run(
-            [sys.executable, "-c", build, str(tmp_path)], cwd=copy, check=True, capture_output=True
-        )
-        (wheel,) = tmp_path.glob("*.whl")
-        with zipfile.ZipFile(wheel) as archive:
-            names = set(archive.namelist())
-            metadata = next(name for name in names if name.endswith("/METADATA")).split("/")[0]
-            entry_points = archive.read(f"{metadata}/entry_points.txt").decode()
-        modules = {name_of(path) for path in files(".py") if path.is_relative_to(PACKAGE)}
-        packaged = {name for name in names if not name.startswith(f"{metadata}/")}
-        assert modules | {"beaker_mongo_soajs/py.typed"} == packaged
-        assert f"{metadata}/licenses/LICENSE" in names
-        assert "ext:mongodb_soajs = beaker_mongo_soajs.namespace" in entry_points
 
     def test_commands_of_the_makefile_are_scripts_that_run(self) -> None:
         """What the commands start with may be executed."""

@@ -1,0 +1,210 @@
+"""The two distributions: what is in them, and that the wheel alone is enough to keep sessions."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from pymongo.database import Database
+
+from tests.application import only_document
+from tests.repository import ROOT, files, name_of
+
+PACKAGE = ROOT / "beaker_mongo_soajs"
+# What a clone has and a source distribution does not need.
+CLONE_ONLY = {".gitignore"}
+
+
+class Distributions(NamedTuple):
+    """What was built.
+
+    :param sdist: the source distribution.
+    :param wheel: the wheel that was built from it.
+    :param wheel_of_tree: the wheel that was built from the repository itself.
+    """
+
+    sdist: Path
+    wheel: Path
+    wheel_of_tree: Path
+
+
+def run(*command: str | Path, cwd: Path) -> str:
+    """Run a program that has to succeed, where nothing leads to the working tree.
+
+    :returns: what it said.
+    """
+    env = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    # What is no clone lacks something, and tests are skipped there.
+    env.pop("CI", None)
+    process = subprocess.run(
+        command,
+        cwd=cwd,
+        env=env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    assert 0 == process.returncode, process.stdout
+    return process.stdout
+
+
+def contents(wheel: Path) -> dict[str, bytes]:
+    """Return the files in a wheel, and what is in them."""
+    with zipfile.ZipFile(wheel) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+@pytest.fixture(scope="module")
+def distributions(tmp_path_factory: pytest.TempPathFactory) -> Distributions:
+    """Build both distributions from a copy of the repository, as nothing may be made in it."""
+    folder = tmp_path_factory.mktemp("distributions")
+    source = folder / "source"
+    for path in files(""):
+        copy = source / path.relative_to(ROOT)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, copy)
+    # Without isolation the build needs no package index: the extra "test" holds setuptools.
+    build = (sys.executable, "-P", "-m", "build", "--no-isolation", "--outdir")
+    run(*build, folder / "of sdist", source, cwd=folder)
+    shutil.rmtree(source / "beaker_mongo_soajs.egg-info")
+    run(*build, folder / "of tree", "--wheel", source, cwd=folder)
+    (sdist,) = folder.glob("of sdist/*.tar.gz")
+    (wheel,) = folder.glob("of sdist/*.whl")
+    (wheel_of_tree,) = folder.glob("of tree/*.whl")
+    return Distributions(sdist, wheel, wheel_of_tree)
+
+
+@pytest.fixture(scope="module")
+def unpacked(distributions: Distributions, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Unpack the source distribution, and return its folder."""
+    folder = tmp_path_factory.mktemp("unpacked")
+    with tarfile.open(distributions.sdist) as archive:
+        archive.extractall(folder, filter="data")
+    return folder / distributions.sdist.name.removesuffix(".tar.gz")
+
+
+class TestDistributions:
+    """What is in the distributions."""
+
+    def test_the_index_would_take_them(self, distributions: Distributions, tmp_path: Path) -> None:
+        """Their metadata is complete, and the description in it can be shown."""
+        twine = (sys.executable, "-P", "-m", "twine", "check", "--strict")
+        run(*twine, distributions.sdist, distributions.wheel, cwd=tmp_path)
+
+    def test_the_wheel_is_clean(self, distributions: Distributions, tmp_path: Path) -> None:
+        """The wheel has none of the usual faults: stray files, copies, modules at the top."""
+        run(
+            *(sys.executable, "-P", "-m", "check_wheel_contents", distributions.wheel),
+            cwd=tmp_path,
+        )
+
+    def test_the_wheel_holds_the_package_and_nothing_else(
+        self, distributions: Distributions
+    ) -> None:
+        """The wheel has all modules, the mark for type checkers, the license and no more."""
+        found = contents(distributions.wheel)
+        metadata = next(name for name in found if name.endswith("/METADATA")).split("/")[0]
+        modules = {name_of(path) for path in files(".py") if path.is_relative_to(PACKAGE)}
+        packaged = {name for name in found if not name.startswith(f"{metadata}/")}
+        assert modules | {"beaker_mongo_soajs/py.typed"} == packaged
+        assert f"{metadata}/licenses/LICENSE" in found
+        entry_points = found[f"{metadata}/entry_points.txt"].decode()
+        assert "ext:mongodb_soajs = beaker_mongo_soajs.namespace" in entry_points
+
+    def test_both_ways_lead_to_the_same_wheel(self, distributions: Distributions) -> None:
+        """Whoever builds from the source distribution gets what is built from the repository."""
+        assert contents(distributions.wheel_of_tree) == contents(distributions.wheel)
+
+    def test_the_source_distribution_holds_the_repository(self, unpacked: Path) -> None:
+        """Who packages it has the license, the documents, the tests and all they need."""
+        made = {"PKG-INFO", "setup.cfg"}
+        found = {str(path.relative_to(unpacked)) for path in unpacked.rglob("*") if path.is_file()}
+        found = {name for name in found if not name.startswith("beaker_mongo_soajs.egg-info/")}
+        assert {name_of(path) for path in files("")} - CLONE_ONLY == found - made
+
+    def test_tests_run_in_the_source_distribution(self, unpacked: Path) -> None:
+        """All tests of the source distribution can be collected, and some are run to see it."""
+        pytest_there = (sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q")
+        run(*pytest_there, "--collect-only", cwd=unpacked)
+        run(*pytest_there, "tests/test_changes.py", "tests/test_house.py", cwd=unpacked)
+
+
+_DISTRIBUTIONS = """
+import json
+from importlib.metadata import distributions
+print(json.dumps({each.name.lower(): each.version for each in distributions()}))
+"""
+_USE = """
+import json, pkgutil, sys
+from importlib import import_module
+
+import beaker_mongo_soajs
+from beaker.middleware import SessionMiddleware
+
+modules = [each.name for each in pkgutil.walk_packages(beaker_mongo_soajs.__path__)]
+for name in modules:
+    # The one module that is for those who have Pyramid.
+    if name != "pyramid":
+        import_module(f"beaker_mongo_soajs.{name}")
+
+def count(environ, start_response):
+    session = environ["beaker.session"]
+    session["visits"] = session.get("visits", 0) + 1
+    session.save()
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [b""]
+
+def visit(**environ):
+    answers = []
+    environ.update(REQUEST_METHOD="GET", PATH_INFO="/")
+    application(environ, lambda status, headers, exc_info=None: answers.extend(headers))
+    return dict(answers)
+
+application = SessionMiddleware(count, json.loads(sys.argv[1]))
+cookie = visit()["Set-cookie"].split(";")[0]
+visit(HTTP_COOKIE=cookie)
+print(beaker_mongo_soajs.__file__)
+"""
+
+
+@pytest.fixture(scope="module")
+def environment(
+    distributions: Distributions, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Path]:
+    """Make an empty environment, install the wheel, and return the folder of the environment."""
+    folder = tmp_path_factory.mktemp("environment")
+    run(sys.executable, "-m", "venv", "--without-pip", folder, cwd=folder)
+    pip = (sys.executable, "-m", "pip", "--python", folder / "bin" / "python")
+    run(*pip, "install", "--quiet", "--no-input", distributions.wheel, cwd=folder)
+    yield folder
+    shutil.rmtree(folder)
+
+
+class TestEmptyEnvironment:
+    """The wheel in an environment that has nothing else. pip needs the package index for it."""
+
+    def _python(self, environment: Path, code: str, *arguments: str) -> str:
+        return run(environment / "bin" / "python", "-I", "-c", code, *arguments, cwd=environment)
+
+    def test_it_brings_beaker_and_pymongo_alone(self, environment: Path) -> None:
+        """The only other distribution is what PyMongo itself asks for."""
+        found = json.loads(self._python(environment, _DISTRIBUTIONS))
+        assert {"beaker", "beaker_mongo_soajs", "dnspython", "pymongo"} == found.keys()
+
+    def test_it_keeps_sessions(
+        self, environment: Path, options: dict[str, Any], database: Database[dict[str, Any]]
+    ) -> None:
+        """All its modules can be imported there, and Beaker keeps a session with it."""
+        settings = {f"session.{name}": value for name, value in options.items()}
+        settings["session.type"] = "ext:mongodb_soajs"
+        said = self._python(environment, _USE, json.dumps(settings))
+        assert Path(said.strip()).is_relative_to(environment)
+        assert 2 == only_document(database)["session"]["visits"]
