@@ -337,7 +337,12 @@ settings = {f"session.{name}": value for name, value in options.items()}
 application = SessionMiddleware(respond, {"session.type": "ext:mongodb_soajs", **settings})
 """
 
-PATCH = "import gevent.monkey; gevent.monkey.patch_all()"
+CONFIGURATIONS = {
+    "patched early": "import gevent.monkey; gevent.monkey.patch_all()",
+    # Python 3.12 and later warn of what is tested here: a fork beside the threads of a client.
+    "used before the fork": "import warnings\n"
+    "warnings.filterwarnings('ignore', 'This process .* is multi-threaded')",
+}
 RUN_GUNICORN = "import sys; from gunicorn.app.wsgiapp import run; sys.argv = {!r}; run()"
 
 
@@ -406,7 +411,7 @@ class TestGunicorn:
 
         def start(worker_class: str, setup: str) -> Gunicorn:
             pytest.importorskip("gevent") if worker_class == "gevent" else None
-            (tmp_path / "gunicorn.conf.py").write_text(PATCH if setup == "patched early" else "")
+            (tmp_path / "gunicorn.conf.py").write_text(CONFIGURATIONS.get(setup, ""))
             arguments = [
                 *("gunicorn", "--preload", "--workers", str(WORKERS), "--bind", "127.0.0.1:0"),
                 *("--worker-class", worker_class, "--pythonpath", str(tmp_path)),
