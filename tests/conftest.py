@@ -20,6 +20,7 @@ from pymongo.database import Database
 
 import beaker_mongo_soajs
 from beaker_mongo_soajs.testing import MongodNotFound, MongoServer, find_mongod
+from tests.effort import effort
 from tests.faults import CuttingProxy
 from tests.faults import fail_point as open_fail_point
 from tests.recorder import Commands, Recorder
@@ -54,7 +55,7 @@ def pytest_report_header() -> str:
             server = find_mongod()
         except MongodNotFound:
             server = "no mongod"
-    return f"beaker {version('beaker')}, pymongo {pymongo.version}, {server}"
+    return f"beaker {version('beaker')}, pymongo {pymongo.version}, {server}, {effort()} effort"
 
 
 @pytest.fixture(scope="session")

@@ -13,10 +13,11 @@ from beaker_mongo_soajs.codec import Codec, JsonCodec, NativeCodec
 from beaker_mongo_soajs.exceptions import SerializationError
 from beaker_mongo_soajs.signature import Signer
 from beaker_mongo_soajs.stored import decode_document
+from tests.effort import times
 from tests.values import SESSIONS
 
 _PLACE = b"0123456789abcdef"
-_EXAMPLES = 10_000
+_EXAMPLES = times(10_000)
 _SECONDS = 900
 """So many examples take a minute or two, and longer on a busy machine."""
 

@@ -15,6 +15,7 @@ from pymongo.database import Database
 
 from beaker_mongo_soajs import ConfigError, collection
 from benchmarks import lost_updates
+from tests.effort import times
 from tests.faults import CuttingProxy
 from tests.recorder import Commands
 from tests.scenarios import (
@@ -40,7 +41,7 @@ from tests.scenarios import (
 Options = dict[str, Any]
 Db = Database[dict[str, Any]]
 
-ROUNDS_EACH = 200
+ROUNDS_EACH = times(200)
 LOGOUTS = (save_overlaps_logout, save_beside_logout, read_overlaps_logout)
 KEYS = {"encrypt_key": "0123456789abcdef", "validate_key": "fedcba9876543210"}
 

@@ -16,6 +16,7 @@ from beaker_mongo_soajs.exceptions import ConfigError
 from beaker_mongo_soajs.options import coerce, kinds
 from beaker_mongo_soajs.options.option import Option, Refused, Setting
 from beaker_mongo_soajs.options.table import ROWS
+from tests.effort import times
 from tests.reference_configs import EXAMPLE, PASSWORD
 
 
@@ -166,7 +167,7 @@ def outcome(options: dict[str, Any]) -> object:
     return config
 
 
-@settings(max_examples=500)
+@settings(max_examples=times(500))
 @given(configurations())
 def test_forms_are_equal(config: dict[str, Any]) -> None:
     """Python values, JSON text and dotted INI text give the same configuration, or error."""
@@ -175,7 +176,7 @@ def test_forms_are_equal(config: dict[str, Any]) -> None:
     assert expected == outcome(through_ini(config))
 
 
-@settings(max_examples=300)
+@settings(max_examples=times(300))
 @given(
     st.dictionaries(
         st.sampled_from([row.name for row in ROWS if not isinstance(row.effect, Setting)])

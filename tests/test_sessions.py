@@ -15,6 +15,7 @@ from beaker_mongo_soajs import SerializationError
 from beaker_mongo_soajs.changes import is_same
 from tests.application import Site, only_document
 from tests.conftest import RunPython
+from tests.effort import times
 from tests.recorder import Commands
 from tests.values import SESSIONS
 
@@ -94,7 +95,7 @@ class TestSessions:
         assert database.sessions.count_documents({}) == 0
         assert visitor.cookie is None
 
-    @settings(max_examples=200)
+    @settings(max_examples=times(200))
     @example(session={"a": {"_accessed_time": None}})
     @given(session=SESSIONS.filter(lambda session: not BEAKER_KEYS & session.keys()))
     def test_fidelity_through_all_layers(

@@ -11,13 +11,14 @@ from pymongo.database import Database
 
 from beaker_mongo_soajs import MongoSession
 from tests.conftest import FailPoint, RunPython, StartPython
+from tests.effort import times
 from tests.waiting import wait_until
 
 Options = dict[str, Any]
 Db = Database[dict[str, Any]]
 
 PROCESSES = 8
-INCREMENTS = 500
+INCREMENTS = times(500)
 
 _START = """
     import sys
