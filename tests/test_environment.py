@@ -1,25 +1,36 @@
 """What the tests run on is what the test matrix says that they run on."""
 
 import os
-import platform
+import sys
 from collections.abc import Callable
-from importlib.metadata import version
+from functools import partial
+from pathlib import Path
 
 import pytest
 
+import beaker_mongo_soajs
 from tests.conftest import Client
+from tests.versions import DISTRIBUTIONS, find
 
+_PREFIX = "EXPECT_"
+# What can be promised, and how the truth is found. The variable has the name in capitals.
 _FOUND: dict[str, Callable[[pytest.FixtureRequest], str]] = {
-    "EXPECT_PYTHON": lambda request: platform.python_version(),
-    "EXPECT_BEAKER": lambda request: version("beaker"),
-    "EXPECT_PYMONGO": lambda request: version("pymongo"),
     "EXPECT_MONGODB": lambda request: _server_version(request.getfixturevalue("mongo_client")),
+    "EXPECT_PACKAGE": lambda request: _place_of_the_package(),
+} | {
+    f"{_PREFIX}{name.upper()}": partial(lambda name, request: find(name), name)
+    for name in ("Python", *DISTRIBUTIONS)
 }
 
 
 def _server_version(client: Client) -> str:
     answer: str = client.server_info()["version"]
     return answer
+
+
+def _place_of_the_package() -> str:
+    installed = Path(beaker_mongo_soajs.__file__).resolve().is_relative_to(sys.prefix)
+    return "installed" if installed else "tree"
 
 
 @pytest.mark.parametrize("variable", _FOUND)
@@ -32,6 +43,12 @@ def test_it_is_the_promised_version(request: pytest.FixtureRequest, variable: st
     found = _FOUND[variable](request)
     length = len(promised.split(".")) if promised else 0
     assert promised == ".".join(found.split(".")[:length])
+
+
+def test_no_promise_is_overlooked() -> None:
+    """Each promise of the environment is one that the test above knows."""
+    promised = {name for name in os.environ if name.startswith(_PREFIX)}
+    assert set() == promised - _FOUND.keys()
 
 
 @pytest.mark.parametrize(
@@ -47,3 +64,13 @@ def test_a_broken_promise_is_seen(
     else:
         with pytest.raises(AssertionError):
             test_it_is_the_promised_version(request, "EXPECT_PYTHON")
+
+
+def test_a_promise_of_what_is_not_there_is_seen(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is not installed keeps no promise of a version."""
+    monkeypatch.setenv("EXPECT_FLASK", "3")
+    monkeypatch.setitem(DISTRIBUTIONS, "Flask", "no such distribution")
+    with pytest.raises(AssertionError):
+        test_it_is_the_promised_version(request, "EXPECT_FLASK")
