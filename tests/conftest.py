@@ -25,7 +25,7 @@ from tests.faults import CuttingProxy
 from tests.faults import fail_point as open_fail_point
 from tests.recorder import Commands, Recorder
 
-pytest_plugins = ["pytester", "tests.promises"]
+pytest_plugins = ["pytester", "tests.promises", "tests.record"]
 
 # A deadline for one example would measure the load of the machine, not the code.
 hypothesis.settings.register_profile("default", deadline=None)

@@ -1,39 +1,63 @@
 """The versions that tests run on."""
 
+import os
 import platform
 from importlib.metadata import PackageNotFoundError, version
+from typing import Any
 
-DISTRIBUTIONS = {
+from pymongo import MongoClient
+
+from beaker_mongo_soajs.testing import find_mongod
+from beaker_mongo_soajs.testing.binary import mongod_version
+
+_DISTRIBUTIONS = {
     "Beaker": "beaker",
     "PyMongo": "pymongo",
-    "Pyramid": "pyramid",
     "Bottle": "bottle",
-    "Flask": "flask",
-    "TurboGears": "turbogears2",
-    "Falcon": "falcon",
     "CherryPy": "cherrypy",
     "Django": "django",
-    "WebOb": "webob",
+    "Falcon": "falcon",
+    "Flask": "flask",
     "PasteDeploy": "pastedeploy",
+    "Pyramid": "pyramid",
+    "TurboGears": "turbogears2",
+    "WebOb": "webob",
     "waitress": "waitress",
     "gunicorn": "gunicorn",
     "gevent": "gevent",
     "uWSGI": "pyuwsgi",
 }
-"""What the matrix varies or names, and the distribution that it is in."""
 
-NONE = "none"
+NAMES = ("Python", "MongoDB", *_DISTRIBUTIONS)
+"""What the test matrix varies or names, in the order of its tables."""
 
 
-def find(name: str) -> str:
+def find(name: str) -> str | None:
     """Find the version of something.
 
-    :param name: ``Python``, or a key of :data:`DISTRIBUTIONS`.
-    :returns: its whole version; :data:`NONE` where it is not installed.
+    :param name: one of :data:`NAMES`.
+    :returns: the whole version; ``None`` where it is not installed.
     """
     if name == "Python":
         return platform.python_version()
+    if name == "MongoDB":
+        return _server_version()
     try:
-        return version(DISTRIBUTIONS[name])
+        return version(_DISTRIBUTIONS[name])
     except PackageNotFoundError:
-        return NONE
+        return None
+
+
+def find_all() -> dict[str, str]:
+    """Find the versions of all that is there."""
+    versions = {name: find(name) for name in NAMES}
+    return {name: version for name, version in versions.items() if version is not None}
+
+
+def _server_version() -> str:
+    url = os.environ.get("MONGODB_URL")
+    if not url:
+        return mongod_version(find_mongod())
+    with MongoClient[dict[str, Any]](url, serverSelectionTimeoutMS=10_000) as client:
+        answer: str = client.server_info()["version"]
+        return answer

@@ -1,0 +1,45 @@
+"""Record a run that passed, with the versions that it ran on: ``pytest --record FILE``.
+
+A plugin for pytest. ``tests.matrix`` makes its tables from these records.
+"""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.versions import find_all
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option."""
+    parser.addoption("--record", type=Path, help="write what passed, and on which versions")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Tell of the mark."""
+    config.addinivalue_line("markers", "tables: judges the tables that come from the records")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out the tests of the tables, which can only be written when the records are there."""
+    if config.getoption("record") is not None:
+        tables = [item for item in items if item.get_closest_marker("tables")]
+        config.hook.pytest_deselected(items=tables)
+        items[:] = [item for item in items if item not in tables]
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Write the record of a run that passed; one that failed leaves none, also none of before."""
+    path: Path | None = session.config.getoption("record")
+    if path is None:
+        return
+    path.unlink(missing_ok=True)
+    if exitstatus == pytest.ExitCode.OK:
+        reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+        assert reporter is not None
+        counts = {
+            outcome: len(reporter.stats.get(outcome, ())) for outcome in ("passed", "skipped")
+        }
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(counts | {"versions": find_all()}, indent=1))
