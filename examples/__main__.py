@@ -11,6 +11,7 @@ import sys
 import warnings
 from contextlib import ExitStack
 from importlib import import_module
+from importlib.util import find_spec
 from wsgiref.types import WSGIApplication
 
 from pymongo import MongoClient
@@ -30,6 +31,7 @@ def main(arguments: list[str]) -> None:
     :param arguments: the name of the example.
     """
     name = read_name(arguments)
+    _go_on_where_it_can(name)
     port = read_port()
     end_on_signals()
     try:
@@ -51,6 +53,13 @@ def main(arguments: list[str]) -> None:
     except PyMongoError:
         sys.exit("MongoDB does not answer: check MONGODB_URL, and that the server runs.")
     print("\nThe example has ended.")
+
+
+def _go_on_where_it_can(name: str) -> None:
+    # Pylons needs an environment of its own.
+    module = f"examples.{name}.environment"
+    if find_spec(module) is not None:
+        import_module(module).go_on(["-m", "examples", name])
 
 
 def _ask(url: str) -> None:

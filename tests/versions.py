@@ -19,6 +19,7 @@ _DISTRIBUTIONS = {
     "Falcon": "falcon",
     "Flask": "flask",
     "PasteDeploy": "pastedeploy",
+    "Pylons": "pylons",
     "Pyramid": "pyramid",
     "TurboGears": "turbogears2",
     "WebOb": "webob",

@@ -1,0 +1,1 @@
+"""The controllers, where Pylons looks for them by their names."""
