@@ -3,6 +3,7 @@
 
 .DEFAULT_GOAL := help
 .PHONY: help demo example test test-browser lint format bench clean
+.PHONY: help demo example test test-all lint format bench clean
 export PYTHON
 # The tools belong to .venv, whatever else is active.
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
@@ -15,6 +16,7 @@ help:
 	@echo 'make example NAME=flask    serve the example of a framework; Ctrl-C ends it'
 	@echo 'make test    check style, types and documents, then run all tests'
 	@echo 'make test-browser          run the tests that need Chromium'
+	@echo 'make test-all  run the tests on all Pythons, frameworks and servers; this takes an hour'
 	@echo 'make lint    check style and types alone'
 	@echo 'make format  mend style where that can be done by a program'
 	@echo 'make bench   measure what sessions cost, beside other stores; five minutes'
@@ -48,6 +50,12 @@ test: lint
 	$(RUN) pytest
 
 test-browser:
+# All environments of tox.ini, one after the other.
+test-all:
+	$(INSTALL) dev
+	$(RUN) tox run
+
+bench:
 	$(INSTALL) dev
 	$(RUN) pytest tests/browser
 
@@ -58,4 +66,6 @@ bench:
 clean:
 	rm -rf .venv .venv.lock .tox .coverage .coverage.* htmlcov build dist *.egg-info
 	rm -rf .hypothesis .mypy_cache .pytest_cache .ruff_cache screenshots
+	rm -rf .venv .venv.lock .pylons .tox .coverage .coverage.* htmlcov build dist *.egg-info
+	rm -rf .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
