@@ -43,7 +43,12 @@ Db = Database[dict[str, Any]]
 
 ROUNDS_EACH = times(200)
 LOGOUTS = (save_overlaps_logout, save_beside_logout, read_overlaps_logout)
-KEYS = {"encrypt_key": "0123456789abcdef", "validate_key": "fedcba9876543210"}
+KEYS = {
+    "encrypt_key": "0123456789abcdef",
+    "validate_key": "fedcba9876543210",
+    # Beaker before 1.14 does not look for it by itself.
+    "crypto_type": "cryptography",
+}
 
 
 def name_of(play_round: object) -> str:

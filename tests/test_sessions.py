@@ -154,7 +154,7 @@ class TestDocuments:
 
     def test_encrypted(self, options: Options, database: Db) -> None:
         """With encrypt_key, the document holds ciphertext only, and the session is read back."""
-        keys = {"encrypt_key": "0123456789", "validate_key": "abc"}
+        keys = {"encrypt_key": "0123456789", "validate_key": "abc", "crypto_type": "cryptography"}
         visitor = Site(options | keys).visitor()
         visitor.save(user="the-user-name")
         assert visitor.read() == {"user": "the-user-name"}
@@ -165,7 +165,7 @@ class TestDocuments:
 
     def test_encrypted_session_is_deleted(self, options: Options, database: Db) -> None:
         """The ciphertext of a deleted session does not stay."""
-        keys = {"encrypt_key": "0123456789", "validate_key": "abc"}
+        keys = {"encrypt_key": "0123456789", "validate_key": "abc", "crypto_type": "cryptography"}
         visitor = Site(options | keys).visitor()
         visitor.save(user="ann")
         visitor.request(lambda session: session.delete())
@@ -220,7 +220,7 @@ class TestDocuments:
 
     def test_saves_in_an_error_handler(self, options: Options) -> None:
         """A session saved while the application handles an error of its own is saved."""
-        keys = {"encrypt_key": "0123456789", "validate_key": "abc"}
+        keys = {"encrypt_key": "0123456789", "validate_key": "abc", "crypto_type": "cryptography"}
         session = Session({}, use_cookies=False, type="ext:mongodb_soajs", **keys, **options)
         session["when"] = complex(1, 2)
         try:
