@@ -37,7 +37,8 @@ BSON_VALUES = st.one_of(
     st.binary(min_size=12, max_size=12).map(ObjectId),
     st.integers(-(2**63), 2**63 - 1).map(Int64),
     st.builds(Timestamp, st.integers(0, 2**32 - 1), st.integers(0, 2**32 - 1)),
-    st.builds(Binary, st.binary(), st.sampled_from([5, 128, 255])),
+    # The next one is the last; PyMongo 4.9 cannot encode it.
+    st.builds(Binary, st.binary(), st.sampled_from([5, 128, 254])),
     st.decimals(
         allow_nan=False, allow_infinity=False, places=3, min_value=-9999, max_value=9999
     ).map(Decimal128),
