@@ -187,9 +187,10 @@ def test_killed_renewer(start_workers: StartWorkers, database: Db, options: Opti
     """When the process that renews a value is killed, another one renews it."""
     lease = {"store.lockLease": 1.5}
     cache = Cache("things", type="ext:mongodb_soajs", expire=1, **options, **lease)
+    # Before the value, which is not kept for long after it has expired.
+    (creator,) = start_workers(1, seconds=60, expire=1, **lease)
     cache.put("key", "old")
     wait_until(lambda: "key" not in cache)
-    (creator,) = start_workers(1, seconds=60, expire=1, **lease)
     creator.ask("key")
     wait_until(lambda: database.created.count_documents({}))
     assert "old" == cache.get("key", createfunc=lambda: "new")
