@@ -161,6 +161,9 @@ class CuttingProxy:
         except ConnectionError:
             # The server is down, and the client is about to see the same.
             pass
+        except asyncio.CancelledError:
+            # It was cut, and ends here: asyncio reports a connection that ends as cancelled.
+            pass
         finally:
             writer.transport.abort()
             self._connections.discard(connection)
