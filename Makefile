@@ -2,8 +2,7 @@
 # PYTHON=/path/to/python chooses the Python to make it with.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo example test test-browser lint format bench clean
-.PHONY: help demo example test test-all lint format bench clean
+.PHONY: help demo example test test-browser test-all lint format bench clean
 export PYTHON
 # The tools belong to .venv, whatever else is active.
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
@@ -50,22 +49,19 @@ test: lint
 	$(RUN) pytest
 
 test-browser:
+	$(INSTALL) dev
+	$(RUN) pytest tests/browser
+
 # All environments of tox.ini, one after the other.
 test-all:
 	$(INSTALL) dev
 	$(RUN) tox run
 
 bench:
-	$(INSTALL) dev
-	$(RUN) pytest tests/browser
-
-bench:
 	$(INSTALL) bench
 	$(RUN) benchmarks
 
 clean:
-	rm -rf .venv .venv.lock .tox .coverage .coverage.* htmlcov build dist *.egg-info
-	rm -rf .hypothesis .mypy_cache .pytest_cache .ruff_cache screenshots
 	rm -rf .venv .venv.lock .pylons .tox .coverage .coverage.* htmlcov build dist *.egg-info
-	rm -rf .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .hypothesis .mypy_cache .pytest_cache .ruff_cache screenshots
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
