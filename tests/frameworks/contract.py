@@ -31,7 +31,7 @@ from tests.waiting import wait_until
 
 USER = "Zoë"
 _AT_ONCE = 8
-_SLOW_MS = 400
+_SLOW_MS = 1_000
 
 Sessions = Collection[dict[str, Any]]
 NewVisitor = Callable[..., Visitor]
