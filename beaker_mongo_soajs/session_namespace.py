@@ -62,7 +62,7 @@ class SessionNamespace:
             # No session can have it, so Beaker must not adopt it for a new one.
             session._create_id()  # noqa: SLF001 - Beaker's own way to a new id
             raise KeyError(SESSION_KEY)
-        self._presented = None
+        self._stored = self._presented = None
         try:
             self._stored = stored = self._sessions.load(self._id)
             text = None if stored is None else self._payload(stored, session)

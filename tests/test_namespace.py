@@ -1,6 +1,8 @@
 """The container API behind Beaker's sessions and caches."""
 
+import base64
 import datetime
+import pickle
 from typing import Any
 
 import pytest
@@ -8,8 +10,15 @@ from beaker.session import Session
 from pymongo import MongoClient
 from pymongo.database import Database
 
-from beaker_mongo_soajs import ConfigError, MongoNamespaceManager, SerializationError
+from beaker_mongo_soajs import (
+    ConfigError,
+    MongoNamespaceManager,
+    SerializationError,
+    SessionStore,
+    StoreUnavailable,
+)
 from beaker_mongo_soajs.namespace import MongoContainer
+from tests.conftest import FailPoint
 
 Options = dict[str, Any]
 Db = Database[dict[str, Any]]
@@ -53,6 +62,19 @@ class TestNamespaceManager:
         session.save()
         again = Session({}, id=session.id, use_cookies=False, type="ext:mongodb_soajs", **options)
         assert (again.get("a"), again["b"]) == (None, 2)
+
+    def test_load_that_fails_is_no_load(
+        self, options: Options, fail_point: FailPoint, *, stringify: bool
+    ) -> None:
+        """After a load that failed, a save removes nothing of what an earlier one had found."""
+        options = options | {"stringify": stringify}
+        SessionStore(options).set("id", {"user": "ann"})
+        namespace = MongoNamespaceManager("id", digest_filenames=False, **options)
+        assert namespace["session"]
+        with fail_point("find", error_code=8000), pytest.raises(StoreUnavailable):
+            namespace["session"]
+        namespace["session"] = base64.b64encode(pickle.dumps({"n": 1}, 2)).decode()
+        assert {"user": "ann", "n": 1} == SessionStore(options).get("id")
 
     def test_touch_after_must_be_below_the_session_timeout(self, options: Options) -> None:
         """store.touchAfter as long as the session timeout is refused."""
