@@ -15,7 +15,7 @@ from typing import Any
 from bson.binary import Binary
 
 from beaker_mongo_soajs import tags
-from beaker_mongo_soajs.exceptions import SerializationError
+from beaker_mongo_soajs.exceptions import KEPT, SerializationError
 from beaker_mongo_soajs.signature import Signer
 from beaker_mongo_soajs.tags import Tree
 
@@ -151,8 +151,7 @@ class Codec:
                 raise SerializationError(
                     f"session{_step(name)} cannot be read: {reason}.",
                     path=f"session{_step(name)}",
-                    hint="The document is kept as it is: find out what wrote it, then repair or "
-                    "delete it.",
+                    hint=KEPT,
                 ) from None
         return session
 
@@ -308,8 +307,7 @@ class JsonCodec(Codec):
             raise SerializationError(
                 "The stored session is a text that holds no JSON object.",
                 path="session",
-                hint="The document is kept as it is: find out what wrote it, then repair or "
-                "delete it.",
+                hint=KEPT,
             )
         return tree
 

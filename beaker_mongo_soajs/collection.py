@@ -228,7 +228,7 @@ class StoreCollection:
                 "Expired documents in %s stay for now. %s", self.namespace, translated(error)
             )
 
-    def _get(self) -> "_Bound":
+    def _get(self) -> _Bound:
         now = (os.getpid(), clients_generation())
         bound = self._bound
         if bound is None or bound[1] != now:

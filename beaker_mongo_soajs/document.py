@@ -10,12 +10,11 @@ from typing import Any
 from beaker_mongo_soajs.changes import ACCESSED_TIME
 from beaker_mongo_soajs.codec import JsonCodec, NativeCodec, is_plain
 from beaker_mongo_soajs.config import DbConfig
-from beaker_mongo_soajs.exceptions import ConfigError, SerializationError
+from beaker_mongo_soajs.exceptions import KEPT, ConfigError, SerializationError
 from beaker_mongo_soajs.payload import Serializer
 from beaker_mongo_soajs.signature import Signer
 from beaker_mongo_soajs.stored import (
     EXPRESS_COOKIE,
-    KEPT,
     LATEST_TIME,
     Document,
     Form,

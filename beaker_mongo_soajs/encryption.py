@@ -6,7 +6,7 @@ Beaker unpickles what it decrypted. Ciphertext without authentication can be cha
 
 from typing import Any
 
-from beaker_mongo_soajs.exceptions import ConfigError
+from beaker_mongo_soajs.exceptions import ConfigError, SerializationError
 
 _AUTHENTICATED = frozenset({"beaker.crypto.pyca_cryptography"})
 """Beaker's modules that encrypt with AES-GCM; its others use AES-CTR, or nothing at all."""
@@ -33,3 +33,15 @@ def check_cipher(crypto_module: Any, *, signed: bool) -> None:
             hint="Install cryptography and set crypto_type to cryptography, or set "
             "store.signingKey.",
         )
+
+
+def unencrypted() -> SerializationError:
+    """Return the error for a plain session where sessions are encrypted.
+
+    Otherwise whoever may write to the database could do without the key.
+    """
+    return SerializationError(
+        "The stored session is not encrypted, and encrypt_key is set.",
+        path="session",
+        hint="It was saved without encrypt_key; its visitor has to get a new one.",
+    )

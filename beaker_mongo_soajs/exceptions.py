@@ -11,6 +11,9 @@ from beaker.exceptions import BeakerException
 MASK = "***"
 """What stands in a message, report or repr in place of a secret."""
 
+KEPT = "The document is kept as it is: find out what wrote it, then repair or delete it."
+"""The hint of an error about a document that cannot be read."""
+
 
 class BeakerMongoError(BeakerException):
     """Signal that this package could not do what it was asked.

@@ -139,26 +139,16 @@ def pack_json(session: dict[Any, Any]) -> str:
     :param session: the session.
     :raises SerializationError: for a value that JSON does not hold.
     """
-    try:
-        text = json.dumps(session)
-    except (TypeError, ValueError) as error:
-        raise SerializationError(
-            "The session holds a value that JSON does not know, and data_serializer is json.",
-            path="session",
-            hint="Use data_serializer pickle in every application that shares this session.",
-        ) from error
-    return base64.b64encode(zlib.compress(text.encode())).decode("ascii")
+    return base64.b64encode(zlib.compress(_json_text(session).encode())).decode("ascii")
 
 
 def through_json(session: dict[Any, Any]) -> dict[Any, Any]:
     """Return what Beaker's JSON serializer makes of a session: it has no tuples, for one.
 
-    :param session: the session; one that JSON cannot hold comes back as it is.
+    :param session: the session.
+    :raises SerializationError: for a value that JSON does not hold.
     """
-    try:
-        made: dict[Any, Any] = json.loads(json.dumps(session))
-    except (TypeError, ValueError, RecursionError):
-        return session
+    made: dict[Any, Any] = json.loads(_json_text(session))
     return made
 
 
@@ -183,6 +173,17 @@ def pickle_session(session: dict[Any, Any]) -> bytes:
     :param session: the session.
     """
     return pickle.dumps(session, 2)
+
+
+def _json_text(session: dict[Any, Any]) -> str:
+    try:
+        return json.dumps(session)
+    except (TypeError, ValueError) as error:
+        raise SerializationError(
+            "The session holds a value that JSON does not know, and data_serializer is json.",
+            path="session",
+            hint="Use data_serializer pickle in every application that shares this session.",
+        ) from error
 
 
 def _load_pickle(data: bytes) -> object:

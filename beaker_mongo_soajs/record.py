@@ -5,8 +5,9 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from beaker_mongo_soajs.changes import ACCESSED_TIME, changes_between, merged
+from beaker_mongo_soajs.encryption import unencrypted
 from beaker_mongo_soajs.exceptions import SerializationError
-from beaker_mongo_soajs.payload import SealedText, Serializer, pack_json, through_json
+from beaker_mongo_soajs.payload import SealedText, Serializer, through_json
 from beaker_mongo_soajs.stored import Form, StoredSession
 from beaker_mongo_soajs.stores import Stores
 
@@ -135,12 +136,7 @@ class SessionRecord:
         if self._cipher is None:
             return self._sessions.session_of(stored)
         if stored.form is not Form.SEALED:
-            # Otherwise who may write to the database could do without the key.
-            raise SerializationError(
-                "The stored session is not encrypted, and encrypt_key is set.",
-                path="session",
-                hint="It was saved without encrypt_key; its visitor has to get a new one.",
-            )
+            raise unencrypted()
         try:
             session = self._cipher.decrypt(SealedText(stored.text))
         except SerializationError:
@@ -181,10 +177,7 @@ class SessionRecord:
 
     def _as_serialized(self, session: dict[Any, Any]) -> dict[Any, Any]:
         """Return a session as Beaker's serializer would: JSON makes lists of tuples."""
-        if not self._is_json:
-            return session
-        pack_json(session)  # refuses what JSON does not hold
-        return through_json(session)
+        return through_json(session) if self._is_json else session
 
     def _move(self, session_id: str, session: dict[Any, Any]) -> None:
         left_id, known = self._id, self.session()

@@ -108,8 +108,7 @@ class SessionSaver:
             self._documents.check_own_keys(session)
             loaded = self._documents.peek(stored) if before is None else before
             if serializer == "json":
-                # Lists that were tuples are no change of this request's.
-                loaded = through_json(loaded)
+                loaded = _as_json_or_as_it_is(loaded)
             changes = changes_between(loaded, session)
             accessed_time = session.get(ACCESSED_TIME)
             if changes or _marks(stored, serializer):
@@ -133,9 +132,8 @@ class SessionSaver:
         now = utc_now()
         # A time that lies ahead (milliseconds by mistake, another clock) holds nothing up, nor does
         # one beside an earlier end: another application's, or that of a shorter timeout.
-        if 0 <= accessed_time - (
-            stored.accessed_time or 0
-        ) < self._touch_after and self._documents.is_touched(stored, now):
+        age_seconds = accessed_time - (stored.accessed_time or 0)
+        if 0 <= age_seconds < self._touch_after and self._documents.is_touched(stored, now):
             return True
         if accessed_time <= stored.touched_time:
             return True
@@ -329,6 +327,14 @@ class SessionSaver:
             stored.stored_id[:6],
             self._collection.namespace,
         )
+
+
+def _as_json_or_as_it_is(loaded: dict[Any, Any]) -> dict[Any, Any]:
+    """Return what was loaded as JSON makes it: lists that were tuples are no request's change."""
+    try:
+        return through_json(loaded)
+    except (SerializationError, RecursionError):
+        return loaded
 
 
 def _with_time(tree: dict[str, Tree], accessed_time: float | None) -> dict[str, Tree]:

@@ -10,7 +10,7 @@ from beaker_mongo_soajs.caller import find_caller
 from beaker_mongo_soajs.changes import ACCESSED_TIME
 from beaker_mongo_soajs.codec import has_escapes
 from beaker_mongo_soajs.document import is_time
-from beaker_mongo_soajs.encryption import check_cipher
+from beaker_mongo_soajs.encryption import check_cipher, unencrypted
 from beaker_mongo_soajs.exceptions import BeakerMongoError, SerializationError, StoreUnavailable
 from beaker_mongo_soajs.payload import (
     Payload,
@@ -145,7 +145,7 @@ class SessionNamespace:
         if stored.form is Form.SEALED:
             return self._open(stored, session)
         if session is not None and session.encrypt_key:
-            raise _unencrypted()
+            raise unencrypted()
         times = self._presented_times(stored)
         serializer = self._serializer(stored, session)
         content = self._sessions.peek(stored)
@@ -224,12 +224,4 @@ def _without_key() -> SerializationError:
         "The stored session is ciphertext, and there is no encrypt_key.",
         path="session",
         hint="Set the encrypt_key and validate_key that it was saved with.",
-    )
-
-
-def _unencrypted() -> SerializationError:
-    return SerializationError(
-        "The stored session is not encrypted, and encrypt_key is set.",
-        path="session",
-        hint="It was saved without encrypt_key; its visitor has to get a new one.",
     )

@@ -11,7 +11,7 @@ from bson.errors import BSONError
 from bson.int64 import Int64
 
 from beaker_mongo_soajs.changes import ACCESSED_TIME
-from beaker_mongo_soajs.exceptions import SerializationError
+from beaker_mongo_soajs.exceptions import KEPT, SerializationError
 from beaker_mongo_soajs.payload import Serializer
 from beaker_mongo_soajs.tags import Tree
 
@@ -22,9 +22,6 @@ EXPRESS_COOKIE = "cookie"
 
 LATEST_TIME = 2**53
 """No time of access lies further from 1970, in seconds."""
-
-KEPT = "The document is kept as it is: find out what wrote it, then repair or delete it."
-"""What to do about a document that cannot be read."""
 
 
 class _Int64Decoder(TypeDecoder):
