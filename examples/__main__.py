@@ -15,12 +15,11 @@ from importlib.util import find_spec
 from wsgiref.types import WSGIApplication
 
 from pymongo import MongoClient
-from pymongo.errors import PyMongoError
 
-from beaker_mongo_soajs import ConfigError, close_clients
-from beaker_mongo_soajs.testing import ServerError, mongodb_url
+from beaker_mongo_soajs import close_clients
+from beaker_mongo_soajs.testing import mongodb_url
 from examples.names import read_name
-from examples.serving import address_of, end_on_signals, listen, read_port, serve
+from examples.serving import address_of, end_on_signals, listen, read_port, serve, until_ended
 
 _SELECTION_TIMEOUT_MS = 3_000
 
@@ -34,25 +33,17 @@ def main(arguments: list[str]) -> None:
     _go_on_where_it_can(name)
     port = read_port()
     end_on_signals()
-    try:
-        with ExitStack() as stack:
-            listener = stack.enter_context(listen(port))
-            url = stack.enter_context(mongodb_url())
-            stack.callback(close_clients)
-            _ask(url)
-            application = _load(name, url)
-            words = (
-                f"The example {name} is at {address_of(listener)}\n"
-                f"Its code is in examples{os.sep}{name}"
-            )
-            serve(application, listener, words)
-    except KeyboardInterrupt:
-        pass
-    except (ConfigError, ServerError) as error:
-        sys.exit(str(error))
-    except PyMongoError:
-        sys.exit("MongoDB does not answer: check MONGODB_URL, and that the server runs.")
-    print("\nThe example has ended.")
+    with until_ended("The example has ended."), ExitStack() as stack:
+        listener = stack.enter_context(listen(port))
+        url = stack.enter_context(mongodb_url())
+        stack.callback(close_clients)
+        _ask(url)
+        application = _load(name, url)
+        words = (
+            f"The example {name} is at {address_of(listener)}\n"
+            f"Its code is in examples{os.sep}{name}"
+        )
+        serve(application, listener, words)
 
 
 def _go_on_where_it_can(name: str) -> None:

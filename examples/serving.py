@@ -8,15 +8,38 @@ import os
 import signal
 import socket
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
 from wsgiref.types import WSGIApplication
 
+from pymongo.errors import PyMongoError
 from waitress.server import create_server
+
+from beaker_mongo_soajs import ConfigError
+from beaker_mongo_soajs.testing import ServerError
 
 _DEFAULT_PORT = 8080
 _PORTS_TO_TRY = 50
 _LARGEST_FORM_BYTES = 16_384
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+@contextmanager
+def until_ended(last_words: str) -> Iterator[None]:
+    """End in one sentence, whatever ends what is served meanwhile.
+
+    :param last_words: what is said after a good end.
+    """
+    try:
+        yield
+    except KeyboardInterrupt:
+        pass
+    except (ConfigError, ServerError) as error:
+        sys.exit(str(error))
+    except PyMongoError:
+        sys.exit("MongoDB does not answer: check MONGODB_URL, and that the server runs.")
+    print(f"\n{last_words}")
 
 
 def read_port() -> int:
