@@ -9,6 +9,7 @@ sub-document (:mod:`beaker_mongo_soajs.tags`). Nothing here runs code that the d
 import datetime
 import json
 import math
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -23,8 +24,8 @@ ITEM_PREFIX = "__key__"
 """The fields of top-level keys that no field can be named after start with this."""
 
 _MARKS = (tags.TAG.encode(), ITEM_PREFIX.encode())
-_MARKS_OF_TEXT = (*_MARKS, rb"\u005f", rb"\u005F")
-"""A JSON text of others may write the underscores of the names escaped."""
+# A JSON text of others may spell any letter of our names so. No writer needs to.
+_ESCAPED_ASCII = re.compile(r"\\u00[2-7]")
 _JSON_SAFE_INTEGER = 2**53 - 1
 
 
@@ -36,16 +37,17 @@ class _Unstorable(Exception):
         self.steps: list[str] = []
 
 
-def is_plain(raw: bytes, *, is_text: bool) -> bool:
+def is_plain(raw: bytes) -> bool:
     """Tell whether a document shows no sign of anything tagged: its tree is then the session.
+
+    If that is a JSON text, it must not :func:`escape what needs no escape <has_escapes>` either.
 
     A search in bytes costs far less than a walk through the tree. It may err on the side of a
     needless walk, never on the other.
 
     :param raw: the document as BSON.
-    :param is_text: whether its session is a JSON text, which stands in there as it is.
     """
-    return not any(mark in raw for mark in (_MARKS_OF_TEXT if is_text else _MARKS))
+    return not any(mark in raw for mark in _MARKS)
 
 
 def has_escapes(text: str) -> bool:
@@ -53,7 +55,7 @@ def has_escapes(text: str) -> bool:
 
     :param text: the text.
     """
-    return "\\u005" in text
+    return _ESCAPED_ASCII.search(text) is not None
 
 
 class Codec:

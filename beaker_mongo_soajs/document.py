@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from beaker_mongo_soajs.changes import ACCESSED_TIME
-from beaker_mongo_soajs.codec import JsonCodec, NativeCodec, is_plain
+from beaker_mongo_soajs.codec import JsonCodec, NativeCodec, has_escapes, is_plain
 from beaker_mongo_soajs.config import DbConfig
 from beaker_mongo_soajs.exceptions import KEPT, ConfigError, SerializationError
 from beaker_mongo_soajs.payload import Serializer
@@ -125,7 +125,7 @@ class SessionDocuments:
         value = document.get("session")
         form, tree = self._tree(document, value)
         cookie = None
-        plain = is_plain(raw, is_text=form is Form.TEXT)
+        plain = is_plain(raw) and not (isinstance(value, str) and has_escapes(value))
         if self._cookie is not None and EXPRESS_COOKIE in tree:
             cookie = tree[EXPRESS_COOKIE]
             tree = {key: item for key, item in tree.items() if key != EXPRESS_COOKIE}

@@ -88,7 +88,7 @@ def test_long_of_another_application() -> None:
     assert is_same({"roles": ("admin",), "n": 7}, those.decode(found))
 
 
-@pytest.mark.parametrize("mark", ["__type__", "\\u005f_type__", "_\\u005Ftype__"])
+@pytest.mark.parametrize("mark", ["__type__", "\\u005f_type__", "_\\u005Ftype__", "__\\u0074ype__"])
 def test_escapes_of_others(mark: str) -> None:
     """A JSON text may spell the name of a tag with escapes, and means the same."""
     those = documents(stringify=True)
