@@ -1,6 +1,5 @@
 """Beaker's sessions and caches in MongoDB, configured by the dbConfig of connect-mongo-soajs."""
 
-from beaker_mongo_soajs.client import close_clients as close_clients
 from beaker_mongo_soajs.config import DbConfig as DbConfig
 from beaker_mongo_soajs.exceptions import BeakerMongoError as BeakerMongoError
 from beaker_mongo_soajs.exceptions import ConfigError as ConfigError
@@ -9,7 +8,8 @@ from beaker_mongo_soajs.exceptions import SerializationError as SerializationErr
 from beaker_mongo_soajs.exceptions import StoreUnavailable as StoreUnavailable
 from beaker_mongo_soajs.middleware import InsecureSessionWarning as InsecureSessionWarning
 from beaker_mongo_soajs.middleware import SessionMiddleware as SessionMiddleware
+from beaker_mongo_soajs.mongo.client import close_clients as close_clients
 from beaker_mongo_soajs.namespace import MongoContainer as MongoContainer
 from beaker_mongo_soajs.namespace import MongoNamespaceManager as MongoNamespaceManager
 from beaker_mongo_soajs.session import MongoSession as MongoSession
-from beaker_mongo_soajs.store import SessionStore as SessionStore
+from beaker_mongo_soajs.sessions.store import SessionStore as SessionStore

@@ -7,20 +7,25 @@ from typing import Any
 from beaker.middleware import SessionMiddleware as BeakerMiddleware
 from pymongo import ReadPreference
 
-from beaker_mongo_soajs.backoff import attempts
-from beaker_mongo_soajs.client import check_client, passing_client
+from beaker_mongo_soajs.backend.session_options import (
+    PREFIXES,
+    SESSION_TYPE,
+    coerced,
+    without_prefix,
+)
 from beaker_mongo_soajs.config import DbConfig
-from beaker_mongo_soajs.driver_errors import (
+from beaker_mongo_soajs.exceptions import BeakerMongoError, ConfigError, StoreUnavailable
+from beaker_mongo_soajs.mongo.backoff import attempts
+from beaker_mongo_soajs.mongo.client import check_client, passing_client
+from beaker_mongo_soajs.mongo.errors import (
     AUTHENTICATION_FAILED,
     DRIVER_ERRORS,
     UNAUTHORIZED,
     translated,
 )
-from beaker_mongo_soajs.exceptions import BeakerMongoError, ConfigError, StoreUnavailable
 from beaker_mongo_soajs.options.coerce import BOOLEANS
 from beaker_mongo_soajs.session import MongoSession
-from beaker_mongo_soajs.session_options import PREFIXES, SESSION_TYPE, coerced, without_prefix
-from beaker_mongo_soajs.store import SessionStore
+from beaker_mongo_soajs.sessions.store import SessionStore
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]

@@ -6,12 +6,12 @@ from typing import Any
 from beaker.container import Container, NamespaceManager
 from pymongo import MongoClient
 
-from beaker_mongo_soajs.cache import Key
-from beaker_mongo_soajs.cache_namespace import CacheNamespace
-from beaker_mongo_soajs.client import get_client
-from beaker_mongo_soajs.creation_lock import CreationLock
-from beaker_mongo_soajs.session_namespace import SESSION_KEY, SessionNamespace
-from beaker_mongo_soajs.stores import find_stores
+from beaker_mongo_soajs.backend.cache_side import CacheNamespace
+from beaker_mongo_soajs.backend.creation_lock import CreationLock
+from beaker_mongo_soajs.backend.registry import find_stores
+from beaker_mongo_soajs.backend.session_side import SESSION_KEY, SessionNamespace
+from beaker_mongo_soajs.caches.store import Key
+from beaker_mongo_soajs.mongo.client import get_client
 
 
 class MongoNamespaceManager(NamespaceManager):

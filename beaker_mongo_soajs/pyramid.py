@@ -7,9 +7,9 @@ from pyramid.config import Configurator
 from pyramid.settings import asbool
 from pyramid_beaker import BeakerSessionFactoryConfig, set_cache_regions_from_settings
 
+from beaker_mongo_soajs.backend.session_options import without_prefix
 from beaker_mongo_soajs.middleware import checked_options, find_session
 from beaker_mongo_soajs.session import MongoSession
-from beaker_mongo_soajs.session_options import without_prefix
 
 _PYRAMIDS: dict[str, Callable[[Any], Any]] = {
     "cookie_on_exception": asbool,

@@ -5,13 +5,13 @@ import secrets
 import time
 from typing import Any
 
-from beaker_mongo_soajs.changes import ACCESSED_TIME
+from beaker_mongo_soajs.backend.session_options import SESSION_TYPE, check_encryption, check_type
+from beaker_mongo_soajs.backend.session_side import HUSK
 from beaker_mongo_soajs.exceptions import SerializationError, StoreUnavailable
+from beaker_mongo_soajs.mongo.outage_log import OutageLog
 from beaker_mongo_soajs.namespace import MongoNamespaceManager
-from beaker_mongo_soajs.outage import OutageLog
 from beaker_mongo_soajs.session_lock import CREATION_TIME, LockableSession
-from beaker_mongo_soajs.session_namespace import HUSK
-from beaker_mongo_soajs.session_options import SESSION_TYPE, check_encryption, check_type
+from beaker_mongo_soajs.sessions.changes import ACCESSED_TIME
 
 logger = logging.getLogger(__name__)
 

@@ -8,15 +8,15 @@ from typing import Any
 
 from beaker.session import Session
 
-from beaker_mongo_soajs.changes import ACCESSED_TIME, changes_between, merged
+from beaker_mongo_soajs.backend.encryption import check_cipher
+from beaker_mongo_soajs.backend.registry import Stores, find_stores
+from beaker_mongo_soajs.backend.session_side import HUSK
 from beaker_mongo_soajs.config import DbConfig
-from beaker_mongo_soajs.encryption import check_cipher
 from beaker_mongo_soajs.exceptions import LockTimeout
-from beaker_mongo_soajs.lock import Lease, Locks
-from beaker_mongo_soajs.record import Cipher, SessionRecord
-from beaker_mongo_soajs.session_namespace import HUSK
-from beaker_mongo_soajs.store import SessionStore
-from beaker_mongo_soajs.stores import Stores, find_stores
+from beaker_mongo_soajs.mongo.leases import Lease, Locks
+from beaker_mongo_soajs.sessions.changes import ACCESSED_TIME, changes_between, merged
+from beaker_mongo_soajs.sessions.record import Cipher, SessionRecord
+from beaker_mongo_soajs.sessions.store import SessionStore
 
 CREATION_TIME = "_creation_time"
 

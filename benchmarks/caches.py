@@ -12,7 +12,7 @@ from benchmarks.cells import Spec
 from benchmarks.contenders import BEAKER, MEMORY, REDIS, TYPE
 from benchmarks.place import Place
 from benchmarks.visits import cart
-from tests.scenarios import of_beaker
+from tests.behaviour.scenarios import of_beaker
 
 HIT, MISS = "hit", "miss"
 

@@ -20,7 +20,7 @@ from benchmarks.place import Client, Place
 from benchmarks.population import copy_documents, copy_keys
 from benchmarks.visits import BeakerSite, Data, Site, cookies_for, session_id
 from benchmarks.workloads import CHANGE, LOGIN, NEW, READ
-from tests.scenarios import of_beaker
+from tests.behaviour.scenarios import of_beaker
 
 # So long that no time is moved while this runs, and below the timeout.
 TOUCH_AFTER_SECONDS = 1800

@@ -24,8 +24,8 @@ from beaker.cache import Cache
 from pymongo import MongoClient, monitoring
 
 from beaker_mongo_soajs.testing import mongodb_url
+from tests.behaviour.scenarios import Options, of_beaker
 from tests.recorder import Commands, Recorder
-from tests.scenarios import Options, of_beaker
 
 PROCESSES = 8
 THREADS = 8

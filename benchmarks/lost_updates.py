@@ -1,8 +1,8 @@
 """Count what overlapping requests lose: ``python -m benchmarks.lost_updates``.
 
-Plays the rounds of :mod:`tests.scenarios` against Beaker's own ``ext:mongodb`` and this package,
-and prints the table of ``docs/concurrency.md``. It starts a server of its own, or uses that of
-``MONGODB_URL``.
+Plays the rounds of :mod:`tests.behaviour.scenarios` against Beaker's own ``ext:mongodb`` and this
+package, and prints the table of ``docs/concurrency.md``. It starts a server of its own, or uses
+that of ``MONGODB_URL``.
 """
 
 import argparse
@@ -18,7 +18,7 @@ from typing import Any
 from pymongo import MongoClient
 
 from beaker_mongo_soajs.testing import mongodb_url
-from tests.scenarios import (
+from tests.behaviour.scenarios import (
     ROUNDS,
     Options,
     ProcessServer,
@@ -50,7 +50,7 @@ TITLES: Mapping[str, str] = {
 def count(play_round: Round, server: Server, rounds: int) -> tuple[int, Tally]:
     """Play a round again and again, until it was played often enough or for too long.
 
-    :param play_round: one of :data:`tests.scenarios.ROUNDS`.
+    :param play_round: one of :data:`tests.behaviour.scenarios.ROUNDS`.
     :param server: serves the requests.
     :param rounds: how often at most.
     :returns: how often it was played, and what all rounds came to.
@@ -68,7 +68,7 @@ def rows(
     """Yield the rows of the table.
 
     :param backends: session options by the name of the backend.
-    :param workers: as for :class:`tests.scenarios.ProcessServer`.
+    :param workers: as for :class:`tests.behaviour.scenarios.ProcessServer`.
     :param rounds: how often each round is played.
     """
     yield ["overlapping requests", "rounds", *backends]

@@ -25,7 +25,7 @@ from benchmarks.samples import Samples
 from benchmarks.servers import Servers, grow_cache, servers
 from benchmarks.traffic import Traffic, traffic
 from benchmarks.workloads import CHANGE, READ
-from tests.scenarios import of_beaker
+from tests.behaviour.scenarios import of_beaker
 
 _ROUND_TRIP_MS = 1.0
 _MILLION_CACHE_GIGABYTES = 2

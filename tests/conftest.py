@@ -25,7 +25,7 @@ from tests.faults import CuttingProxy
 from tests.faults import fail_point as open_fail_point
 from tests.recorder import Commands, Recorder
 
-pytest_plugins = ["pytester", "tests.promises", "tests.record"]
+pytest_plugins = ["pytester", "tests.promises", "tests.run_record"]
 
 # A deadline for one example would measure the load of the machine, not the code.
 hypothesis.settings.register_profile("default", deadline=None)
@@ -194,6 +194,6 @@ def run_python(start_python: StartPython) -> RunPython:
 def _close_clients() -> Iterator[None]:
     """Close the clients that the package made in a test, so that the next one makes its own."""
     yield
-    module = sys.modules.get("beaker_mongo_soajs.client")
+    module = sys.modules.get("beaker_mongo_soajs.mongo.client")
     if module is not None:
         module.close_clients()

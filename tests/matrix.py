@@ -1,8 +1,8 @@
 """Write the tables of what the tests ran on: ``python -m tests.matrix``.
 
-They come from the records of the environments of tox (``tests.record``): ``docs/tested.md`` tells
-of each environment, and the README of each version that occurs there. The tables are only written
-when each environment that runs tests has passed.
+They come from the records of the environments of tox (``tests.run_record``): ``docs/tested.md``
+tells of each environment, and the README of each version that occurs there. The tables are only
+written when each environment that runs tests has passed.
 """
 
 import json

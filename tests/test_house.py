@@ -19,11 +19,11 @@ from tests.repository import ROOT, files, name_of
 
 PACKAGE = ROOT / "beaker_mongo_soajs"
 
-# From the ground up. A module may import, by whatever detour, only modules that stand before it;
-# helpers that are not named here may stand anywhere, as long as no detour leads through them.
+# From the ground up. A module may import, directly or through others, only modules of its own name
+# and of the names before it.
 ORDER = (
-    *("exceptions", "options", "config", "tls", "client", "codec", "payload", "changes", "lock"),
-    *("store", "cache", "namespace", "session", "middleware", "pyramid"),
+    *("exceptions", "signature", "options", "config", "mongo", "sessions", "caches", "backend"),
+    *("namespace", "session_lock", "session", "middleware", "pyramid"),
 )
 LONGEST_MODULE_LINES = 400
 # Put together here, so that this file does not hold what it forbids.

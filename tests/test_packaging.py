@@ -134,7 +134,7 @@ class TestDistributions:
         """All tests of the source distribution can be collected, and some are run to see it."""
         pytest_there = (sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q")
         run(*pytest_there, "--collect-only", cwd=unpacked)
-        run(*pytest_there, "tests/test_changes.py", "tests/test_house.py", cwd=unpacked)
+        run(*pytest_there, "tests/sessions/test_changes.py", "tests/test_house.py", cwd=unpacked)
 
 
 _DISTRIBUTIONS = """

@@ -1,0 +1,1 @@
+"""Beaker's container API: how its sessions and caches reach the stores."""

@@ -1,0 +1,181 @@
+"""A namespace of a Beaker cache, as Beaker's ``Value`` and others use it."""
+
+import logging
+import threading
+from datetime import UTC, datetime
+from typing import Any
+
+from beaker_mongo_soajs.backend.creation_lock import CreationLock, lease_to_release, note_created
+from beaker_mongo_soajs.backend.single_flight import Creation, Place
+from beaker_mongo_soajs.caches.entry import Entry
+from beaker_mongo_soajs.caches.store import CacheStore, Key
+from beaker_mongo_soajs.exceptions import SerializationError
+
+logger = logging.getLogger(__name__)
+
+
+class _Memory(threading.local):
+    """What a thread is in the middle of.
+
+    :param depth: how many of the namespace's locks it holds.
+    :param asked: what it last asked for: the key and the entry, for one answer more.
+    :param found: the key that it last asked for, and the entry without the value.
+    :param creation: the key whose creation lock it last wanted, and what it then knew.
+    """
+
+    def __init__(self) -> None:
+        self.depth = 0
+        self.asked: tuple[Key, Entry | None] | None = None
+        self.found: tuple[Key, Entry | None] | None = None
+        self.creation: tuple[Key, Creation] | None = None
+
+
+class CacheNamespace:
+    """The values of one namespace.
+
+    Beaker's ``Value`` holds the namespace's read or write lock in all that it does
+    (:meth:`enter` and :meth:`leave`), and stores ``(stored, expires after, value)``. It looks at
+    the times itself: an expired value is what it answers while somebody creates a new one. So
+    ``Value`` finds values for one ``store.lockLease`` after they expired, and for as long as a new
+    one is being created. It asks whether there is a value, then for the value: the second
+    answer is the first one's, which is forgotten when the lock is released.
+
+    Whoever uses the namespace without these locks is told what is stored at that moment, and
+    finds nothing that has expired.
+
+    :param store: where the values are.
+    :param name: the namespace's name.
+    """
+
+    def __init__(self, store: CacheStore, name: str) -> None:
+        self._store = store
+        self._name = name
+        self._memory = _Memory()
+
+    def enter(self) -> None:
+        """Begin a read or a write of ``Value``'s."""
+        self._memory.depth += 1
+
+    def leave(self) -> None:
+        """End it."""
+        memory = self._memory
+        memory.depth = max(0, memory.depth - 1)
+        if not memory.depth:
+            memory.asked = None
+
+    def creation_lock(self, key: Key) -> CreationLock:
+        """Return the lock under which a value is created.
+
+        :param key: the value's key.
+        """
+        memory = self._memory
+        creation = Creation()
+        if memory.found is not None and memory.found[0] == key:
+            entry = memory.found[1]
+            if entry is None or not entry.is_fresh:
+                creation = Creation(reads=True, version=entry.version if entry else None)
+        memory.found = None
+        memory.creation = key, creation
+        return CreationLock(self._place(key), creation)
+
+    def contains(self, key: Key) -> bool:
+        """Tell whether there is a value.
+
+        :param key: the value's key.
+        """
+        memory = self._memory
+        if not memory.depth:
+            return self._store.contains(self._name, key)
+        entry = self._ask(key)
+        memory.asked = key, entry
+        return entry is not None and entry.is_there
+
+    def get(self, key: Key) -> Any:
+        """Return a value.
+
+        :param key: the value's key.
+        :raises KeyError: there is none, or it has expired. For ``Value`` also: it cannot be loaded,
+            so that a new one is created.
+        :raises SerializationError: it cannot be loaded.
+        """
+        memory = self._memory
+        if not memory.depth:
+            return self._store.get(self._name, key)
+        if memory.asked is not None and memory.asked[0] == key:
+            entry, memory.asked = memory.asked[1], None
+        else:
+            entry = self._ask(key)
+        if entry is None or not entry.is_there:
+            raise KeyError(key)
+        try:
+            return self._store.load(self._name, key, entry)
+        except SerializationError as error:
+            logger.warning("A cached value counts as absent. %s", error)
+            raise KeyError(key) from error
+
+    def set(self, key: Key, value: Any, expire_seconds: float | None) -> None:
+        """Store a value.
+
+        :param key: the value's key.
+        :param value: the value.
+        :param expire_seconds: how long it lives; ``None`` for ever.
+        :raises SerializationError: it cannot be pickled, or is too large.
+        """
+        memory = self._memory
+        memory.asked = None
+        if not memory.depth:
+            self._store.set(self._name, key, value, expire_seconds)
+            return
+        place = self._place(key)
+        entry = self._store.set(
+            self._name,
+            key,
+            value,
+            expire_seconds,
+            stored=_stored_time(value),
+            grace_seconds=self._store.lease_seconds,
+            lease=lease_to_release(place),
+        )
+        note_created(place, entry)
+
+    def delete(self, key: Key) -> int:
+        """Delete a value; return how many there were, 1 or 0.
+
+        :param key: the value's key.
+        """
+        self._memory.asked = None
+        return self._store.delete(self._name, key)
+
+    def clear(self) -> None:
+        """Delete all values."""
+        self._memory.asked = None
+        self._store.clear(self._name)
+
+    def keys(self) -> list[Key]:
+        """Return the keys of the values that have not expired."""
+        return self._store.keys(self._name)
+
+    def _ask(self, key: Key) -> Entry | None:
+        memory = self._memory
+        if memory.creation is not None and memory.creation[0] == key:
+            creation = memory.creation[1]
+            if creation.has_ahead:
+                return creation.take_ahead()
+        entry = self._store.find(self._name, key)
+        # Without the value, which would stay in memory for as long as the thread.
+        memory.found = key, entry._replace(payload=b"") if entry is not None else None
+        return entry
+
+    def _place(self, key: Key) -> Place:
+        return Place(self._store, self._name, key)
+
+
+def _stored_time(value: Any) -> datetime | None:
+    """Return the time that ``Value`` stores with a value, and counts its age from."""
+    stored = value[0] if isinstance(value, tuple) and len(value) == 3 else None
+    if not isinstance(stored, int | float):
+        return None
+    try:
+        return datetime.fromtimestamp(stored, UTC).replace(tzinfo=None)
+    except (OverflowError, OSError, ValueError):
+        return None

@@ -1,0 +1,262 @@
+"""Who creates a cached value: one thread of one process, and how the others get it."""
+
+import os
+import threading
+import time
+
+from beaker.synchronization import SynchronizerImpl
+
+from beaker_mongo_soajs.backend.single_flight import Creation, Place, Round
+from beaker_mongo_soajs.caches.entry import Entry
+from beaker_mongo_soajs.mongo.backoff import attempts
+from beaker_mongo_soajs.mongo.leases import LEASES_TO_WAIT, Expression, Lease, lock_timeout
+
+
+class _Hold(SynchronizerImpl.SyncState):
+    """What a thread holds of a lock: Beaker's count, and the lease behind it."""
+
+    __slots__ = ("created", "lease", "may_release_early", "round", "thread")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.thread = threading.current_thread()
+        self.lease: Lease | None = None
+        self.round: Round | None = None
+        self.may_release_early = False
+        self.created: Entry | None = None
+
+
+# Plain dicts, found by process and thread: no lock is inherited across a fork, and none was made
+# before gevent patched the threading module.
+_rounds: dict[tuple[int, Place], Round] = {}
+_holds: dict[tuple[int, int, Place], _Hold] = {}
+
+
+class CreationLock(SynchronizerImpl):
+    """The lock under which a cached value is created; with the API of Beaker's synchronizers.
+
+    One writer or any number of readers, across threads and processes; each thread may acquire
+    what it holds once more. Acquiring waits for four times ``store.lockLease`` at most.
+
+    Beaker's ``Value`` reads an entry, acquires the lock where the entry is absent or expired, and
+    reads it again. So whoever waits here after such a read need not become the owner, one after
+    the other: once somebody has stored a fresh value, all go on with that. Who did not read before
+    waits until the lock is free.
+
+    Within a process only one thread asks the server; the others wait for that thread.
+
+    :param place: the value.
+    :param creation: what the thread has read.
+    """
+
+    def __init__(self, place: Place, creation: Creation) -> None:
+        super().__init__()
+        self._place = place
+        self._creation = creation
+
+    @property
+    def state(self) -> _Hold:  # type: ignore[override]
+        """Return what this thread holds of the lock, through whichever object."""
+        slot = _slot(self._place)
+        hold = _holds.get(slot)
+        # The number of a thread comes again when it has ended.
+        if hold is None or hold.thread is not threading.current_thread():
+            hold = _holds[slot] = _Hold()
+        return hold
+
+    def acquire_write_lock(self, wait: bool = True) -> bool:
+        """Acquire the lock.
+
+        :param wait: whether to wait while others hold it.
+        :returns: whether it was acquired, or is not needed any more.
+        :raises LockTimeout: others held it all the time.
+        :raises StoreUnavailable: the database does not carry out a command.
+        """
+        try:
+            return bool(super().acquire_write_lock(wait))
+        finally:
+            self._tidy()
+
+    def acquire_read_lock(self, wait: bool = True) -> bool:
+        """Acquire the lock together with other readers; otherwise as :meth:`acquire_write_lock`."""
+        try:
+            return bool(super().acquire_read_lock(wait))
+        finally:
+            self._tidy()
+
+    def release_write_lock(self) -> None:
+        """Release the lock, once for each time that it was acquired.
+
+        :raises LockError: it is not held.
+        """
+        try:
+            super().release_write_lock()
+        finally:
+            self._tidy()
+
+    def release_read_lock(self) -> None:
+        """Release the reader's lock, once for each time that it was acquired.
+
+        :raises LockError: it is not held.
+        """
+        try:
+            super().release_read_lock()
+        finally:
+            self._tidy()
+
+    acquire = acquire_write_lock
+    release = release_write_lock
+
+    def do_acquire_read_lock(self, wait: bool) -> bool:
+        """Acquire a shared lease."""
+        lease = self._place.store.lease(self._place.namespace, self._place.key, shared=True)
+        acquired = lease.acquire(wait)
+        self.state.lease = lease
+        return acquired
+
+    def do_release_read_lock(self) -> None:
+        """Release the shared lease."""
+        lease = self.state.lease
+        assert lease is not None
+        lease.release()
+
+    def do_acquire_write_lock(self, wait: bool) -> bool:
+        """Lead a round of this process, or wait for the end of the one that there is."""
+        start = time.monotonic()
+        deadline = start + self._place.store.lease_seconds * LEASES_TO_WAIT
+        slot = (os.getpid(), self._place)
+        while True:
+            mine = Round()
+            other = _rounds.setdefault(slot, mine)
+            if other is mine:
+                return self._lead(mine, wait, start, deadline)
+            if not other.goes_on:
+                self._drop(other)
+                continue
+            if not wait:
+                return False
+            try:
+                entry = other.wait(deadline)
+            except TimeoutError:
+                raise lock_timeout(time.monotonic() - start) from None
+            if self._creation.is_answered_by(entry):
+                self._creation.bring(entry)
+                return True
+
+    def do_release_write_lock(self) -> None:
+        """Release the lease, if there is one, and end the round with what was created."""
+        hold = self.state
+        self._creation.take_ahead()
+        if hold.round is not None:
+            try:
+                if hold.lease is not None:
+                    hold.lease.release()
+            finally:
+                self._end(hold.round, hold.created)
+
+    def _lead(self, mine: Round, wait: bool, start: float, deadline: float) -> bool:
+        try:
+            lease, entry = self._ask(wait, deadline)
+        except BaseException:
+            self._end(mine, None)
+            raise
+        if lease is not None:
+            hold = self.state
+            hold.lease, hold.round, hold.may_release_early = lease, mine, self._creation.reads
+            if self._creation.reads:
+                self._creation.bring(entry)
+            return True
+        self._end(mine, entry)
+        if self._creation.is_answered_by(entry):
+            self._creation.bring(entry)
+            return True
+        if wait:
+            raise lock_timeout(time.monotonic() - start)
+        return False
+
+    def _ask(self, wait: bool, deadline: float) -> tuple[Lease | None, Entry | None]:
+        """Ask the server for the lease; return it once acquired, and the entry as it is then."""
+        lease = self._place.store.lease(self._place.namespace, self._place.key)
+        lease.begin()
+        entry = None
+        for _ in attempts(deadline - time.monotonic()):
+            acquired, entry = self._attempt(lease, wait)
+            if acquired:
+                return lease, entry
+            if not wait or self._creation.is_answered_by(entry):
+                break
+        lease.give_up()
+        return None, entry
+
+    def _attempt(self, lease: Lease, wait: bool) -> tuple[bool, Entry | None]:
+        acquired = lease.attempt(claim=wait, unless=self._is_newer())
+        entry = self._place.store.entry_of(lease)
+        if acquired or entry is None or not self._creation.reads:
+            return acquired, entry
+        if entry.version == self._creation.version or entry.is_fresh:
+            return False, entry
+        # Newer, and expired already: that is now what was read.
+        self._creation.version = entry.version
+        return lease.attempt(claim=wait, unless=self._is_newer()), self._place.store.entry_of(lease)
+
+    def _is_newer(self) -> Expression:
+        if not self._creation.reads:
+            return False
+        is_stored = {"$ne": [{"$type": "$value"}, "missing"]}
+        version = {"$ifNull": ["$version", None]}
+        return {"$and": [is_stored, {"$ne": [version, {"$literal": self._creation.version}]}]}
+
+    def _end(self, mine: Round, entry: Entry | None) -> None:
+        self._drop(mine)
+        mine.end(entry)
+
+    def _drop(self, ended: Round) -> None:
+        slot = (os.getpid(), self._place)
+        if _rounds.get(slot) is ended:
+            _rounds.pop(slot, None)
+
+    def _tidy(self) -> None:
+        slot = _slot(self._place)
+        hold = _holds.get(slot)
+        if hold is not None and not hold.reentrantcount:
+            del _holds[slot]
+
+
+def lease_to_release(place: Place) -> Lease | None:
+    """Return the lease under which this thread creates a value, if storing it is all that is left.
+
+    That is so for Beaker's ``Value``, which releases the lock as soon as it has stored the value;
+    the two are one command then.
+
+    :param place: the value.
+    """
+    hold = _holds.get(_slot(place))
+    if hold is None or hold.thread is not threading.current_thread() or hold.lease is None:
+        return None
+    may_release = hold.may_release_early and hold.reentrantcount == 1 and hold.lease.held
+    return hold.lease if may_release else None
+
+
+def note_created(place: Place, entry: Entry) -> None:
+    """Note what was created under the lock that this thread holds, for those who wait for it.
+
+    :param place: the value.
+    :param entry: what was stored.
+    """
+    hold = _holds.get(_slot(place))
+    if hold is not None and hold.thread is threading.current_thread():
+        hold.created = entry
+
+
+def _slot(place: Place) -> tuple[int, int, Place]:
+    return os.getpid(), threading.get_ident(), place
+
+
+def _forget_all() -> None:
+    # They are the parent's; and a process id can come again.
+    _rounds.clear()
+    _holds.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_all)

@@ -1,0 +1,73 @@
+"""The stores of a configuration: made once, found again by each request."""
+
+from typing import Any, NamedTuple
+
+from beaker_mongo_soajs.caches.store import CacheStore
+from beaker_mongo_soajs.config import DbConfig
+from beaker_mongo_soajs.exceptions import ConfigError
+from beaker_mongo_soajs.sessions.store import SessionStore
+
+BEAKER_MARGIN_SECONDS = 120
+"""Beaker has its backends keep a session for so much longer than the session's own timeout."""
+
+
+class Stores(NamedTuple):
+    """What one configuration keeps.
+
+    :param config: the configuration.
+    :param sessions: its sessions.
+    :param cache: its cached values.
+    """
+
+    config: DbConfig
+    sessions: SessionStore
+    cache: CacheStore
+
+
+_by_options: dict[Any, tuple[Stores, dict[str, Any]]] = {}
+_by_config: dict[Any, Stores] = {}
+_MOST_OPTIONS = 256
+_PLAIN = frozenset({str, int, float, bool, type(None)})
+
+
+def find_stores(timeout: float | None, options: dict[str, Any]) -> Stores:
+    """Return the stores of some options; each request asks, so the options are parsed only once.
+
+    Options are told apart by value and type, or by identity where they are dicts, lists, clients
+    and the like. They are kept, so that no other object can take over an identity.
+
+    :param timeout: what Beaker passes: its session timeout and two minutes.
+    :param options: what else Beaker passes.
+    :raises ConfigError: when the options cannot be used.
+    """
+    key = (
+        timeout,
+        *[
+            (name, value, type(value)) if type(value) in _PLAIN else (name, id(value))
+            for name, value in options.items()
+        ],
+    )
+    entry = _by_options.get(key)
+    if entry is None:
+        config = DbConfig.from_options(options)
+        entry = (_stores_of(config, timeout), options)
+        if len(_by_options) >= _MOST_OPTIONS:
+            _by_options.clear()
+        _by_options[key] = entry
+    return entry[0]
+
+
+def _stores_of(config: DbConfig, timeout: float | None) -> Stores:
+    touch_after = config.store.touch_after
+    if timeout is not None and touch_after and touch_after >= timeout - BEAKER_MARGIN_SECONDS:
+        raise ConfigError(
+            f"store.touchAfter is {touch_after:g} seconds, and the session timeout "
+            f"{timeout - BEAKER_MARGIN_SECONDS:g}.",
+            option="store.touchAfter",
+            value=touch_after,
+            hint="Make it smaller than the session timeout.",
+        )
+    return _by_config.setdefault(
+        (config, timeout),
+        Stores(config, SessionStore(config, timeout=timeout), CacheStore(config)),
+    )

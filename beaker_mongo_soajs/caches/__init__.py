@@ -1,0 +1,1 @@
+"""Cache entries: stored, loaded and locked. Nothing here knows Beaker."""

@@ -1,0 +1,1 @@
+"""Session documents: stored, loaded, merged and found. Nothing here knows Beaker."""

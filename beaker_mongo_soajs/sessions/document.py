@@ -1,0 +1,345 @@
+"""The session document: ``{_id, session, expires}``, the same that the Node stores write.
+
+Pure: what a document means, and how one is made. The commands are the store's.
+"""
+
+import hashlib
+from datetime import datetime, timedelta
+from typing import Any
+
+from beaker_mongo_soajs.backend.payload import Serializer
+from beaker_mongo_soajs.config import DbConfig
+from beaker_mongo_soajs.exceptions import KEPT, ConfigError, SerializationError
+from beaker_mongo_soajs.sessions.changes import ACCESSED_TIME
+from beaker_mongo_soajs.sessions.codec import JsonCodec, NativeCodec, has_escapes, is_plain
+from beaker_mongo_soajs.sessions.stored import (
+    EXPRESS_COOKIE,
+    LATEST_TIME,
+    Document,
+    Form,
+    StoredId,
+    StoredSession,
+    decode_document,
+)
+from beaker_mongo_soajs.sessions.tags import Tree
+from beaker_mongo_soajs.signature import Signer
+
+MAX_ID_LENGTH = 256
+_MISSING = object()
+
+
+class SessionDocuments:
+    """Make and read the documents of one configuration.
+
+    :param config: the configuration.
+    :param lifetime_seconds: for how long an untouched session lives.
+    :raises ConfigError: when that reaches beyond the dates that MongoDB's drivers know, or when
+        ``store.touchAfter`` is not shorter.
+    """
+
+    def __init__(self, config: DbConfig, lifetime_seconds: float) -> None:
+        store = config.store
+        self._signer = Signer(store.signing_key) if store.signing_key is not None else None
+        self._native = NativeCodec(pickled=store.pickle, signer=self._signer)
+        self._json = JsonCodec(pickled=store.pickle, signer=self._signer)
+        self.form = Form.TEXT if config.stringify else Form.NATIVE
+        self._digests_ids = store.transform_id is not None
+        self._cookie = self._express_cookie(lifetime_seconds) if store.express_cookie else None
+        if store.touch_after >= lifetime_seconds:
+            raise ConfigError(
+                f"store.touchAfter is {store.touch_after:g} seconds, and a session lives only "
+                f"{lifetime_seconds:g}.",
+                option="store.touchAfter",
+                value=store.touch_after,
+                hint="Make it smaller than the session timeout, or 0.",
+            )
+        # Times are written up to touchAfter late, so a session in use would end that much too
+        # early.
+        self._touch_after = timedelta(seconds=store.touch_after)
+        self._expires_after = _lifetime(lifetime_seconds + store.touch_after)
+
+    def expires(self, now: datetime) -> datetime:
+        """Return the date until which a session touched now lives.
+
+        :param now: naive UTC.
+        """
+        return now + self._expires_after
+
+    def is_touched(self, stored: StoredSession, now: datetime) -> bool:
+        """Tell by its ``expires`` whether a session was touched less than ``touchAfter`` ago.
+
+        :param stored: the session.
+        :param now: naive UTC.
+        """
+        if stored.expires is None:
+            return False
+        return now - (stored.expires - self._expires_after) < self._touch_after
+
+    def is_possible_id(self, session_id: object) -> bool:
+        """Tell whether a session could have an id: a text of printable characters, not too long.
+
+        :param session_id: the id as Beaker or a cookie gave it: anything.
+        """
+        return (
+            type(session_id) is str
+            and 0 < len(session_id) <= MAX_ID_LENGTH
+            and session_id.isprintable()
+        )
+
+    def stored_id(self, session_id: object) -> str:
+        """Return the ``_id`` of a session's document.
+
+        :param session_id: the id as Beaker or a cookie gave it: anything; or a :class:`StoredId`.
+        :raises SerializationError: unless it is a text that could be a session id.
+        """
+        if type(session_id) is StoredId:
+            return str(session_id)
+        if type(session_id) is not str or not self.is_possible_id(session_id):
+            raise SerializationError(
+                f"The session id is not a text of 1 to {MAX_ID_LENGTH} printable characters.",
+                path="_id",
+                hint="No session can have it; start a new one.",
+            )
+        if self._digests_ids:
+            return hashlib.sha256(session_id.encode()).hexdigest()
+        return session_id
+
+    def read(self, raw: bytes, now: datetime) -> StoredSession | None:
+        """Return the session of a document, or ``None`` when it has expired.
+
+        Also for a document whose ``_id`` no session can have.
+
+        :param raw: the document as BSON.
+        :param now: naive UTC.
+        :raises SerializationError: when it is no session document.
+        """
+        document = decode_document(raw)
+        if type(document["_id"]) is not str:
+            return None
+        expires = document.get("expires", _MISSING)
+        if type(expires) is datetime:
+            if expires <= now:
+                return None
+        elif expires is not _MISSING:
+            raise _unreadable("expires", f"is a {type(expires).__name__} and not a date")
+        value = document.get("session")
+        form, tree = self._tree(document, value)
+        cookie = None
+        plain = is_plain(raw) and not (isinstance(value, str) and has_escapes(value))
+        if self._cookie is not None and EXPRESS_COOKIE in tree:
+            cookie = tree[EXPRESS_COOKIE]
+            tree = {key: item for key, item in tree.items() if key != EXPRESS_COOKIE}
+            plain = False
+        if not is_time(tree.get(ACCESSED_TIME, 0)):
+            raise _unreadable(f"session[{ACCESSED_TIME!r}]", "is no time in seconds")
+        marked = document.get("dataSerializer")
+        serializer: Serializer | None = marked if marked in ("json", "pickle") else None
+        return StoredSession(
+            stored_id=document["_id"],
+            form=form,
+            text=value if isinstance(value, str) else "",
+            loaded=tree,
+            serializer=serializer,
+            expires=None if expires is _MISSING else expires,
+            cookie=cookie,
+            is_plain=plain,
+            raw=raw if plain and form is Form.NATIVE else b"",
+        )
+
+    def build(
+        self, stored_id: str, tree: dict[str, Tree], serializer: Serializer | None, now: datetime
+    ) -> Document:
+        """Return a new document.
+
+        :param stored_id: its ``_id``.
+        :param tree: the session, encoded in this configuration's form.
+        :param serializer: how Beaker serialized it; JSON is noted, since a fresh process cannot
+            know.
+        :param now: naive UTC.
+        """
+        document = {
+            "_id": stored_id,
+            "session": self.value(self.form, tree),
+            "expires": self.expires(now),
+        }
+        if serializer == "json":
+            document["dataSerializer"] = serializer
+        return document
+
+    def build_sealed(self, stored_id: str, text: str, now: datetime) -> Document:
+        """Return a new document of a session that Beaker encrypted.
+
+        :param stored_id: its ``_id``.
+        :param text: Beaker's payload.
+        :param now: naive UTC.
+        """
+        return {
+            "_id": stored_id,
+            **self.sealed_fields(stored_id, text),
+            "expires": self.expires(now),
+        }
+
+    def sealed_fields(self, stored_id: str, text: str) -> Document:
+        """Return the fields that hold ciphertext, with its signature if there is a signing key.
+
+        :param stored_id: the document's ``_id``.
+        :param text: Beaker's payload.
+        """
+        if self._signer is None:
+            return {"session": text}
+        return {"session": text, "signature": self._signer.sign(_place(stored_id), text.encode())}
+
+    def encode(self, form: Form, session: dict[Any, Any], stored_id: str) -> dict[str, Tree]:
+        """Return the tree of a session.
+
+        :param form: native or text.
+        :param session: the session.
+        :param stored_id: the document's ``_id``.
+        :raises SerializationError: for a value that cannot be stored, naming its path.
+        """
+        self.check_own_keys(session)
+        return self.codec(form).encode(session, stored_id.encode())
+
+    def value(self, form: Form, tree: dict[str, Tree], cookie: Tree | None = None) -> Any:
+        """Return the ``session`` field that holds a tree.
+
+        :param form: native or text.
+        :param tree: what :meth:`encode` returned.
+        :param cookie: express-session's cookie, if there is one already.
+        """
+        if self._cookie is not None:
+            tree = {**tree, EXPRESS_COOKIE: self._cookie if cookie is None else cookie}
+        return self._json.dumps(tree) if form is Form.TEXT else tree
+
+    @property
+    def cookie(self) -> Document | None:
+        """Return a new session's cookie for express-session, with ``store.expressCookie``."""
+        return self._cookie
+
+    def missing_cookie(self, stored: StoredSession) -> Document | None:
+        """Return the cookie for express-session, where a session had none when it was read.
+
+        :param stored: the session.
+        """
+        return self._cookie if stored.cookie is None else None
+
+    def peek(self, stored: StoredSession) -> dict[Any, Any]:
+        """Return the session that is stored, to look at: nobody may change it.
+
+        :param stored: a session that is not ciphertext.
+        :raises SerializationError: where it holds what cannot be decoded.
+        """
+        return stored.tree if stored.is_plain else self.decode(stored)
+
+    def decode(self, stored: StoredSession) -> dict[Any, Any]:
+        """Return the session that is stored, for the caller to keep.
+
+        :param stored: a session that is not ciphertext.
+        :raises SerializationError: where it holds what cannot be decoded.
+        """
+        if stored.form is Form.SEALED:
+            raise SerializationError(
+                "The session is ciphertext.",
+                path="session",
+                hint="Only Beaker's Session with the same encrypt_key can read it.",
+            )
+        if stored.raw:
+            return stored.take_tree()
+        return self.codec(stored.form).decode(stored.tree, stored.stored_id.encode())
+
+    def codec(self, form: Form) -> NativeCodec | JsonCodec:
+        """Return the codec of a form."""
+        return self._json if form is Form.TEXT else self._native
+
+    def check_own_keys(self, session: dict[Any, Any]) -> None:
+        """Refuse a session that took a key which is not its own.
+
+        That is Beaker's time of access, as anything but a time, and express-session's cookie while
+        ``store.expressCookie`` keeps it.
+
+        :param session: the session to be saved.
+        :raises SerializationError: when it did.
+        """
+        # Of a type that is stored as it is: anything tagged could not be reckoned with.
+        accessed_time = session.get(ACCESSED_TIME, 0)
+        if type(accessed_time) not in (int, float) or not is_time(accessed_time):
+            raise _taken(ACCESSED_TIME, "is Beaker's, and a number of seconds")
+        if self._cookie is not None and EXPRESS_COOKIE in session:
+            raise _taken(
+                EXPRESS_COOKIE, "belongs to express-session while store.expressCookie is true"
+            )
+
+    def _tree(self, document: Document, value: object) -> tuple[Form, dict[str, Tree]]:
+        if type(value) is dict:
+            form, tree = Form.NATIVE, value
+        elif type(value) is not str:
+            raise _unreadable(
+                "session", f"is a {type(value).__name__}, neither sub-document nor text"
+            )
+        elif value.startswith("{"):
+            form, tree = Form.TEXT, self._json.loads(value)
+        else:
+            self._verify(document, value)
+            return Form.SEALED, {}
+        return form, tree
+
+    def _verify(self, document: Document, text: str) -> None:
+        if self._signer is not None and not self._signer.verifies(
+            document.get("signature"), _place(document["_id"]), text.encode()
+        ):
+            raise _unreadable(
+                "session", "is ciphertext whose signature does not match store.signingKey"
+            )
+
+    def _express_cookie(self, lifetime_seconds: float) -> Document:
+        # Of these express-session reads originalMaxAge alone; without any of the rest it answers
+        # 500 later on.
+        return {
+            "originalMaxAge": round(lifetime_seconds * 1000),
+            "expires": None,
+            "httpOnly": True,
+            "path": "/",
+        }
+
+
+def _place(stored_id: str) -> bytes:
+    return b"sealed " + stored_id.encode()
+
+
+def is_time(value: object) -> bool:
+    """Tell whether a value is a time that Beaker can reckon with: a number of seconds."""
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
+        return False
+    return abs(value) <= LATEST_TIME
+
+
+def _lifetime(seconds: float) -> timedelta:
+    """Return a lifetime as a timedelta.
+
+    :param seconds: the lifetime.
+    :raises ConfigError: when no date lies that far ahead.
+    """
+    try:
+        lifetime = timedelta(seconds=seconds)
+        datetime.now() + lifetime
+    except OverflowError as error:
+        raise ConfigError(
+            f"A session cannot live for {seconds:g} seconds: no date lies so far ahead.",
+            option="expireAfter",
+            value=seconds,
+            hint="Ten years are 315360000000 milliseconds.",
+        ) from error
+    return lifetime
+
+
+def _taken(key: str, problem: str) -> SerializationError:
+    path = f"session[{key!r}]"
+    return SerializationError(f"{path} {problem}.", path=path, hint="Use another key.")
+
+
+def _unreadable(path: str, problem: str) -> SerializationError:
+    return SerializationError(
+        f"{path} of the stored document {problem}.",
+        path=path,
+        hint=KEPT,
+    )

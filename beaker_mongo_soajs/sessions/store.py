@@ -1,0 +1,247 @@
+"""Sessions in a MongoDB collection, by id and all together."""
+
+import logging
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pymongo import IndexModel
+
+from beaker_mongo_soajs.config import DbConfig
+from beaker_mongo_soajs.config.forms import BEAKER_PREFIXES
+from beaker_mongo_soajs.exceptions import ConfigError, SerializationError
+from beaker_mongo_soajs.mongo.collection import Document, StoreCollection, ttl_index, utc_now
+from beaker_mongo_soajs.sessions.codec import NativeCodec
+from beaker_mongo_soajs.sessions.document import SessionDocuments
+from beaker_mongo_soajs.sessions.stored import Form, StoredId, StoredSession
+from beaker_mongo_soajs.sessions.writer import SessionSaver
+
+logger = logging.getLogger(__name__)
+
+
+class SessionStore:
+    """Keep sessions in MongoDB, in the documents that connect-mongo and connect-mongo-soajs write.
+
+    A store is cheap, safe to share between threads, and connects on first use::
+
+        store = SessionStore({"name": "core_session", "servers": ["127.0.0.1:27017"]})
+        store.set("aX9…", {"user": "ann"})
+        store.get("aX9…")
+
+    Reads and writes filter on ``_id`` alone (the text form also on the text that was read), which
+    keeps MongoDB on its fast path for ids, and each command on one shard.
+
+    Every method raises :class:`~beaker_mongo_soajs.StoreUnavailable` when the database does not
+    carry out its command, and :class:`~beaker_mongo_soajs.SerializationError` for a document that
+    cannot be read and a value or session id that cannot be stored; what is stored then stays as it
+    was.
+
+    What requests save of their sessions goes through :attr:`saver`.
+
+    :param config: a :class:`~beaker_mongo_soajs.DbConfig`, or its options as a mapping, without
+        Beaker's prefix.
+    :param timeout: seconds that an untouched session lives; without it ``expireAfter`` decides.
+    :raises ConfigError: when the options cannot be used.
+    """
+
+    def __init__(
+        self, config: DbConfig | Mapping[str, object] | None = None, *, timeout: float | None = None
+    ) -> None:
+        if not isinstance(config, DbConfig):
+            config = DbConfig.from_options(_own_options(config or {}))
+        self.config = config
+        self.timeout = timeout
+        lifetime = config.expire_after_seconds if timeout is None else timeout
+        self._documents = SessionDocuments(config, lifetime)
+        self._collection = StoreCollection(config, config.collection, _indexes(config))
+        self.saver = SessionSaver(self._documents, self._collection)
+
+    def get(self, session_id: str) -> dict[Any, Any] | None:
+        """Return a session, or ``None`` if it is absent or has expired.
+
+        :param session_id: the session id.
+        """
+        stored = self.load(session_id)
+        return None if stored is None else self.session_of(stored)
+
+    def set(self, session_id: str, session: Mapping[Any, Any]) -> None:
+        """Store a whole session in place of the one that is there.
+
+        :param session_id: the session id.
+        :param session: the session.
+        """
+        stored_id = self._documents.stored_id(session_id)
+        tree = self._documents.encode(self._documents.form, dict(session), stored_id)
+        fields = self._documents.build(stored_id, tree, None, utc_now())
+        del fields["_id"]
+        update = {"$set": fields, "$unset": {"dataSerializer": "", "signature": ""}}
+        self._collection.update({"_id": stored_id}, update, upsert=True)
+        self._collection.sweep_if_due()
+
+    def touch(self, session_id: str) -> bool:
+        """Move a session's times to now and leave its data alone.
+
+        :param session_id: the session id.
+        :returns: whether there is such a session.
+        """
+        stored = self.load(session_id)
+        return stored is not None and self.saver.move_times(stored, time.time())
+
+    def destroy(self, session_id: str) -> int:
+        """Delete a session.
+
+        :param session_id: the session id.
+        :returns: how many documents that removed, 1 or 0.
+        """
+        return self._collection.delete_one(self._documents.stored_id(session_id))
+
+    def length(self) -> int:
+        """Return the number of live sessions."""
+        return self._collection.count(_live())
+
+    def clear(self) -> int:
+        """Delete all sessions; the collection and its indexes stay.
+
+        :returns: how many documents that removed.
+        """
+        return self._collection.delete({})
+
+    def ids(self) -> Iterator[str]:
+        """Yield the ids of the live sessions, which the other methods take.
+
+        Where ``store.transformId`` is set they are digests, of no use in a cookie.
+        """
+        for document in self._collection.find(_live(), {"_id": 1}):
+            if isinstance(document["_id"], str):
+                yield StoredId(document["_id"])
+
+    def all(self) -> Iterator[dict[Any, Any]]:
+        """Yield the live sessions; what cannot be read is passed over and logged."""
+        for _, session in self._read_all(_live()):
+            yield session
+
+    def find(self, **fields: object) -> Iterator[tuple[str, dict[Any, Any]]]:
+        """Return ids and sessions of the live sessions in which some keys have certain values.
+
+        ``store.find(user="ann")`` finds Ann's sessions, by index where ``store.indexes`` is
+        ``session.user``. A value is compared as a whole: a dict is data, never a query. Sessions
+        that an earlier configuration stored as text or ciphertext are not found.
+
+        :param fields: keys of a session, and their values.
+        :returns: pairs of an id as of :meth:`ids`, and a session; what cannot be read is passed
+            over and logged.
+        :raises ConfigError: with ``stringify``.
+        :raises ValueError: without any field, and for a key that is empty or has a dot.
+        """
+        return self._read_all(self._query(fields))
+
+    def destroy_where(self, keep: str | None = None, /, **fields: object) -> int:
+        """Delete the sessions in which some keys have certain values: log a user out everywhere.
+
+        :param keep: the id of a session to leave alone: that of the visitor who asks for it.
+        :param fields: as for :meth:`find`.
+        :returns: how many documents that removed.
+        :raises ConfigError: as :meth:`find`.
+        :raises ValueError: as :meth:`find`.
+        """
+        query = self._query(fields)
+        if keep is not None:
+            query["_id"] = {"$ne": self._documents.stored_id(keep)}
+        return self._collection.delete(query)
+
+    def load(self, session_id: str) -> StoredSession | None:
+        """Return what is stored of a session, or ``None`` if it is absent or has expired.
+
+        :param session_id: the session id.
+        """
+        return self.saver.find(self._documents.stored_id(session_id))
+
+    def session_of(self, stored: StoredSession) -> dict[Any, Any]:
+        """Return the session of what :meth:`load` returned, for the caller to keep.
+
+        :param stored: a session that is not ciphertext.
+        """
+        return self._documents.decode(stored)
+
+    def peek(self, stored: StoredSession) -> dict[Any, Any]:
+        """Return the session of what :meth:`load` returned, to look at: nobody may change it.
+
+        :param stored: a session that is not ciphertext.
+        """
+        return self._documents.peek(stored)
+
+    def is_possible_id(self, session_id: object) -> bool:
+        """Tell whether a session could have an id, whatever a cookie brought as one.
+
+        :param session_id: the id.
+        """
+        return self._documents.is_possible_id(session_id)
+
+    def check(self, session: dict[Any, Any]) -> None:
+        """Check that a session can be stored, without storing it.
+
+        :param session: the session.
+        """
+        self._documents.encode(self._documents.form, session, "")
+
+    def _query(self, fields: Mapping[str, object]) -> Document:
+        if not fields:
+            raise ValueError("Name a key of the session, and the value that it has to have.")
+        if any(not key or "." in key for key in fields):
+            raise ValueError("A key that is empty, or has a dot in it, cannot be searched.")
+        if self._documents.form is Form.TEXT:
+            raise ConfigError(
+                "Sessions that are stored as text cannot be searched.",
+                option="stringify",
+                value=True,
+                hint="Set stringify to false.",
+            )
+        # Without pickles: two of equal values need not be equal.
+        codec = NativeCodec()
+        named = [codec.encode_item(key, value, b"") for key, value in fields.items()]
+        # The first half is what an index answers; it also finds lists that hold the value.
+        equal: Document = {f"session.{name}": {"$eq": tree} for name, tree in named}
+        exact = [{"$eq": [f"$session.{name}", {"$literal": tree}]} for name, tree in named]
+        return equal | {"$expr": {"$and": exact}}
+
+    def _read_all(self, query: Document) -> Iterator[tuple[str, dict[Any, Any]]]:
+        now = utc_now()
+        for document in self._collection.find_raw(query):
+            try:
+                stored = self._documents.read(document, now)
+                if stored is not None:
+                    yield StoredId(stored.stored_id), self.session_of(stored)
+            except SerializationError as error:
+                logger.warning(
+                    "A document in %s is passed over. %s", self._collection.namespace, error
+                )
+
+
+def _own_options(options: Mapping[str, object]) -> Mapping[str, object]:
+    """Refuse what a Beaker backend is handed and leaves aside: here it would be lost unsaid."""
+    for name in options:
+        if isinstance(name, str) and name.lower().startswith(BEAKER_PREFIXES):
+            bare = name.rpartition(".")[2]
+            raise ConfigError(
+                f"{name} has Beaker's prefix, and a SessionStore takes options without it.",
+                option=name,
+                hint=f"Leave the prefix off, as in {bare}; or take the store that an application's "
+                "SessionMiddleware or MongoSession has, as their attribute store.",
+            )
+        if name == "timeout":
+            raise ConfigError(
+                "timeout is no option of the dbConfig.",
+                option=name,
+                hint="Give it beside the options: SessionStore(options, timeout=seconds). Beaker "
+                "adds two minutes to its own.",
+            )
+    return options
+
+
+def _indexes(config: DbConfig) -> list[IndexModel]:
+    own = [ttl_index()] if config.store.auto_remove == "native" else []
+    return own + [IndexModel([(name, 1)]) for name in config.store.indexes]
+
+
+def _live() -> Document:
+    return {"$or": [{"expires": {"$gt": utc_now()}}, {"expires": {"$exists": False}}]}

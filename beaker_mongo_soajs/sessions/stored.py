@@ -1,0 +1,136 @@
+"""A session as it is stored, and as one request knows it."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum
+from typing import Any
+
+import bson
+from bson.codec_options import CodecOptions, DatetimeConversion, TypeDecoder, TypeRegistry
+from bson.errors import BSONError
+from bson.int64 import Int64
+
+from beaker_mongo_soajs.backend.payload import Serializer
+from beaker_mongo_soajs.exceptions import KEPT, SerializationError
+from beaker_mongo_soajs.sessions.changes import ACCESSED_TIME
+from beaker_mongo_soajs.sessions.tags import Tree
+
+Document = dict[str, Any]
+
+EXPRESS_COOKIE = "cookie"
+"""The session key under which express-session keeps the attributes of its cookie."""
+
+LATEST_TIME = 2**53
+"""No time of access lies further from 1970, in seconds."""
+
+
+class _Int64Decoder(TypeDecoder):
+    """Read 64-bit integers as what they are in Python."""
+
+    bson_type = Int64
+
+    def transform_bson(self, value: int) -> int:
+        """Return the number."""
+        return int(value)
+
+
+# Naive UTC dates as Beaker's users know them. A date beyond Python's years is read as the nearest
+# one.
+_CODEC_OPTIONS: CodecOptions[Document] = CodecOptions(
+    tz_aware=False,
+    datetime_conversion=DatetimeConversion.DATETIME_CLAMP,
+    type_registry=TypeRegistry([_Int64Decoder()]),
+)
+
+
+class StoredId(str):
+    """The ``_id`` of a session's document, as the store found it: with ``transformId``, a digest.
+
+    The store takes it in the place of a session id. A cookie cannot hold one: what comes from there
+    is plain text, and a digest is no session id.
+    """
+
+    __slots__ = ()
+
+
+class Form(Enum):
+    """How a document holds its session."""
+
+    NATIVE = "a sub-document"
+    TEXT = "a JSON text"
+    SEALED = "ciphertext"
+
+
+@dataclass(slots=True, repr=False)
+class StoredSession:
+    """A session as this request knows it to be stored; a later save is compared with it.
+
+    :param stored_id: the document's ``_id``: the session id, or its digest with ``transformId``.
+    :param form: how the document holds the session. It stays so for as long as the document lives.
+    :param text: the document's ``session`` field, where that is a text.
+    :param loaded: the same as a tree, empty for a sealed session; ``None`` where it is to be
+        decoded from ``raw`` when :attr:`tree` is asked for.
+    :param serializer: what the document says of Beaker's ``data_serializer``.
+    :param expires: the stored date in naive UTC; ``None`` where the document has none.
+    :param touched_time: when this request moved the times, in seconds since 1970; 0 if it did not.
+    :param cookie: express-session's cookie, where ``store.expressCookie`` keeps it out of the tree.
+    :param is_gone: whether a save found it destroyed by another request.
+    :param latest: what is stored, where that has more in it than this request knows of, because
+        others saved a text in the meantime.
+    :param is_plain: whether the tree is the session itself: nothing in it is tagged.
+    :param raw: the document as BSON, where the session is native and plain.
+    :param accessed_time: Beaker's time of the last request, in seconds since 1970, if there is one.
+    """
+
+    stored_id: str
+    form: Form
+    text: str
+    loaded: dict[str, Tree] | None
+    serializer: Serializer | None
+    expires: datetime | None
+    touched_time: float = 0.0
+    cookie: Tree | None = None
+    is_gone: bool = False
+    latest: "StoredSession | None" = None
+    is_plain: bool = False
+    raw: bytes = b""
+    accessed_time: float | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.accessed_time = self.tree.get(ACCESSED_TIME)
+
+    @property
+    def tree(self) -> dict[str, Tree]:
+        """Return what is stored as a tree, which nobody may change."""
+        if self.loaded is None:
+            self.loaded = decode_document(self.raw)["session"]
+        return self.loaded
+
+    @tree.setter
+    def tree(self, tree: dict[str, Tree]) -> None:
+        self.loaded, self.raw, self.is_plain = tree, b"", False
+        self.accessed_time = tree.get(ACCESSED_TIME)
+
+    def take_tree(self) -> dict[str, Tree]:
+        """Return the tree of a plain native session, for the caller to keep and to change.
+
+        Decoding BSON again, if ever :attr:`tree` is asked for, takes less time than a copy.
+        """
+        tree, self.loaded = self.tree, None
+        return tree
+
+
+def decode_document(raw: bytes) -> Document:
+    """Return a document, with 64-bit integers as Python's own.
+
+    :param raw: the document as BSON.
+    :raises SerializationError: when it is no BSON.
+    """
+    try:
+        return bson.decode(raw, _CODEC_OPTIONS)
+    except BSONError as error:
+        raise SerializationError(
+            f"The stored document is not valid BSON ({type(error).__name__}).",
+            path="session",
+            hint=KEPT,
+        ) from None

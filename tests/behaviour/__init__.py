@@ -1,0 +1,1 @@
+"""Tests of what applications see, through Beaker and across processes."""

@@ -1,0 +1,472 @@
+"""Requests at the same time: nothing is lost, nothing comes back, and each costs what it should."""
+
+import json
+import sys
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from multiprocessing.connection import Connection
+from typing import Any
+
+import bson
+import pytest
+from beaker.session import Session
+from pymongo.database import Database
+
+from beaker_mongo_soajs import ConfigError
+from beaker_mongo_soajs.mongo import collection
+from benchmarks import lost_updates
+from tests.behaviour.scenarios import (
+    LOGOUT,
+    ROUNDS,
+    Change,
+    ProcessServer,
+    Round,
+    Site,
+    Tally,
+    ThreadServer,
+    different_keys,
+    of_beaker,
+    play,
+    read_overlaps_login,
+    read_overlaps_logout,
+    same_key,
+    save_beside_logout,
+    save_overlaps_logout,
+    worker_processes,
+)
+from tests.effort import times
+from tests.faults import CuttingProxy
+from tests.recorder import Commands
+
+Options = dict[str, Any]
+Db = Database[dict[str, Any]]
+
+ROUNDS_EACH = times(200)
+LOGOUTS = (save_overlaps_logout, save_beside_logout, read_overlaps_logout)
+KEYS = {
+    "encrypt_key": "0123456789abcdef",
+    "validate_key": "fedcba9876543210",
+    # Beaker before 1.14 does not look for it by itself.
+    "crypto_type": "cryptography",
+}
+
+
+def name_of(play_round: object) -> str:
+    """Return the name of a round, for the name of its test."""
+    return getattr(play_round, "__name__", "")
+
+
+@pytest.fixture(scope="module")
+def workers() -> Iterator[list[Connection]]:
+    """Start the processes that serve requests."""
+    with worker_processes() as workers:
+        yield workers
+
+
+@pytest.fixture
+def text_or_native(options: Options, *, stringify: bool) -> Options:
+    """Return the options of each form of document."""
+    return options | {"stringify": stringify}
+
+
+class TestRounds:
+    """The rounds of :mod:`tests.behaviour.scenarios`."""
+
+    @pytest.mark.parametrize("play_round", ROUNDS, ids=name_of)
+    def test_threads_lose_nothing(
+        self, text_or_native: Options, database: Db, play_round: Round
+    ) -> None:
+        """Of requests that overlap in threads, no change is lost and no logout undone."""
+        with ThreadServer(text_or_native) as server:
+            tally = play(play_round, server, ROUNDS_EACH)
+        assert (0, 0) == (tally.lost, tally.resurrected)
+        assert tally.changes >= ROUNDS_EACH
+        left = 0 if play_round in LOGOUTS else ROUNDS_EACH
+        assert left == database.sessions.count_documents({})
+
+    @pytest.mark.parametrize(
+        "play_round", [read_overlaps_login, different_keys, save_overlaps_logout], ids=name_of
+    )
+    def test_processes_lose_nothing(
+        self, text_or_native: Options, workers: list[Connection], play_round: Round
+    ) -> None:
+        """Of requests that overlap in processes, no change is lost and no logout undone."""
+        tally = play(play_round, ProcessServer(workers, text_or_native), ROUNDS_EACH)
+        assert (0, 0) == (tally.lost, tally.resurrected)
+        assert tally.changes >= ROUNDS_EACH
+
+    @pytest.mark.parametrize("play_round", [read_overlaps_login, same_key, *LOGOUTS], ids=name_of)
+    def test_encrypted_sessions_lose_what_cannot_be_merged_alone(
+        self, options: Options, database: Db, play_round: Round
+    ) -> None:
+        """Also of sessions that cannot be merged, no read undoes a save, and nothing a logout."""
+        with ThreadServer(options | KEYS) as server:
+            tally = play(play_round, server, 50)
+        assert (0, 0) == (tally.lost, tally.resurrected)
+        left = 0 if play_round in LOGOUTS else 50
+        assert left == database.sessions.count_documents({})
+
+    @pytest.mark.parametrize(
+        "play_round",
+        # The one has a winner whoever serves it, the other one is a matter of luck.
+        [each for each in ROUNDS if each not in (same_key, save_beside_logout)],
+        ids=name_of,
+    )
+    def test_rounds_can_be_lost(
+        self, mongo_url: str, database_name: str, play_round: Round
+    ) -> None:
+        """The rounds are worth surviving: Beaker's own backend loses each of them."""
+        with ThreadServer(of_beaker(mongo_url, database_name)) as server:
+            tally = play(play_round, server, 3)
+        assert tally.lost + tally.resurrected > 0
+
+    def test_the_benchmark_counts_them(
+        self, mongo_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """The benchmark's table tells of losses of Beaker's own backend, and of none here."""
+        monkeypatch.setenv("MONGODB_URL", mongo_url)
+        lost_updates.main(["--rounds", "7"])
+        lines = capsys.readouterr().out.splitlines()
+        rows = [line.strip("| ").split(" | ") for line in lines if line.startswith("|")][2:]
+        assert len(ROUNDS) + 1 == len(rows)
+        assert {("7", "0", "0")} == {(row[1], row[3], row[4]) for row in rows}
+        assert len(rows) - 2 <= sum("**" in row[2] for row in rows)
+
+    def test_a_dropped_save_is_logged(
+        self, text_or_native: Options, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """A change that comes after the logout is told in the log, without the session's id."""
+        caplog.set_level("INFO", "beaker_mongo_soajs")
+        with ThreadServer(text_or_native) as server:
+            assert Tally(1) == save_overlaps_logout(server, 0)
+        (message,) = [
+            record.getMessage() for record in caplog.records if "dropped" in record.getMessage()
+        ]
+        assert "destroyed meanwhile" in message
+
+    def test_saves_amid_a_request_keep_what_others_saved(self, text_or_native: Options) -> None:
+        """A request that saves several times keeps, each time, what others saved meanwhile."""
+        site = Site(text_or_native)
+        cookie = site.begin_session(a=0)
+        session = Session({}, id=cookie, type="ext:mongodb_soajs", **text_or_native)
+        site.serve(cookie, Change({"theirs": 1}))
+        for number in range(3):
+            session[f"mine{number}"] = number
+            session.save()
+            session.save()
+            site.serve(cookie, Change({f"theirs{number}": number}))
+        session.save()
+        mine = {f"mine{number}": number for number in range(3)}
+        theirs = {f"theirs{number}": number for number in range(3)}
+        assert {"a": 0, "theirs": 1} | mine | theirs == site.read(cookie)
+
+    def test_first_saves_amid_a_request_keep_what_others_saved(
+        self, text_or_native: Options
+    ) -> None:
+        """The same holds for a session that another request saved under the same new id."""
+        options = text_or_native | {"type": "ext:mongodb_soajs", "use_cookies": False}
+        one, other = (Session({}, id="a-new-id", **options) for _ in range(2))
+        other["theirs"] = 1
+        other.save()
+        for number in range(3):
+            one["mine"] = number
+            one.save()
+        assert {"theirs": 1, "mine": 2} == Site(text_or_native).read("a-new-id")
+
+
+class Clock:
+    """The clock of Beaker and of this package, which moves only when the test moves it."""
+
+    def __init__(self) -> None:
+        """Start at the true time."""
+        self.now = time.time()
+
+    def time(self) -> float:
+        """Tell the time as :func:`time.time` does."""
+        return self.now
+
+    def utc_now(self) -> datetime:
+        """Tell the time as :func:`beaker_mongo_soajs.mongo.collection.utc_now` does."""
+        return datetime.fromtimestamp(self.now, UTC).replace(tzinfo=None)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """Lend the clock."""
+    clock = Clock()
+    utc_now = collection.utc_now
+    for name, module in list(sys.modules.items()):
+        if name.startswith("beaker_mongo_soajs") and vars(module).get("utc_now") is utc_now:
+            monkeypatch.setattr(module, "utc_now", clock.utc_now)
+    monkeypatch.setattr(time, "time", clock.time)
+    return clock
+
+
+def only_document(database: Db) -> dict[str, Any]:
+    """Return the one session document, its session as a dict whatever its form."""
+    (document,) = database.sessions.find()
+    if isinstance(document["session"], str):
+        document["session"] = json.loads(document["session"])
+    return document
+
+
+def times_in(database: Db) -> tuple[float, datetime]:
+    """Return the times of the one session document."""
+    document = only_document(database)
+    return document["session"]["_accessed_time"], document["expires"]
+
+
+class TestCommands:
+    """The exact commands of each kind of request."""
+
+    @pytest.fixture
+    def site(self, text_or_native: Options, commands: Commands) -> Site:
+        """Return a site whose index has been made."""
+        return Site(text_or_native)
+
+    @pytest.fixture
+    def cookie(self, site: Site, commands: Commands) -> str:
+        """Return the cookie of a session, whose commands are forgotten."""
+        cookie = site.begin_session(user="ann", old=1)
+        commands.clear()
+        return cookie
+
+    def stored(self, database: Db) -> dict[str, Any]:
+        """Return the only document as it is."""
+        (document,) = database.sessions.find()
+        return document
+
+    def filters(self, commands: Commands) -> list[Any]:
+        """Return the filter of each command."""
+        found: list[Any] = []
+        for event in commands.started:
+            command = event.command
+            if event.command_name == "find":
+                found.append(command["filter"])
+            else:
+                (part,) = command["updates" if event.command_name == "update" else "deletes"]
+                found.append(part["q"])
+        return found
+
+    def update(self, commands: Commands) -> dict[str, Any]:
+        """Return the update of the second command."""
+        (part,) = commands.started[1].command["updates"]
+        assert not part.get("upsert")
+        assert not part.get("multi")
+        update: dict[str, Any] = part["u"]
+        return update
+
+    def test_new_session(self, site: Site, commands: Commands, database: Db) -> None:
+        """The first request makes the index, once; a new session is one insert."""
+        assert [] == site.serve().cookies or commands.names
+        cookie = site.begin_session(user="ann")
+        assert ["createIndexes", "insert"] == commands.names
+        (document,) = commands.started[1].command["documents"]
+        assert self.stored(database)["_id"] == cookie == document["_id"]
+        commands.clear()
+        site.begin_session(user="bob")
+        assert ["insert"] == commands.names
+
+    def test_request_that_reads(
+        self, site: Site, cookie: str, commands: Commands, database: Db, *, stringify: bool
+    ) -> None:
+        """A request that only reads is a find and an update of the times, forward alone."""
+        text = self.stored(database)["session"]
+        site.read(cookie)
+        assert ["find", "update"] == commands.names
+        if stringify:
+            assert [{"_id": cookie}, {"_id": cookie, "session": text}] == self.filters(commands)
+            assert {"$set", "$max"} == self.update(commands).keys()
+        else:
+            assert [{"_id": cookie}] * 2 == self.filters(commands)
+            document = self.stored(database)
+            update = self.update(commands)
+            assert {"$max"} == update.keys()
+            times = {
+                "session._accessed_time": document["session"]["_accessed_time"],
+                "expires": document["expires"],
+            }
+            # As MongoDB keeps them: dates are of milliseconds.
+            assert times == bson.decode(bson.encode(update["$max"]))
+
+    def test_request_that_changes(
+        self, site: Site, cookie: str, commands: Commands, database: Db, *, stringify: bool
+    ) -> None:
+        """A request that changes its session is a find and an update of what it changed."""
+        text = self.stored(database)["session"]
+        site.serve(cookie, Change({"user": "bob"}, removed=("old",)))
+        assert ["find", "update"] == commands.names
+        update = self.update(commands)
+        if stringify:
+            assert [{"_id": cookie}, {"_id": cookie, "session": text}] == self.filters(commands)
+            assert {"session": self.stored(database)["session"]} == update["$set"]
+            assert {"expires"} == update["$max"].keys()
+        else:
+            assert [{"_id": cookie}] * 2 == self.filters(commands)
+            assert {"session.user": "bob"} == update["$set"]
+            assert {"session.old": ""} == update["$unset"]
+            assert {"session._accessed_time", "expires"} == update["$max"].keys()
+            assert {"$set", "$unset", "$max"} == update.keys()
+
+    def test_deletion_alone_is_a_change(self, site: Site, cookie: str, commands: Commands) -> None:
+        """A request that only deletes a key is a find and an update, and the key is gone."""
+        site.serve(cookie, Change(removed=("old",)))
+        assert ["find", "update"] == commands.names
+        assert {"user": "ann"} == site.read(cookie)
+
+    def test_logout(self, site: Site, cookie: str, commands: Commands) -> None:
+        """A request that deletes its session is a find and a delete."""
+        site.serve(cookie, LOGOUT)
+        assert ["find", "delete"] == commands.names
+        assert [{"_id": cookie}] * 2 == self.filters(commands)
+
+    def test_request_within_touch_after(
+        self, text_or_native: Options, commands: Commands, clock: Clock
+    ) -> None:
+        """Within touchAfter, a request that only reads is one find; after it, an update more."""
+        site = Site(text_or_native | {"store.touchAfter": 60, "timeout": 600})
+        cookie = site.begin_session(user="ann")
+        for seconds, expected in ((59, ["find"]), (2, ["find", "update"]), (59, ["find"])):
+            clock.now += seconds
+            commands.clear()
+            assert {"user": "ann"} == site.read(cookie)
+            assert expected == commands.names
+            assert {"_id": cookie} == self.filters(commands)[0]
+
+    def test_change_within_touch_after(
+        self, text_or_native: Options, commands: Commands, clock: Clock
+    ) -> None:
+        """Within touchAfter, a request that changes its session costs what it always costs."""
+        site = Site(text_or_native | {"store.touchAfter": 60})
+        cookie = site.begin_session(user="ann")
+        commands.clear()
+        site.serve(cookie, Change({"user": "bob"}))
+        assert ["find", "update"] == commands.names
+        assert {"user": "bob"} == site.read(cookie)
+
+    def test_merge_of_texts(self, options: Options, commands: Commands) -> None:
+        """With stringify, a request that finds another's text reads it and merges: two more."""
+        with ThreadServer(options | {"stringify": True}) as server:
+            cookie = server.site.begin_session(a=1)
+            slow = server.begin(cookie, Change({"b": 2}))
+            server.site.serve(cookie, Change({"a": 3}))
+            commands.clear()
+            slow.go()
+            slow.answer()
+            assert ["update", "find", "update"] == commands.names
+            assert {"a": 3, "b": 2} == server.site.read(cookie)
+
+    def test_one_changed_key_of_a_large_session(
+        self, proxy: CuttingProxy, database_name: str, commands: Commands
+    ) -> None:
+        """One changed key in a session of 200 keys and 100 kB sends less than 1 kB."""
+        options = {"url": proxy.url, "name": database_name, "URLParam.heartbeatFrequencyMS": 60_000}
+        site = Site(options)
+        cookie = site.begin_session(**{f"key{number:03}": "x" * 500 for number in range(200)})
+        site.read(cookie)
+        commands.clear()
+        sent_before = proxy.bytes_to_server
+        site.serve(cookie, Change({"key100": "y" * 500}))
+        sent = proxy.bytes_to_server - sent_before
+        assert ["find", "update"] == commands.names
+        assert 500 < len(bson.encode(commands.started[1].command)) < 1000
+        assert 500 < sent < 1400, "more than the find and the update"
+        assert "y" * 500 == site.read(cookie)["key100"]
+
+
+class TestTimes:
+    """The times of a session, which never move backwards."""
+
+    @pytest.mark.parametrize("change", [Change(), Change({"k": 1})], ids=["reads", "changes"])
+    def test_a_late_end_moves_nothing_back(
+        self, text_or_native: Options, database: Db, clock: Clock, change: Change
+    ) -> None:
+        """A request that began before another one and ends after it leaves the later times."""
+        with ThreadServer(text_or_native) as server:
+            cookie = server.site.begin_session(user="ann")
+            began = clock.now
+            slow = server.begin(cookie, change)
+            clock.now = began + 60
+            server.site.serve(cookie, Change({"other": 1}))
+            later = times_in(database)
+            assert began + 60 == later[0]
+            # It ends on a machine whose clock is behind.
+            clock.now = began + 30
+            slow.go()
+            slow.answer()
+            assert later == times_in(database)
+            assert {"user": "ann", "other": 1, **change.assigned} == server.site.read(cookie)
+
+    @pytest.mark.parametrize("change", [Change(), Change({"k": 1})], ids=["reads", "changes"])
+    def test_a_clock_behind_moves_nothing_back(
+        self, text_or_native: Options, database: Db, clock: Clock, change: Change
+    ) -> None:
+        """A machine whose clock is behind leaves the times that another one wrote."""
+        site = Site(text_or_native)
+        cookie = site.begin_session(user="ann")
+        before = times_in(database)
+        clock.now -= 60
+        site.serve(cookie, change)
+        assert before == times_in(database)
+        assert {"user": "ann", **change.assigned} == site.read(cookie)
+
+    def test_a_request_moves_them_forward(
+        self, text_or_native: Options, database: Db, clock: Clock
+    ) -> None:
+        """A request that only reads moves both times by what has passed."""
+        site = Site(text_or_native)
+        cookie = site.begin_session(user="ann")
+        accessed_time, expires = times_in(database)
+        clock.now += 60
+        site.read(cookie)
+        later = times_in(database)
+        assert 60 == pytest.approx(later[0] - accessed_time)
+        assert timedelta(seconds=60) == later[1] - expires
+
+
+class TestTouchAfter:
+    """The option ``store.touchAfter``, with a session timeout."""
+
+    @pytest.fixture(params=["native", "text", "encrypted"])
+    def site(self, options: Options, request: pytest.FixtureRequest) -> Site:
+        """Return a site whose sessions end after 600 seconds, and are touched after 300."""
+        forms: dict[str, Options] = {"native": {}, "text": {"stringify": True}, "encrypted": KEYS}
+        return Site(options | forms[request.param] | {"timeout": 600, "store.touchAfter": 300})
+
+    def test_a_session_in_use_lives(self, site: Site, database: Db, clock: Clock) -> None:
+        """A session that is used within each timeout never ends, whatever was not written."""
+        cookie = site.begin_session(user="ann")
+        for seconds in (299, 599, 1, 598, 299, 300, 301, 150, 149, 599, 0, 599):
+            clock.now += seconds
+            assert {"user": "ann"} == site.read(cookie)
+            (document,) = database.sessions.find()
+            left = document["expires"] - clock.utc_now()
+            assert left >= timedelta(seconds=600), "MongoDB would remove it too early"
+
+    def test_encrypted_sessions_without_a_timeout(
+        self, options: Options, commands: Commands
+    ) -> None:
+        """Encrypted sessions are spared writes where no timeout can end them."""
+        site = Site(options | KEYS | {"store.touchAfter": 300})
+        cookie = site.begin_session(user="ann")
+        commands.clear()
+        site.read(cookie)
+        assert ["find"] == commands.names
+
+    def test_an_idle_session_ends(self, site: Site, clock: Clock) -> None:
+        """A session that was not used for timeout and touchAfter has ended."""
+        cookie = site.begin_session(user="ann")
+        clock.now += 901
+        assert {} == site.read(cookie)
+
+    @pytest.mark.filterwarnings("ignore:Invalidating corrupt session")
+    @pytest.mark.parametrize("touch_after", [600, 601])
+    @pytest.mark.parametrize("cookie", [None, "an-id"], ids=["new", "returning"])
+    def test_it_must_be_below_the_timeout(
+        self, options: Options, touch_after: int, cookie: str | None
+    ) -> None:
+        """As long as the timeout or longer, it is refused at the first request that saves."""
+        site = Site(options | {"timeout": 600, "store.touchAfter": touch_after})
+        with pytest.raises(ConfigError, match=r"touchAfter.*smaller than the session timeout"):
+            site.serve(cookie, Change({"user": "ann"}))

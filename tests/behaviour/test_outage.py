@@ -1,0 +1,505 @@
+"""Servers that hang, crash and err: requests fail in time, and no session is lost or replaced."""
+
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Self
+
+import pytest
+from beaker.middleware import SessionMiddleware
+from bson.raw_bson import RawBSONDocument
+from pymongo import MongoClient
+from pymongo.database import Database
+
+from beaker_mongo_soajs import BeakerMongoError, SerializationError, StoreUnavailable, close_clients
+from beaker_mongo_soajs.testing import MongoServer, ReplicaSet
+from tests.behaviour.scenarios import COOKIE, LOGOUT, READ, Change, Site, cookies_in
+from tests.conftest import FailPoint
+from tests.faults import fail_point as open_fail_point
+from tests.waiting import wait_until
+
+Options = dict[str, Any]
+Db = Database[dict[str, Any]]
+
+# Beaker warns of what it takes for a corrupt session even while it is told otherwise.
+pytestmark = pytest.mark.filterwarnings("ignore:Invalidating corrupt session")
+
+VISITORS = 4
+STEP_MS = 400
+OPERATION_MS = 800
+# What a busy machine may take for what takes no time on an idle one.
+MARGIN_SECONDS = 1.5
+APP_NAME = "beaker_mongo_soajs"
+
+
+@dataclass(frozen=True)
+class Record:
+    """A request of a visitor.
+
+    :param began: when, by the monotonic clock; likewise ``ended``.
+    :param cookie: the session cookie that it brought.
+    :param change: what it was to do.
+    :param cookies: the session cookies that the answer set.
+    :param seen: the session that it saw, if it was answered.
+    :param error: what it ended in otherwise.
+    """
+
+    visitor: int
+    began: float
+    ended: float
+    cookie: str | None
+    change: Change
+    cookies: list[str]
+    seen: dict[str, Any] | None
+    error: BaseException | None
+
+
+class Load:
+    """Visitors who read, change and begin sessions, each in a thread, until the context ends.
+
+    :param sites: where; the visitors take turns.
+    """
+
+    def __init__(self, *sites: Site) -> None:
+        self.records: list[Record] = []
+        self._sites = [sites[visitor % len(sites)] for visitor in range(VISITORS)]
+        self._is_over = threading.Event()
+        self._threads = ThreadPoolExecutor(VISITORS)
+
+    def __enter__(self) -> Self:
+        """Let the visitors come."""
+        self._visits = [self._threads.submit(self._visit, number) for number in range(VISITORS)]
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        """Wait until the last request has ended."""
+        self._is_over.set()
+        self._threads.shutdown()
+        for visit in self._visits:
+            visit.result()
+
+    def wait_for(self, number: int, since: float, *, good: bool) -> None:
+        """Wait until each visitor has made requests that ended well, or in errors.
+
+        :param number: how many of each visitor.
+        :param since: by when they began at the earliest.
+        :param good: which of both.
+        """
+
+        def enough() -> bool:
+            done = [
+                record.visitor
+                for record in list(self.records)
+                if record.began > since and (record.error is None) is good
+            ]
+            return all(done.count(visitor) >= number for visitor in range(VISITORS))
+
+        wait_until(enough, seconds=60)
+
+    def _visit(self, visitor: int) -> None:
+        site = self._sites[visitor]
+        cookie = site.begin_session(user=visitor)
+        number = 0
+        # The pause leaves the server some time; nothing depends on its length.
+        while not self._is_over.wait(0.005):
+            number += 1
+            self._request(visitor, cookie, READ)
+            self._request(visitor, cookie, Change({f"k{number}": number}))
+            self._request(visitor, None, Change({"user": visitor, "login": number}))
+
+    def _request(self, visitor: int, cookie: str | None, change: Change) -> None:
+        headers: list[tuple[str, str]] = []
+        seen, error = None, None
+        began = time.monotonic()
+        try:
+            seen = self._sites[visitor].serve(cookie, change, headers=headers).seen
+        except Exception as caught:  # noqa: BLE001 - the tests say which it may be
+            error = caught
+        self.records.append(
+            Record(
+                *(visitor, began, time.monotonic(), cookie, change),
+                *(cookies_in(headers), seen, error),
+            )
+        )
+
+
+LIMITS = {
+    # A find that a server leaves unanswered is tried once more: that may take a search for the
+    # server, a connection and another wait.
+    "each step": (
+        {
+            "serverSelectionTimeoutMS": STEP_MS,
+            "connectTimeoutMS": STEP_MS,
+            "socketTimeoutMS": STEP_MS,
+        },
+        4 * STEP_MS,
+    ),
+    "the operation": ({"timeoutMS": OPERATION_MS, "connectTimeoutMS": STEP_MS}, OPERATION_MS),
+}
+
+
+class TestOutage:
+    """A server that is away under constant load."""
+
+    @pytest.fixture(params=LIMITS)
+    def limit(self, request: pytest.FixtureRequest) -> tuple[Options, float]:
+        """Return options that limit the time of a request, and that time in seconds."""
+        params, longest_ms = LIMITS[request.param]
+        # Journaled, so that a crash takes nothing along that was confirmed.
+        more = {"heartbeatFrequencyMS": 500, "journal": True}
+        return {"URLParam": params | more}, longest_ms / 1000
+
+    @pytest.mark.parametrize("fault", ["hangs", "crashes"])
+    def test_sessions_outlive_it(
+        self,
+        options: Options,
+        mongo_server: MongoServer,
+        limit: tuple[Options, float],
+        fault: str,
+    ) -> None:
+        """During an outage every request fails in time; no cookie changes, and no session is lost.
+
+        The server hangs (SIGSTOP) or crashes (SIGKILL), and comes back.
+        """
+        config, longest_seconds = limit
+        options |= config
+        native = Site(options)
+        text = Site(options | {"stringify": True, "collection": "texts"})
+        with Load(native, text) as load:
+            load.wait_for(3, 0, good=True)
+            mongo_server.pause() if fault == "hangs" else mongo_server.kill()
+            away_since = time.monotonic()
+            try:
+                load.wait_for(3, away_since, good=False)
+            finally:
+                back_since = time.monotonic()
+                mongo_server.resume() if fault == "hangs" else mongo_server.start()
+            load.wait_for(3, time.monotonic(), good=True)
+        during = [
+            record
+            for record in load.records
+            if record.began > away_since and record.ended < back_since
+        ]
+        assert len(during) >= 3 * VISITORS
+        assert [] == [record for record in during if record.error is None]
+        self.check(load, longest_seconds)
+        for record in load.records:
+            site = native if record.visitor % 2 == 0 else text
+            if record.cookies:
+                (cookie,) = record.cookies
+                assert dict(record.change.assigned) == site.read(cookie)
+        for visitor in range(VISITORS):
+            self.check_changes(native if visitor % 2 == 0 else text, load, visitor)
+
+    def check(self, load: Load, longest_seconds: float) -> None:
+        """Check what holds for each request, whenever it was made."""
+        for record in load.records:
+            assert record.ended - record.began < longest_seconds + MARGIN_SECONDS
+            assert record.error is None or isinstance(record.error, StoreUnavailable)
+            if record.cookie is not None or record.error is not None:
+                assert [] == record.cookies
+            if record.cookie is not None and record.seen is not None:
+                assert record.visitor == record.seen["user"]
+
+    def check_changes(self, site: Site, load: Load, visitor: int) -> None:
+        """Check that a visitor's session holds each change that was answered."""
+        mine = [record for record in load.records if record.visitor == visitor and record.cookie]
+        seen = site.read(str(mine[0].cookie))
+        confirmed = [record.change.assigned for record in mine if record.error is None]
+        assert {} == {
+            key: value
+            for assigned in confirmed
+            for key, value in assigned.items()
+            if seen.get(key) != value
+        }
+
+    def test_without_a_socket_timeout_the_monitor_ends_the_wait(
+        self, options: Options, mongo_server: MongoServer
+    ) -> None:
+        """By default a request waits for a server that hangs until its monitor gives it up."""
+        params = {"connectTimeoutMS": 500, "heartbeatFrequencyMS": 500}
+        site = Site(options | {"URLParam": params})
+        cookie = site.begin_session(user="ann")
+        mongo_server.pause()
+        began = time.monotonic()
+        try:
+            with pytest.raises(StoreUnavailable):
+                site.read(cookie)
+            taken = time.monotonic() - began
+        finally:
+            mongo_server.resume()
+        # Two heartbeats, their answers awaited, and a search for the server before the retry.
+        assert taken < 2 * (0.5 + 0.5) + 1.5 + MARGIN_SECONDS
+        wait_until(lambda: self.works(site, cookie))
+
+    def works(self, site: Site, cookie: str) -> bool:
+        """Tell whether a request is answered."""
+        try:
+            return site.read(cookie) == {"user": "ann"}
+        except StoreUnavailable:
+            return False
+
+    def test_an_application_can_answer_by_itself(
+        self, options: Options, mongo_server: MongoServer
+    ) -> None:
+        """An application that catches the error answers as it likes; no cookie goes with it."""
+
+        def respond(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+            try:
+                user = environ["beaker.session"]["user"]
+            except StoreUnavailable as error:
+                start_response("503 Service Unavailable", [("Retry-After", "5")])
+                return [str(error.hint).encode()]
+            start_response("200 OK", [])
+            return [user.encode()]
+
+        options |= {"URLParam.serverSelectionTimeoutMS": STEP_MS, "URLParam.journal": True}
+        cookie = Site(options).begin_session(user="ann")
+        settings = {f"session.{name}": value for name, value in options.items()}
+        wsgi = SessionMiddleware(respond, {"session.type": "ext:mongodb_soajs", **settings})
+        answers: list[tuple[str, list[tuple[str, str]]]] = []
+        environ = {"HTTP_COOKIE": f"{COOKIE}={cookie}"}
+        mongo_server.kill()
+        try:
+            body = wsgi(dict(environ), lambda *answer: answers.append(answer[:2]))
+        finally:
+            mongo_server.start()
+        assert [("503 Service Unavailable", [("Retry-After", "5")])] == answers
+        assert [b"It may or may not have been carried out; the request can be tried again."] == body
+        wait_until(lambda: self.works(Site(options), cookie))
+
+    @pytest.mark.parametrize("is_login", [False, True], ids=["reads", "logs in"])
+    def test_a_wrapper_can_answer_for_an_application(
+        self, options: Options, mongo_server: MongoServer, *, is_login: bool
+    ) -> None:
+        """A wrapper around the middleware meets every error, also of a save, before any header."""
+        options |= {"URLParam.serverSelectionTimeoutMS": STEP_MS, "URLParam.journal": True}
+        site = Site(options)
+        cookie = None if is_login else site.begin_session(user="ann")
+        headers: list[tuple[str, str]] = []
+        status = 200
+        mongo_server.kill()
+        try:
+            site.serve(cookie, Change({"user": "bob"}), headers=headers)
+        except StoreUnavailable:
+            status = 503
+        finally:
+            mongo_server.start()
+        assert (503, []) == (status, headers)
+        if cookie is not None:
+            wait_until(lambda: self.works(site, cookie))
+
+    def test_a_restart_needs_nobody(self, options: Options, mongo_server: MongoServer) -> None:
+        """After a restart of the server, the very next requests are answered."""
+        site = Site(options)
+        cookie = site.begin_session(user="ann")
+        for number in range(3):
+            mongo_server.restart()
+            assert "ann" == site.read(cookie)["user"]
+            site.serve(cookie, Change({f"k{number}": number}))
+        assert {"user": "ann", "k0": 0, "k1": 1, "k2": 2} == site.read(cookie)
+
+    def test_a_new_process_waits_for_no_server(
+        self, options: Options, mongo_server: MongoServer
+    ) -> None:
+        """Where the first request of all meets no server, the index is made when there is one."""
+        options |= {"URLParam.serverSelectionTimeoutMS": STEP_MS}
+        site = Site(options)
+        mongo_server.kill()
+        try:
+            for cookie in (None, "an-id"):
+                headers: list[tuple[str, str]] = []
+                with pytest.raises(StoreUnavailable):
+                    site.serve(cookie, Change({"user": "ann"}), headers=headers)
+                assert [] == cookies_in(headers)
+        finally:
+            mongo_server.start()
+        wait_until(lambda: self.begins(site))
+        with MongoClient[dict[str, Any]](mongo_server.url) as client:
+            assert "expires_1" in client[options["name"]].sessions.index_information()
+
+    def begins(self, site: Site) -> bool:
+        """Tell whether a new visitor is answered."""
+        try:
+            return bool(site.begin_session(user="ann"))
+        except StoreUnavailable:
+            return False
+
+
+# MongoDB's error codes. Drivers try again after the first one. (They do so too where a server says
+# that it shuts down or steps down, but then wait for its next heartbeat.)
+NETWORK_TIMEOUT = 89
+UNKNOWN_ERROR = 8
+
+FAULTS: dict[str, dict[str, Any]] = {
+    "cut": {"close_connection": True},
+    "timed out": {"error_code": NETWORK_TIMEOUT},
+    "error": {"error_code": UNKNOWN_ERROR},
+}
+
+
+@pytest.fixture(scope="module")
+def replica_set() -> Iterator[ReplicaSet]:
+    """Start a replica set of one, where writes can be retried."""
+    with ReplicaSet(members=1, for_tests=True) as replica_set:
+        yield replica_set
+
+
+class TestSingleFaults:
+    """One command that fails."""
+
+    def try_out(
+        self, site: Site, cookie: str, change: Change, expected: dict[str, Any] | None
+    ) -> None:
+        """Make a request that meets the fault.
+
+        :param expected: the session that it sees, or ``None`` for an error.
+        """
+        headers: list[tuple[str, str]] = []
+        if expected is None:
+            with pytest.raises(StoreUnavailable):
+                site.serve(cookie, change, headers=headers)
+        else:
+            assert expected == site.serve(cookie, change, headers=headers).seen
+        assert [] == cookies_in(headers)
+
+    @pytest.mark.parametrize("change", [READ, Change({"n": 1})], ids=["reads", "changes"])
+    @pytest.mark.parametrize(
+        ("fault", "times", "is_answered"),
+        [
+            ("cut", 1, True),
+            ("cut", 2, False),
+            ("timed out", 1, True),
+            ("timed out", 2, False),
+            ("error", 1, False),
+        ],
+    )
+    def test_of_find(
+        self,
+        options: Options,
+        fail_point: FailPoint,
+        change: Change,
+        fault: str,
+        times: int,
+        is_answered: bool,
+        *,
+        stringify: bool,
+    ) -> None:
+        """A find that fails is retried once or an error; never a new session."""
+        site = Site(options | {"stringify": stringify})
+        cookie = site.begin_session(user="ann")
+        with fail_point("find", times=times, app_name=APP_NAME, **FAULTS[fault]):
+            self.try_out(site, cookie, change, {"user": "ann"} if is_answered else None)
+        changed = dict(change.assigned) if is_answered else {}
+        assert {"user": "ann", **changed} == site.read(cookie)
+
+    @pytest.mark.parametrize("change", [READ, Change({"n": 1})], ids=["reads", "changes"])
+    @pytest.mark.parametrize("fault", FAULTS)
+    def test_of_update(
+        self,
+        options: Options,
+        fail_point: FailPoint,
+        change: Change,
+        fault: str,
+        *,
+        stringify: bool,
+    ) -> None:
+        """An update that fails on a server by itself is an error, and the session stays."""
+        site = Site(options | {"stringify": stringify})
+        cookie = site.begin_session(user="ann")
+        with fail_point("update", times=1, app_name=APP_NAME, **FAULTS[fault]):
+            self.try_out(site, cookie, change, None)
+        assert {"user": "ann"} == site.read(cookie)
+
+    @pytest.mark.parametrize("fault", FAULTS)
+    @pytest.mark.parametrize("command", ["insert", "delete"])
+    def test_of_other_writes(
+        self, options: Options, fail_point: FailPoint, command: str, fault: str
+    ) -> None:
+        """A new session that cannot be saved sets no cookie; a logout that fails is an error."""
+        site = Site(options)
+        cookie = site.begin_session(user="ann")
+        headers: list[tuple[str, str]] = []
+        requests: dict[str, tuple[str | None, Change]] = {
+            "insert": (None, Change({"user": "bob"})),
+            "delete": (cookie, LOGOUT),
+        }
+        brings, change = requests[command]
+        with (
+            fail_point(command, times=1, app_name=APP_NAME, **FAULTS[fault]),
+            pytest.raises(StoreUnavailable),
+        ):
+            site.serve(brings, change, headers=headers)
+        assert [] == headers
+        assert {"user": "ann"} == site.read(cookie)
+
+    @pytest.mark.parametrize(
+        ("fault", "times", "is_answered"),
+        [("cut", 1, True), ("timed out", 1, True), ("cut", 2, False), ("error", 1, False)],
+    )
+    def test_of_update_in_a_replica_set(
+        self, replica_set: ReplicaSet, fault: str, times: int, is_answered: bool, *, stringify: bool
+    ) -> None:
+        """In a replica set an update that fails is retried once or an error."""
+        options = {"url": replica_set.url, "name": "single_faults", "stringify": stringify}
+        site = Site(options | {"URLParam.serverSelectionTimeoutMS": 5000})
+        cookie = site.begin_session(user="ann")
+        with (
+            MongoClient[dict[str, Any]](replica_set.url) as client,
+            open_fail_point(client, "update", times=times, app_name=APP_NAME, **FAULTS[fault]),
+        ):
+            self.try_out(site, cookie, Change({"n": 1}), {"user": "ann"} if is_answered else None)
+        changed = {"n": 1} if is_answered else {}
+        assert {"user": "ann", **changed} == site.read(cookie)
+
+    @pytest.mark.parametrize("command", ["find", "update", "createIndexes"])
+    def test_in_the_first_request_of_a_process(
+        self, options: Options, fail_point: FailPoint, command: str
+    ) -> None:
+        """A fault in a process's first request is retried or an error; the next one is answered."""
+        cookie = Site(options).begin_session(user="ann")
+        close_clients()
+        site = Site(options | {"URLParam.maxPoolSize": 7})
+        headers: list[tuple[str, str]] = []
+        with fail_point(command, times=2, app_name=APP_NAME, **FAULTS["cut"]):
+            with pytest.raises(StoreUnavailable):
+                site.serve(cookie, headers=headers)
+            assert [] == headers
+        assert {"user": "ann"} == site.read(cookie)
+
+
+GARBAGE: dict[str, dict[str, Any]] = {
+    "native": {"session": {"user": {"__type__": "uuid", "value": "no uuid"}, "z": 1, "a": 1.0}},
+    "text": {"session": '{"user": "ann"'},
+    "number": {"session": 5},
+    "nothing": {"other": "field"},
+}
+
+
+class TestCorruptDocuments:
+    """Documents that cannot be read."""
+
+    @pytest.mark.parametrize("garbage", GARBAGE.values(), ids=GARBAGE)
+    def test_they_are_kept(self, options: Options, database: Db, garbage: dict[str, Any]) -> None:
+        """A document that cannot be read is an error, or a new session; it stays as it is."""
+        expires = datetime.now(UTC) + timedelta(days=1)
+        database.sessions.insert_one({"_id": "corrupt", **garbage, "expires": expires})
+        before = self.raw(database)
+        with pytest.raises(SerializationError) as caught:
+            Site(options | {"invalidate_corrupt": False}).serve("corrupt", Change({"n": 1}))
+        assert isinstance(caught.value, BeakerMongoError)
+        assert before == self.raw(database)
+        (cookie,) = Site(options).serve("corrupt", Change({"n": 1})).cookies
+        assert cookie != "corrupt"
+        assert {"n": 1} == Site(options).read(cookie)
+        assert before == self.raw(database)
+
+    def raw(self, database: Db) -> bytes:
+        """Return the bytes of the document as it is stored."""
+        codec = database.codec_options.with_options(document_class=RawBSONDocument)
+        raw: Any = database.sessions.with_options(codec).find_one({"_id": "corrupt"})
+        stored: bytes = raw.raw
+        return stored

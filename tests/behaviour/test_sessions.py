@@ -1,0 +1,329 @@
+"""Sessions through Beaker's SessionMiddleware, and the documents they leave."""
+
+import base64
+import datetime
+import json
+import pickle
+from typing import Any
+
+import pytest
+from beaker.session import Session
+from hypothesis import example, given, settings
+from pymongo.database import Database
+
+from beaker_mongo_soajs import SerializationError
+from beaker_mongo_soajs.sessions.changes import is_same
+from tests.application import Site, only_document
+from tests.conftest import RunPython
+from tests.effort import times
+from tests.recorder import Commands
+from tests.sessions.values import SESSIONS
+
+Options = dict[str, Any]
+Db = Database[dict[str, Any]]
+
+_DAY = datetime.timedelta(days=1)
+
+
+BEAKER_KEYS = {"_accessed_time", "_creation_time", "_domain", "_path"}
+
+
+class TestSessions:
+    """A visitor's session."""
+
+    def test_is_kept(self, options: Options, *, stringify: bool) -> None:
+        """What one request saved, the next one reads."""
+        visitor = Site(options | {"stringify": stringify}).visitor()
+        visitor.save(user="ann", cart=[{"sku": "a", "price": 1.5}], seen=(1, 2))
+        assert visitor.read() == {
+            "user": "ann",
+            "cart": [{"sku": "a", "price": 1.5}],
+            "seen": (1, 2),
+        }
+
+    def test_is_kept_over_a_restart(self, options: Options, run_python: RunPython) -> None:
+        """A cookie from before a restart still works: another process reads the session."""
+        visitor = Site(options).visitor()
+        visitor.save(user="ann")
+        said = run_python(f"""
+            from tests.application import Site, only_document
+            print(Site({options!r}).visitor({visitor.cookie!r}).read())
+        """)
+        assert said.stdout.strip() == "{'user': 'ann'}"
+
+    def test_signed_cookie_is_kept_over_a_restart(
+        self, options: Options, run_python: RunPython
+    ) -> None:
+        """With a secret, the signed cookie of one process is good in another."""
+        options = options | {"secret": "s3cret"}
+        visitor = Site(options).visitor()
+        visitor.save(user="ann")
+        assert visitor.cookie is not None
+        said = run_python(f"""
+            from tests.application import Site, only_document
+            print(Site({options!r}).visitor({visitor.cookie!r}).read())
+        """)
+        assert said.stdout.strip() == "{'user': 'ann'}"
+
+    def test_new_visitor_costs_nothing(self, options: Options, commands: Commands) -> None:
+        """A visitor whose session is only looked at leaves no document, and costs no command."""
+        assert Site(options).visitor().read() == {}
+        assert commands.names == []
+
+    def test_costs_of_each_kind_of_request(
+        self, options: Options, commands: Commands, *, stringify: bool
+    ) -> None:
+        """A request costs a command to read and one to write; the first one makes the index."""
+        visitor = Site(options | {"stringify": stringify}).visitor()
+        visitor.save(n=1)
+        assert commands.names == ["createIndexes", "insert"]
+        commands.clear()
+        visitor.read()
+        assert commands.names == ["find", "update"]
+        commands.clear()
+        visitor.save(n=2)
+        assert commands.names == ["find", "update"]
+        commands.clear()
+        visitor.request(lambda session: session.delete())
+        assert commands.names == ["find", "delete"]
+
+    def test_is_deleted(self, options: Options, database: Db, *, stringify: bool) -> None:
+        """A deleted session leaves no document behind."""
+        visitor = Site(options | {"stringify": stringify}).visitor()
+        visitor.save(user="ann")
+        visitor.request(lambda session: session.delete())
+        assert database.sessions.count_documents({}) == 0
+        assert visitor.cookie is None
+
+    @settings(max_examples=times(200))
+    @example(session={"a": {"_accessed_time": None}})
+    @given(session=SESSIONS.filter(lambda session: not BEAKER_KEYS & session.keys()))
+    def test_fidelity_through_all_layers(
+        self, mongo_url: str, mongo_client: Any, session: dict[Any, Any]
+    ) -> None:
+        """What goes into a session comes out of the database equal and of the same type."""
+        # Beaker's pickles do not tell the two hours apart that a clock shows twice.
+        session = pickle.loads(pickle.dumps(session, 2))
+        for stringify in (False, True):
+            site = Site({"url": mongo_url, "name": "test_fidelity", "stringify": stringify})
+            visitor = site.visitor()
+            visitor.save_items(session)
+            read = visitor.request(lambda stored: {key: stored[key] for key in session})
+            assert is_same(session, read)
+        mongo_client.drop_database("test_fidelity")
+
+
+class Reversed:
+    """A serializer of the application's own."""
+
+    def dumps(self, session: dict[str, Any]) -> bytes:
+        """Return bytes for a session."""
+        return json.dumps(session).encode()[::-1]
+
+    def loads(self, data: bytes) -> Any:
+        """Return the session of bytes."""
+        return json.loads(data[::-1])
+
+
+class TestDocuments:
+    """What stands in the collection."""
+
+    def test_native_form(self, options: Options, database: Db) -> None:
+        """With stringify false, a Mongo shell shows and finds the session's keys as fields."""
+        visitor = Site(options).visitor()
+        visitor.save(user="ann")
+        document = only_document(database)
+        assert set(document) == {"_id", "session", "expires"}
+        assert document["_id"] == visitor.cookie
+        assert document["session"]["user"] == "ann"
+        assert set(document["session"]) == {
+            "_creation_time",
+            "_accessed_time",
+            "_domain",
+            "_path",
+            "user",
+        }
+        assert database.sessions.count_documents({"session.user": "ann"}) == 1
+
+    def test_text_form(self, options: Options, database: Db) -> None:
+        """With stringify true, the session is a readable JSON text."""
+        Site(options | {"stringify": True}).visitor().save(user="Ånn")
+        text = only_document(database)["session"]
+        assert '"user":"Ånn"' in text
+        assert json.loads(text)["user"] == "Ånn"
+
+    def test_encrypted(self, options: Options, database: Db) -> None:
+        """With encrypt_key, the document holds ciphertext only, and the session is read back."""
+        keys = {"encrypt_key": "0123456789", "validate_key": "abc", "crypto_type": "cryptography"}
+        visitor = Site(options | keys).visitor()
+        visitor.save(user="the-user-name")
+        assert visitor.read() == {"user": "the-user-name"}
+        text = only_document(database)["session"]
+        assert isinstance(text, str)
+        assert "the-user-name" not in text
+        assert b"the-user-name" not in base64.b64decode(text[24:])
+
+    def test_encrypted_session_is_deleted(self, options: Options, database: Db) -> None:
+        """The ciphertext of a deleted session does not stay."""
+        keys = {"encrypt_key": "0123456789", "validate_key": "abc", "crypto_type": "cryptography"}
+        visitor = Site(options | keys).visitor()
+        visitor.save(user="ann")
+        visitor.request(lambda session: session.delete())
+        assert database.sessions.count_documents({}) == 0
+
+    def test_json_serializer(
+        self, options: Options, database: Db, run_python: RunPython, *, stringify: bool
+    ) -> None:
+        """With data_serializer json the document says so, and a fresh process reads it."""
+        options = options | {"data_serializer": "json", "stringify": stringify}
+        visitor = Site(options).visitor()
+        visitor.save(user="ann", seen=(1, 2))
+        assert only_document(database)["dataSerializer"] == "json"
+        said = run_python(f"""
+            from tests.application import Site, only_document
+            visitor = Site({options!r}).visitor({visitor.cookie!r})
+            visitor.save(n=1)
+            print(visitor.read())
+        """)
+        assert said.stdout.strip() == "{'user': 'ann', 'seen': [1, 2], 'n': 1}"
+
+    def test_unmarked_document_is_read_as_json_by_option(
+        self, options: Options, database: Db
+    ) -> None:
+        """store.dataSerializer says what Beaker expects of a document that does not say."""
+        options = options | {"data_serializer": "json", "store.dataSerializer": "json"}
+        visitor = Site(options).visitor()
+        visitor.save(user="ann")
+        database.sessions.update_one({}, {"$unset": {"dataSerializer": ""}})
+        assert visitor.read() == {"user": "ann"}
+
+    def test_serializer_can_be_switched(self, options: Options) -> None:
+        """Sessions are kept when data_serializer is switched from one to the other and back."""
+        visitor = Site(options).visitor()
+        visitor.save(user="ann")
+        for serializer in ("json", "pickle", "json"):
+            visitor = Site(options | {"data_serializer": serializer}).visitor(visitor.cookie)
+            assert visitor.read()["user"] == "ann"
+            visitor.save(last=serializer)
+
+    def test_serializer_of_the_application_s_own(self, options: Options, database: Db) -> None:
+        """With a serializer of the application's own, sessions are documents all the same."""
+        made: dict[str, Any] = {"type": "ext:mongodb_soajs", "data_serializer": Reversed()}
+        session = Session({}, use_cookies=False, **made, **options)
+        session["user"] = "ann"
+        session.save()
+        assert only_document(database)["session"]["user"] == "ann"
+        again = Session({}, id=session.id, use_cookies=False, **made, **options)
+        again["n"] = 1
+        again.save()
+        assert only_document(database)["session"]["n"] == 1
+
+    def test_saves_in_an_error_handler(self, options: Options) -> None:
+        """A session saved while the application handles an error of its own is saved."""
+        keys = {"encrypt_key": "0123456789", "validate_key": "abc", "crypto_type": "cryptography"}
+        session = Session({}, use_cookies=False, type="ext:mongodb_soajs", **keys, **options)
+        session["when"] = complex(1, 2)
+        try:
+            int("x")
+        except ValueError:
+            session.save()
+        again = Session({}, id=session.id, use_cookies=False, type="ext:mongodb_soajs",
+                        **keys, **options)  # fmt: skip
+        assert again["when"] == complex(1, 2)
+
+    def test_express_cookie_of_node_is_kept(
+        self, options: Options, database: Db, *, stringify: bool
+    ) -> None:
+        """The cookie that Node wrote stays as it is, read or saved; a missing one is added."""
+        cookie = {"originalMaxAge": 5, "secure": True, "sameSite": "strict", "path": "/x"}
+        site = Site(options | {"store.expressCookie": True})
+        for session in ({"cookie": cookie, "user": "ann"}, {"user": "ann"}):
+            value = json.dumps(session) if stringify else session
+            database.sessions.replace_one({"_id": "node"}, {"session": value}, upsert=True)
+            visitor = site.visitor("node")
+            assert visitor.read() == {"user": "ann"}
+            visitor.save(n=1)
+            stored = only_document(database)["session"]
+            stored = json.loads(stored) if stringify else stored
+            assert stored["cookie"]["path"] == session.get("cookie", {"path": "/"})["path"]  # type: ignore[index]
+
+    def test_text_of_other_applications_stays_as_it_is(
+        self, options: Options, database: Db
+    ) -> None:
+        """A read, and a change of another key, leave odd data in a JSON text as Node wrote it."""
+        like = '{"__type__":"dict","value":[["a",1]]}'
+        text = f'{{"odd":"\\ud800x","big":12345678901234567890,"like":{like}}}'
+        database.sessions.insert_one({"_id": "node", "session": text})
+        visitor = Site(options).visitor("node")
+        visitor.read()
+        visitor.save(n=1)
+        stored = json.loads(only_document(database)["session"])
+        assert {key: stored[key] for key in ("odd", "big", "like")} == json.loads(text)
+        assert stored["n"] == 1
+
+    def test_nested_time_is_data(self, options: Options, database: Db, *, stringify: bool) -> None:
+        """A change of a nested key that is named like Beaker's time is saved as what it is."""
+        session = {"_domain": None, "_path": "/", "inner": {"_accessed_time": 1.5}}
+        value = json.dumps(session) if stringify else session
+        database.sessions.insert_one({"_id": "fp", "session": value})
+        made = Session({}, id="fp", use_cookies=False, type="ext:mongodb_soajs", **options)
+        del made["_accessed_time"]
+        made["inner"]["_accessed_time"] = 2.5
+        made.save()
+        stored = only_document(database)["session"]
+        assert (json.loads(stored) if stringify else stored) == {
+            **session,
+            "inner": {"_accessed_time": 2.5},
+        }
+
+    def test_timeout_decides_on_expiry(self, options: Options, database: Db) -> None:
+        """A session expires its timeout and Beaker's two minutes after it was last used."""
+        Site(options | {"timeout": 600}).visitor().save(user="ann")
+        left = only_document(database)["expires"] - datetime.datetime.now(datetime.UTC).replace(
+            tzinfo=None
+        )
+        assert abs(left - datetime.timedelta(seconds=720)) < datetime.timedelta(seconds=30)
+
+    def test_expire_after_decides_without_timeout(self, options: Options, database: Db) -> None:
+        """A session without a timeout expires expireAfter milliseconds after it was last used."""
+        Site(options | {"expireAfter": 86_400_000}).visitor().save(user="ann")
+        left = only_document(database)["expires"] - datetime.datetime.now(datetime.UTC).replace(
+            tzinfo=None
+        )
+        assert abs(left - _DAY) < datetime.timedelta(seconds=30)
+
+    def test_express_cookie(self, options: Options, database: Db, *, stringify: bool) -> None:
+        """With store.expressCookie the document has express-session's cookie, the session not."""
+        site = Site(options | {"store.expressCookie": True, "stringify": stringify})
+        visitor = site.visitor()
+        visitor.save(user="ann")
+        visitor.save(n=1)
+        assert visitor.read() == {"user": "ann", "n": 1}
+        session = only_document(database)["session"]
+        cookie = (json.loads(session) if stringify else session)["cookie"]
+        assert cookie == {
+            "originalMaxAge": 1_209_600_000, "expires": None, "httpOnly": True, "path": "/",
+        }  # fmt: skip
+        with pytest.raises(SerializationError, match="belongs to express-session"):
+            visitor.save(cookie=1)
+
+    def test_document_of_connect_mongo_is_read_and_kept(
+        self, options: Options, database: Db, *, stringify: bool
+    ) -> None:
+        """A session that a Node application made is read; a save leaves what it did not change."""
+        cookie = {"originalMaxAge": None, "expires": None, "httpOnly": True, "path": "/"}
+        session = {"cookie": cookie, "user": "ann", "views": 2}
+        expires = datetime.datetime.now(datetime.UTC) + _DAY
+        database.sessions.insert_one({
+            "_id": "aGk4-nodeNODEnodeNODEnodeNODE123", "expires": expires, "lastModified": expires,
+            "session": json.dumps(session) if stringify else session,
+        })  # fmt: skip
+        visitor = Site(options).visitor("aGk4-nodeNODEnodeNODEnodeNODE123")
+        assert visitor.read() == session
+        visitor.save(views=3)
+        document = only_document(database)
+        assert document["lastModified"] == expires.replace(
+            tzinfo=None, microsecond=expires.microsecond // 1000 * 1000
+        )
+        stored = json.loads(document["session"]) if stringify else document["session"]
+        assert (stored["cookie"], stored["user"], stored["views"]) == (cookie, "ann", 3)

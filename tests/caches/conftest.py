@@ -1,0 +1,42 @@
+"""Caches, and the clock that they go by."""
+
+import time
+
+import pytest
+from beaker.cache import Cache
+
+from tests.caches.contract import Clock, Creator
+from tests.caches.support import Options, move_with, open_cache
+
+
+@pytest.fixture
+def creator() -> Creator:
+    """Return a creation function."""
+    return Creator()
+
+
+@pytest.fixture
+def cache(options: Options) -> Cache:
+    """Return a cache whose values never expire."""
+    return open_cache(options)
+
+
+@pytest.fixture
+def brief(options: Options) -> Cache:
+    """Return a cache whose values expire after ten seconds."""
+    return open_cache(options, expire=10)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """Take over the clock that this process's caches go by."""
+    clock = Clock()
+    monkeypatch.setattr(time, "time", clock.time)
+    move_with(clock, monkeypatch)
+    return clock
+
+
+@pytest.fixture
+def warm(cache: Cache) -> None:
+    """Have the indexes made, which each process does once."""
+    cache.put("warm", 1)

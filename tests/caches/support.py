@@ -1,0 +1,30 @@
+"""What the tests of caches share."""
+
+import datetime
+from typing import Any
+
+import pytest
+from beaker.cache import Cache
+from pymongo.database import Database
+
+from beaker_mongo_soajs.caches import entry as cache_entry
+from beaker_mongo_soajs.caches import store as module
+from tests.caches.contract import Clock
+
+Db = Database[dict[str, Any]]
+Options = dict[str, Any]
+
+
+def open_cache(options: Options, **more: Any) -> Cache:
+    """Return a cache of its own, with a namespace manager that no other one shares."""
+    return Cache("things", type="ext:mongodb_soajs", **(options | more))
+
+
+def move_with(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the dates of cache entries go by a clock."""
+
+    def now() -> datetime.datetime:
+        return datetime.datetime.fromtimestamp(clock.time(), datetime.UTC).replace(tzinfo=None)
+
+    monkeypatch.setattr(module, "utc_now", now)
+    monkeypatch.setattr(cache_entry, "utc_now", now)

@@ -1,0 +1,110 @@
+"""What caches cost, in commands."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from beaker.cache import Cache
+
+from beaker_mongo_soajs.backend import single_flight as creation
+from beaker_mongo_soajs.caches.entry import Entry
+from tests.caches.contract import Clock, Creator
+from tests.recorder import Commands
+from tests.waiting import wait_until
+
+
+@pytest.mark.usefixtures("warm")
+class TestCommands:
+    """How many commands it takes."""
+
+    def test_hit(self, cache: Cache, commands: Commands, creator: Creator) -> None:
+        """A value that is there takes one command, which asks for its id alone."""
+        cache.put("key", 1)
+        commands.clear()
+        assert 1 == cache.get("key", createfunc=creator)
+        assert ["find"] == commands.names
+        assert ["_id"] == list(commands.started[0].command["filter"])
+
+    def test_question(self, cache: Cache, commands: Commands) -> None:
+        """Whether a value is there takes one command."""
+        cache.put("key", 1)
+        commands.clear()
+        assert "key" in cache
+        assert "other" not in cache
+        assert ["find"] * 2 == commands.names
+
+    def test_creation(self, cache: Cache, commands: Commands, creator: Creator) -> None:
+        """An absent value takes three: look, lock and look again, store and unlock."""
+        commands.clear()
+        cache.get("key", createfunc=creator)
+        assert ["find", "findAndModify", "update"] == commands.names
+
+    def test_renewal(
+        self, brief: Cache, commands: Commands, creator: Creator, clock: Clock
+    ) -> None:
+        """So does an expired value, one that was removed, and one that vanished."""
+        changes: list[Callable[[], None]] = [
+            lambda: clock.move(11),
+            lambda: brief.remove("key"),
+            lambda: clock.move(99),
+        ]
+        for change in changes:
+            brief.get("key", createfunc=creator)
+            change()
+            commands.clear()
+            brief.get("key", createfunc=creator)
+            assert ["find", "findAndModify", "update"] == commands.names
+        assert 4 == creator.calls
+
+    def test_failed_creation(self, cache: Cache, commands: Commands, creator: Creator) -> None:
+        """A creation that fails takes three as well, and leaves nothing behind."""
+        creator.error = ValueError("no such thing")
+        commands.clear()
+        with pytest.raises(ValueError, match="no such thing"):
+            cache.get("key", createfunc=creator)
+        assert ["find", "findAndModify", "delete"] == commands.names
+
+    def test_threads_together(
+        self, cache: Cache, commands: Commands, creator: Creator, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Threads that wait for one of their process ask nobody else."""
+        waiting: list[object] = []
+        real = creation.Round.wait
+
+        def wait(self: creation.Round, deadline: float) -> Entry | None:
+            waiting.append(self)
+            return real(self, deadline)
+
+        monkeypatch.setattr(creation.Round, "wait", wait)
+        creator.may_return.clear()
+        commands.clear()
+        with ThreadPoolExecutor(16) as threads:
+            answers = [threads.submit(cache.get, "key", createfunc=creator) for _ in range(16)]
+            wait_until(lambda: 15 == len(waiting))
+            creator.may_return.set()
+            assert ["value 1"] * 16 == [answer.result(30) for answer in answers]
+        assert ["find"] * 16 + ["findAndModify", "update"] == sorted(commands.names)
+
+    def test_put_and_remove(self, cache: Cache, commands: Commands) -> None:
+        """To put takes one command; to remove, two: Beaker asks first whether there is one."""
+        commands.clear()
+        cache.put("key", 1)
+        assert ["update"] == commands.names
+        cache.remove_value("key")
+        assert ["update", "find", "delete"] == commands.names
+
+    def test_clear_and_keys(self, cache: Cache, commands: Commands) -> None:
+        """To clear a namespace takes one command, and to list its keys one cursor."""
+        for key in range(50):
+            cache.put(str(key), 1)
+        commands.clear()
+        assert 51 == len(cache.namespace.keys())
+        cache.clear()
+        assert ["find", "delete"] == commands.names
+        assert [] == cache.namespace.keys()
+
+    def test_no_regular_expression(self, cache: Cache, commands: Commands) -> None:
+        """No name of a namespace or key becomes a pattern."""
+        cache.namespace.keys()
+        cache.clear()
+        assert "regex" not in str([event.command for event in commands.started]).lower()

@@ -1,0 +1,44 @@
+"""What Beaker promises of its caches, in memory and in MongoDB."""
+
+import json
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+
+from tests.caches.contract import CacheContract, Clock
+from tests.caches.support import Options, move_with
+
+
+class TestMemory(CacheContract):
+    """Beaker's own backend keeps its promises, so these are its promises."""
+
+    @pytest.fixture
+    def cache_options(self) -> dict[str, Any]:
+        """Return the options of Beaker's backend in memory."""
+        return {"type": "memory"}
+
+
+class TestMongoDB(CacheContract):
+    """The backend of this package keeps the same promises."""
+
+    store: ClassVar[dict[str, Any]] = {}
+
+    @pytest.fixture
+    def cache_options(self, options: Options, tmp_path: Path) -> dict[str, Any]:
+        """Return options that fit into an INI file."""
+        path = tmp_path / "dbconfig.json"
+        path.write_text(json.dumps(options | {"store": self.store}))
+        return {"type": "ext:mongodb_soajs", "dbConfig": str(path)}
+
+    @pytest.fixture
+    def clock(self, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Clock:
+        """Move this package's clock along with Beaker's."""
+        move_with(clock, monkeypatch)
+        return clock
+
+
+class TestSigned(TestMongoDB):
+    """So it does with signed values."""
+
+    store: ClassVar[dict[str, Any]] = {"signingKey": "secret"}

@@ -1,0 +1,231 @@
+"""Values that one thread creates while others wait."""
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from beaker.cache import Cache
+from beaker.exceptions import LockError
+
+from beaker_mongo_soajs import (
+    LockTimeout,
+)
+from tests.caches.contract import Creator
+from tests.caches.support import Db, Options, open_cache
+from tests.recorder import Commands
+from tests.waiting import wait_until
+
+
+class TestCreation:
+    """Who creates a value, and what happens to the others."""
+
+    def test_value_of_somebody_else_ends_the_wait(self, options: Options) -> None:
+        """Who waits is served as soon as there is a value, whoever put it there."""
+        one, other = open_cache(options), open_cache(options)
+        lock = other.namespace.get_creation_lock(b"key")
+        lock.acquire()
+        with ThreadPoolExecutor(1) as thread:
+            # Another cache manager's namespace in this process, so it waits in the same round.
+            answer = thread.submit(one.get, "key", createfunc=lambda: "mine")
+            time.sleep(0.1)
+            assert not answer.done()
+            other.put("key", "other")
+            lock.release()
+            assert "other" == answer.result(30)
+
+    def test_direct_lock_is_exclusive(self, options: Options) -> None:
+        """Whoever takes the creation lock of a value that is there is alone with it."""
+        cache = open_cache(options)
+        cache.put("n", 0)
+
+        def add() -> None:
+            for _ in range(5):
+                assert "n" in cache
+                lock = cache.namespace.get_creation_lock(b"n")
+                lock.acquire()
+                try:
+                    cache.put("n", cache.get("n") + 1)
+                finally:
+                    lock.release()
+
+        with ThreadPoolExecutor(8) as threads:
+            for future in [threads.submit(add) for _ in range(8)]:
+                future.result(60)
+        assert 40 == cache.get("n")
+
+    def test_deadline(self, options: Options, creator: Creator) -> None:
+        """Who waits in vain for four leases gets an error; the creation goes on."""
+        cache = open_cache(options, **{"store.lockLease": 0.2})
+        creator.may_return.clear()
+        with ThreadPoolExecutor(1) as thread:
+            answer = thread.submit(cache.get, "key", createfunc=creator)
+            wait_until(lambda: creator.calls)
+            start = time.monotonic()
+            with pytest.raises(LockTimeout) as caught:
+                cache.get("key", createfunc=creator)
+            assert 0.8 <= caught.value.waited_seconds <= time.monotonic() - start
+            creator.may_return.set()
+            assert "value 1" == answer.result(30)
+        assert "value 1" == cache.get("key")
+
+    def test_deadline_with_another_process(self, options: Options, creator: Creator) -> None:
+        """So does who waits for another process, and that one's lock stays."""
+        waiting = open_cache(options, **{"store.lockLease": 0.2})
+        # Other options, so another store: these two meet in the database alone.
+        lock = open_cache(options).namespace.get_creation_lock(b"key")
+        lock.acquire()
+        with pytest.raises(LockTimeout) as caught:
+            waiting.get("key", createfunc=creator)
+        assert caught.value.waited_seconds >= 0.8
+        assert not waiting.namespace.get_creation_lock(b"key").acquire(wait=False)
+        lock.release()
+        assert "value 1" == waiting.get("key", createfunc=creator)
+
+    def test_newer_value_that_expired(self, options: Options, commands: Commands) -> None:
+        """Who finds a newer value that has expired as well acquires the lock all the same."""
+        one = open_cache(options)
+        namespace = one.namespace
+        namespace.acquire_read_lock()
+        assert b"key" not in namespace
+        namespace.release_read_lock()
+        other = open_cache(options, expire=0.001)
+        other.put("key", "other")
+        wait_until(lambda: "key" not in other)
+        lock = namespace.get_creation_lock(b"key")
+        commands.clear()
+        assert lock.acquire(wait=False)
+        assert ["findAndModify"] * 2 == commands.names
+        another = open_cache(options, **{"store.lockLease": 20}).namespace
+        assert not another.get_creation_lock(b"key").acquire(wait=False)
+        lock.release()
+
+    def test_long_creation_keeps_its_lock(self, options: Options, creator: Creator) -> None:
+        """A creation may take longer than the lease, and the old value stays meanwhile."""
+        cache = open_cache(options, expire=1, **{"store.lockLease": 3})
+        assert "value 1" == cache.get("key", createfunc=creator)
+        wait_until(lambda: "key" not in cache)
+        creator.may_return.clear()
+        with ThreadPoolExecutor(1) as thread:
+            answer = thread.submit(cache.get, "key", createfunc=creator)
+            wait_until(lambda: creator.calls == 2)
+            deadline = time.monotonic() + 4
+            while time.monotonic() < deadline:
+                assert "value 1" == cache.get("key", createfunc=creator)
+                time.sleep(0.05)
+            creator.may_return.set()
+            assert "value 2" == answer.result(30)
+
+    @pytest.mark.parametrize("there", [False, True], ids=["absent", "expired"])
+    def test_thread_that_ended_with_the_lock(
+        self, options: Options, creator: Creator, *, there: bool
+    ) -> None:
+        """A thread that ends without a release keeps nobody waiting for long."""
+        cache = open_cache(options, expire=0.001, **{"store.lockLease": 1})
+        if there:
+            cache.put("key", "old")
+        self._end_with_the_lock(cache)
+        wait_until(lambda: "value 1" == cache.get("key", createfunc=creator))
+        assert 1 == creator.calls
+
+    def test_thread_with_the_number_of_another(self, cache: Cache) -> None:
+        """A thread does not take over the lock of one that ended, whose number it may have."""
+        self._end_with_the_lock(cache)
+        lock = cache.namespace.get_creation_lock(b"key")
+        for _ in range(5):
+            with ThreadPoolExecutor(1) as thread:
+                assert not thread.submit(lock.acquire, wait=False).result(30)
+
+    def _end_with_the_lock(self, cache: Cache) -> None:
+        thread = threading.Thread(target=cache.namespace.get_creation_lock(b"key").acquire)
+        thread.start()
+        thread.join()
+
+    def test_value_stored_before_the_lock(self, options: Options, commands: Commands) -> None:
+        """Who looked, and then finds a value instead of the lock, neither locks nor looks again."""
+        one, other = open_cache(options), open_cache(options, **{"store.lockLease": 20})
+        namespace = one.namespace
+        namespace.acquire_read_lock()
+        assert b"key" not in namespace
+        namespace.release_read_lock()
+        other.put("key", "other")
+        commands.clear()
+        lock = namespace.get_creation_lock(b"key")
+        assert lock.acquire()
+        namespace.acquire_read_lock()
+        assert b"key" in namespace
+        assert "other" == namespace[b"key"][2]
+        namespace.release_read_lock()
+        lock.release()
+        assert ["findAndModify"] == commands.names
+
+    def test_clear_during_creation(self, cache: Cache, creator: Creator) -> None:
+        """A namespace may be cleared while a value is created; the value is stored all the same."""
+        creator.may_return.clear()
+        with ThreadPoolExecutor(1) as thread:
+            answer = thread.submit(cache.get, "key", createfunc=creator)
+            wait_until(lambda: creator.calls)
+            cache.clear()
+            creator.may_return.set()
+            assert "value 1" == answer.result(30)
+        assert "value 1" == cache.get("key")
+
+    def test_lost_lease(self, cache: Cache, creator: Creator, database: Db) -> None:
+        """Who lost the lease while creating leaves alone what others stored meanwhile."""
+
+        def create() -> str:
+            database.cache.update_one({}, {"$set": {"owner": "another"}})
+            with ThreadPoolExecutor(1) as thread:
+                thread.submit(cache.put, "key", "newer").result()
+            return "older"
+
+        assert "older" == cache.get("key", createfunc=create)
+        assert "newer" == cache.get("key", createfunc=creator)
+        document = database.cache.find_one()
+        assert document is not None
+        assert "another" == document["owner"]
+
+    def test_readers_and_writers(self, cache: Cache) -> None:
+        """The creation lock has readers, who share it, and a writer, who does not."""
+        lock = cache.namespace.get_creation_lock(b"key")
+
+        def attempt(kind: str) -> bool:
+            other = cache.namespace.get_creation_lock(b"key")
+            if not getattr(other, f"acquire_{kind}_lock")(wait=False):
+                return False
+            getattr(other, f"release_{kind}_lock")()
+            return True
+
+        with ThreadPoolExecutor(1) as thread:
+
+            def others() -> list[bool]:
+                return [thread.submit(attempt, kind).result(30) for kind in ("read", "write")]
+
+            lock.acquire_read_lock()
+            lock.acquire_read_lock()
+            assert [True, False] == others()
+            lock.release_read_lock()
+            assert [True, False] == others()
+            lock.release_read_lock()
+            assert [True, True] == others()
+            lock.acquire_write_lock()
+            assert [False, False] == others()
+            lock.release_write_lock()
+            assert [True, True] == others()
+
+    def test_misuse_of_the_lock(self, cache: Cache) -> None:
+        """As with Beaker's locks, a release without a lock and a change of kind are errors."""
+        lock = cache.namespace.get_creation_lock(b"key")
+        for wrong in (lock.release, lock.release_read_lock):
+            with pytest.raises(LockError):
+                wrong()
+        lock.acquire_read_lock()
+        for wrong in (lock.acquire, lock.release):
+            with pytest.raises(LockError):
+                wrong()
+        lock.release_read_lock()
+        lock.acquire()
+        for wrong in (lock.acquire_read_lock, lock.release_read_lock):
+            with pytest.raises(LockError):
+                wrong()
+        lock.release()

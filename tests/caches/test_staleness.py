@@ -1,0 +1,187 @@
+"""Answers that are remembered, and values that have expired."""
+
+import datetime
+import time
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+import pytest
+from beaker.cache import Cache
+
+from beaker_mongo_soajs import (
+    MongoNamespaceManager,
+)
+from tests.caches.contract import Clock, Creator
+from tests.caches.support import Db, Options, open_cache
+from tests.waiting import wait_until
+
+
+class TestStaleness:
+    """What is answered is what is stored, or is known to be old."""
+
+    def test_each_answer_is_of_the_moment(self, options: Options) -> None:
+        """Outside of Beaker's Value, each question is asked of the database."""
+        one, other = (MongoNamespaceManager("things", **options) for _ in range(2))
+        one[b"key"] = 1
+        assert b"key" in one
+        other[b"key"] = 2
+        assert 2 == one[b"key"]
+        del other[b"key"]
+        assert b"key" not in one
+        with pytest.raises(KeyError):
+            one[b"key"]
+        with pytest.raises(KeyError):
+            del one[b"key"]
+
+    def test_value_s_answer_is_not_kept(self, options: Options) -> None:
+        """What one get() was told is not told to the next."""
+        one, other = open_cache(options), open_cache(options)
+        one.put("key", 1)
+        for number in range(3):
+            assert "key" in one
+            other.put("key", number)
+            assert number == one.get("key")
+            assert one.namespace.has_key(b"key")
+
+    def test_second_answer_is_the_first_one_s(self, options: Options) -> None:
+        """Between the two questions of one get(), nobody can take the value away."""
+        one, other = open_cache(options), open_cache(options)
+        one.put("key", 1)
+        namespace = one.namespace
+        namespace.acquire_read_lock()
+        assert b"key" in namespace
+        other.clear()
+        assert 1 == namespace[b"key"][2]
+        with pytest.raises(KeyError):
+            namespace[b"key"]
+        namespace.release_read_lock()
+
+    def test_answer_ends_with_the_lock(self, options: Options) -> None:
+        """An answer that was not used is not kept for the next time."""
+        namespace = open_cache(options).namespace
+        namespace[b"key"] = 1
+        namespace.acquire_read_lock()
+        assert b"key" in namespace
+        namespace.release_read_lock()
+        del open_cache(options).namespace[b"key"]
+        namespace.acquire_read_lock()
+        with pytest.raises(KeyError):
+            namespace[b"key"]
+        namespace.release_read_lock()
+
+    def test_document_that_is_to_vanish(self, brief: Cache, database: Db) -> None:
+        """What the TTL monitor has not come to remove yet is absent, whoever asks."""
+        brief.put("key", 1)
+        database.cache.update_one({}, {"$set": {"expires": datetime.datetime(2000, 1, 1)}})
+        assert "key" not in brief
+        assert not brief._get_value("key").has_value()
+        assert b"key" not in brief.namespace
+        assert [] == brief.namespace.keys()
+
+    def test_value_stored_with_its_time(self, brief: Cache) -> None:
+        """A value that Beaker stores with the time of an older one is as old as that."""
+        value = brief._get_value("key")
+        value.set_value(1, storedtime=time.time() - 5)
+        assert b"key" in brief.namespace
+        value.set_value(1, storedtime=time.time() - 15)
+        assert b"key" not in brief.namespace
+        assert value.has_value()
+
+    def test_answers_are_per_thread(self, options: Options) -> None:
+        """A thread's answer is not another one's."""
+        namespace = open_cache(options).namespace
+        namespace[b"key"] = (1, None, "value")
+        namespace.acquire_read_lock()
+        assert b"key" in namespace
+        del namespace[b"key"]
+        with ThreadPoolExecutor(1) as thread:
+            assert not thread.submit(namespace.has_key, b"key").result()
+        namespace.release_read_lock()
+
+    def test_namespace_honours_expiry(self, brief: Cache, clock: Clock) -> None:
+        """Without Beaker's Value, an expired value is absent although Value still finds it."""
+        brief.put("key", 1)
+        namespace = brief.namespace
+        assert b"key" in namespace
+        assert [b"key"] == namespace.keys()
+        clock.move(11)
+        assert b"key" not in namespace
+        assert [] == namespace.keys()
+        with pytest.raises(KeyError):
+            namespace[b"key"]
+        namespace.acquire_read_lock()
+        assert b"key" in namespace
+        namespace.release_read_lock()
+
+    @pytest.mark.parametrize("lease", [20, 50])
+    def test_expired_value_is_found_for_one_lease(
+        self, options: Options, clock: Clock, lease: float
+    ) -> None:
+        """Beaker's Value finds an expired value for another store.lockLease."""
+        brief = open_cache(options, expire=10, **{"store.lockLease": lease})
+        value = brief._get_value("key")
+        value.set_value(1)
+        clock.move(10 + lease - 1)
+        assert value.has_value()
+        assert not value.has_current_value()
+        clock.move(2)
+        assert not value.has_value()
+
+    def test_direct_value_expires(self, options: Options, database: Db, clock: Clock) -> None:
+        """A value that is set without Beaker's Value is gone when its time is over."""
+        namespace = MongoNamespaceManager("things", **options)
+        namespace.set_value(b"key", 1, expiretime=10)
+        document = database.cache.find_one()
+        assert document is not None
+        assert document["fresh_until"] == document["expires"]
+        clock.move(9)
+        assert 1 == namespace[b"key"]
+        clock.move(2)
+        namespace.acquire_read_lock()
+        assert b"key" not in namespace
+        namespace.release_read_lock()
+
+    def test_ttl_index(self, options: Options, database: Db) -> None:
+        """The server removes what nobody can find any more."""
+        namespace = MongoNamespaceManager("things", **options)
+        namespace.set_value(b"key", 1, expiretime=0.2)
+        namespace[b"kept"] = 1
+        # The tests' server looks every second, others every minute.
+        wait_until(lambda: 1 == database.cache.count_documents({}), 30)
+        assert [b"kept"] == namespace.keys()
+        index = database.cache.index_information()["expires_1"]
+        assert ([("expires", 1)], 0) == (index["key"], index["expireAfterSeconds"])
+
+    def test_sweep(self, options: Options, database: Db) -> None:
+        """With store.autoRemove interval, this package removes it; disabled, nobody does."""
+        for how, left in (("interval", 1), ("disabled", 2)):
+            database.cache.drop()
+            store = {"autoRemove": how, "autoRemoveInterval": 0.0001}
+            namespace = MongoNamespaceManager("things", **options, store=store)
+            namespace.set_value(b"key", 1, expiretime=-1)
+            time.sleep(0.02)
+            namespace[b"other"] = 1
+            wait_until(partial(self._has_documents, database, left))
+            assert ["_id_"] == list(database.cache.index_information())
+
+    def _has_documents(self, database: Db, number: int) -> bool:
+        return number == database.cache.count_documents({})
+
+    def test_value_that_vanished_does_not_come_back(
+        self, options: Options, clock: Clock, creator: Creator, database: Db
+    ) -> None:
+        """Who creates a value anew does not have others served one that is long gone."""
+        brief = open_cache(options, expire=10, **{"store.autoRemove": "disabled"})
+        brief.put("key", "very old")
+        past = datetime.datetime.now(datetime.UTC) - datetime.timedelta(days=1)
+        dates = {"fresh_until": past, "expires": past}
+        database.cache.update_one({}, {"$set": dates})
+        clock.move(86400)
+        creator.may_return.clear()
+        with ThreadPoolExecutor(2) as threads:
+            answers = [threads.submit(brief.get, "key", createfunc=creator) for _ in range(2)]
+            wait_until(lambda: creator.calls)
+            clock.move(-86400)
+            assert not brief._get_value("key").has_value()
+            creator.may_return.set()
+            assert ["value 1"] * 2 == [answer.result(30) for answer in answers]

@@ -1,0 +1,193 @@
+"""Values and keys of all kinds, and whether to trust what is stored."""
+
+import logging
+import pickle
+from typing import Any
+
+import pytest
+from beaker.cache import Cache
+from bson import MaxKey, MinKey
+
+from beaker_mongo_soajs import (
+    MongoNamespaceManager,
+    SerializationError,
+)
+from beaker_mongo_soajs.backend import cache_side as cache_namespace
+from tests.caches.contract import Creator
+from tests.caches.support import Db, Options, open_cache
+
+
+class TestValues:
+    """What is stored, and what is not."""
+
+    def test_too_large(self, cache: Cache) -> None:
+        """A value over 16 MB is an error that names the key, and the old value stays."""
+        cache.put("key", "old")
+        with pytest.raises(SerializationError, match=r"b'key'.*16 MB") as caught:
+            cache.put("key", b"x" * (16 * 1024 * 1024))
+        assert "b'key'" == caught.value.path
+        assert "old" == cache.get("key")
+        cache.put("key", b"x" * (16 * 1024 * 1024 - 20_000))
+        assert 16 * 1024 * 1024 - 20_000 == len(cache.get("key"))
+
+    def test_too_large_creation(self, cache: Cache, creator: Creator) -> None:
+        """So it is when it was created; the next one may try at once."""
+        with pytest.raises(SerializationError, match="b'key'"):
+            cache.get("key", createfunc=lambda: b"x" * (16 * 1024 * 1024))
+        assert "value 1" == cache.get("key", createfunc=creator)
+
+    def test_not_picklable(self, cache: Cache) -> None:
+        """A value that cannot be pickled is an error that names the key, not the value."""
+        cache.put("key", "old")
+        with pytest.raises(SerializationError, match="b'key'") as caught:
+            cache.put("key", {"secret": lambda: None})
+        assert "secret" not in str(caught.value)
+        assert "old" == cache.get("key")
+
+    @pytest.mark.parametrize("key", [1, -5, 2**62, "text", b"bytes"])
+    def test_keys_of_a_namespace(self, options: Options, key: Any) -> None:
+        """Directly, keys are text, bytes or numbers, each a key of its own."""
+        namespace = MongoNamespaceManager("things", **options)
+        for other in ("1", b"text", "bytes", b"1"):
+            namespace[other] = "other"
+        assert key not in namespace
+        namespace[key] = "mine"
+        assert "mine" == namespace[key]
+        keys = namespace.keys()
+        assert (5, True) == (len(keys), key in keys)
+        del namespace[key]
+        assert 4 == len(namespace.keys())
+
+    @pytest.mark.parametrize("key", [None, 1.5, ("a", 1), {"$gt": ""}, MinKey()])
+    def test_no_key(self, options: Options, key: Any) -> None:
+        """Anything else is an error that says so, and no query."""
+        namespace = MongoNamespaceManager("things", **options)
+        namespace[b"key"] = 1
+        for use in (
+            namespace.has_key,
+            namespace.__getitem__,
+            namespace.__delitem__,
+            lambda key: namespace.set_value(key, 1),
+        ):
+            with pytest.raises(SerializationError, match="key"):
+                use(key)
+        assert [b"key"] == namespace.keys()
+
+    def test_document(self, cache: Cache, database: Db) -> None:
+        """A document holds its namespace and key as they are, and no lease once it is created."""
+        cache.get("key", createfunc=lambda: 1)
+        document = database.cache.find_one()
+        assert document is not None
+        assert {"ns": "things", "key": b"key"} == document["_id"]
+        assert {"_id", "value", "version", "fresh_until", "expires"} == set(document)
+        assert (None, None) == (document["fresh_until"], document["expires"])
+
+    def test_never_is_never(self, options: Options) -> None:
+        """A time to live beyond the calendar is for ever."""
+        namespace = MongoNamespaceManager("things", **options)
+        namespace.set_value(b"key", 1, expiretime=1e18)
+        assert 1 == namespace[b"key"]
+
+    def test_collection_option(self, options: Options, database: Db) -> None:
+        """The option collection names another collection."""
+        open_cache(options, collection="pages").put("key", 1)
+        assert ["pages"] == database.list_collection_names()
+
+
+class TestTrust:
+    """Databases that others may write to."""
+
+    @pytest.fixture
+    def signed(self, options: Options) -> Cache:
+        """Return a cache that signs its values."""
+        return open_cache(options, **{"store.signingKey": "secret"})
+
+    @pytest.fixture
+    def loads(self, monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+        """Record what is unpickled."""
+        loaded: list[bytes] = []
+        real = pickle.loads
+
+        def load(payload: bytes) -> Any:
+            loaded.append(payload)
+            return real(payload)
+
+        monkeypatch.setattr(pickle, "loads", load)
+        return loaded
+
+    @pytest.mark.parametrize(
+        "tampering",
+        [
+            {"value": b"cos\nsystem\n(S'true'\ntR."},
+            {"signature": b"x" * 32},
+            {"signature": None},
+            {"signature": "text"},
+            {"value": "text"},
+            {"value": None},
+        ],
+        ids=range(6),
+    )
+    def test_value_without_a_good_signature(
+        self,
+        signed: Cache,
+        database: Db,
+        creator: Creator,
+        loads: list[bytes],
+        caplog: pytest.LogCaptureFixture,
+        tampering: dict[str, Any],
+    ) -> None:
+        """It is never unpickled: the namespace says so, and Beaker's Value creates a new one."""
+        signed.put("key", "value")
+        database.cache.update_one({}, {"$set": tampering})
+        namespace = signed.namespace
+        with pytest.raises(SerializationError, match=r"signature.*signingKey"):
+            namespace[b"key"]
+        with caplog.at_level(logging.WARNING, cache_namespace.__name__):
+            assert "key" not in signed
+            assert "value 1" == signed.get("key", createfunc=creator)
+        assert "counts as absent" in caplog.text
+        assert "secret" not in caplog.text
+        assert [] == loads
+        assert "value 1" == signed.get("key")
+
+    def test_value_of_another_place(
+        self, signed: Cache, options: Options, database: Db, loads: list[bytes]
+    ) -> None:
+        """A signed value counts only in its own namespace and under its own key."""
+        signed.put("one", 1)
+        document = database.cache.find_one()
+        assert document is not None
+        for place in ({"ns": "things", "key": b"two"}, {"ns": "others", "key": b"one"}):
+            database.cache.insert_one(document | {"_id": place})
+        others = Cache("others", type="ext:mongodb_soajs", **signed.nsargs)
+        assert "two" not in signed
+        assert "one" not in others
+        assert [] == loads
+        assert "one" in signed
+
+    def test_change_of_the_key(self, signed: Cache, options: Options, creator: Creator) -> None:
+        """After a change of signingKey, values are created anew."""
+        signed.get("key", createfunc=creator)
+        changed = open_cache(options, **{"store.signingKey": "another"})
+        assert "value 2" == changed.get("key", createfunc=creator)
+        assert "value 2" == changed.get("key", createfunc=creator)
+
+    @pytest.mark.parametrize("value", [b"garbage", b"", b"cno.such.module\nname\n.", 5, None, []])
+    def test_garbage(self, cache: Cache, database: Db, creator: Creator, value: Any) -> None:
+        """What cannot be unpickled, as after a class moved, is created anew."""
+        cache.put("key", 1)
+        database.cache.update_one({}, {"$set": {"value": value}})
+        with pytest.raises(SerializationError, match="unpickled"):
+            cache.namespace[b"key"]
+        assert "value 1" == cache.get("key", createfunc=creator)
+        assert "value 1" == cache.get("key")
+
+    @pytest.mark.parametrize("field", ["version", "expires", "fresh_until", "signature"])
+    @pytest.mark.parametrize("planted", [None, "text", 5, [], {}, MaxKey()], ids=range(6))
+    def test_odd_documents(
+        self, cache: Cache, database: Db, creator: Creator, field: str, planted: Any
+    ) -> None:
+        """Whatever stands in a document's other fields, the value is served or created."""
+        cache.put("key", "old")
+        database.cache.update_one({}, {"$set": {field: planted}})
+        assert cache.get("key", createfunc=creator) in ("old", "value 1")

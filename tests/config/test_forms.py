@@ -1,0 +1,198 @@
+"""All forms of a configuration say the same."""
+
+from __future__ import annotations
+
+import json
+from configparser import ConfigParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from beaker_mongo_soajs.config import DbConfig
+from beaker_mongo_soajs.exceptions import ConfigError
+from beaker_mongo_soajs.options import coerce, kinds
+from beaker_mongo_soajs.options.option import Option, Refused, Setting
+from beaker_mongo_soajs.options.table import ROWS
+from tests.config.reference_configs import EXAMPLE, PASSWORD
+from tests.effort import times
+
+
+def read(options: dict[str, Any] | None = None, **more: Any) -> DbConfig:
+    """Read a configuration."""
+    return DbConfig.from_options({**(options or {}), **more})
+
+
+def dotted(config: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Write a configuration with a name of its own for each option."""
+    flat: dict[str, Any] = {}
+    for name, value in config.items():
+        if isinstance(value, dict) and prefix + name in {
+            "URLParam", "extraParam", "credentials", "store", "extraParam.db", "extraParam.server",
+            "extraParam.replSet", "extraParam.mongos", "extraParam.server.socketOptions",
+            "extraParam.replSet.socketOptions", "extraParam.mongos.socketOptions",
+        }:  # fmt: skip
+            flat.update(dotted(value, f"{prefix}{name}."))
+        else:
+            flat[prefix + name] = value
+    return flat
+
+
+def as_text(value: Any) -> str:
+    """Write a value as an INI file does."""
+    if isinstance(value, bool):
+        return "yes" if value else "off"
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def through_ini(config: dict[str, Any]) -> dict[str, str]:
+    """Write a configuration into an INI file and read it back, with names in lower case."""
+    lines = [f"{name} = {as_text(value)}" for name, value in dotted(config).items()]
+    parser = ConfigParser(interpolation=None)
+    parser.read_string("\n".join(["[app:main]", *lines]))
+    return dict(parser["app:main"])
+
+
+def short_ini(config: dict[str, Any]) -> dict[str, str]:
+    """Write each group as JSON text, and the servers with commas between them."""
+    servers = ", ".join(f"{server['host']}:{server['port']}" for server in config["servers"])
+    return {name: as_text(value) for name, value in config.items()} | {"servers": servers}
+
+
+FORMS = {
+    "Python values": EXAMPLE,
+    "dotted names": dotted(EXAMPLE),
+    "object": {"dbConfig": EXAMPLE},
+    "JSON text": {"dbConfig": json.dumps(EXAMPLE)},
+    "INI": through_ini(EXAMPLE),
+    "short INI": short_ini(EXAMPLE),
+    "partly each": {
+        "dbConfig": {name: EXAMPLE[name] for name in list(EXAMPLE)[:4]},
+        **{name: EXAMPLE[name] for name in list(EXAMPLE)[4:]},
+    },
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_every_form_says_the_same(form: str) -> None:
+    """A configuration is the same whichever form it is written in."""
+    config, expected = read(FORMS[form]), read(EXAMPLE)
+    assert expected == config
+    assert hash(expected) == hash(config)
+    assert expected.connection_key == config.connection_key
+    assert expected.explain() == config.explain()
+
+
+def test_file_is_read(tmp_path: Path) -> None:
+    """A JSON file may be named by text or by a path, and have a byte order mark or none."""
+    path = tmp_path / "db.json"
+    path.write_text("\ufeff" + json.dumps(EXAMPLE), encoding="utf-8")
+    assert read(EXAMPLE) == read(dbConfig=str(path))
+    assert read(EXAMPLE) == read(dbConfig=path)
+
+
+def test_single_option_goes_before_the_same_one_in_dbconfig() -> None:
+    """A single option replaces its namesake in dbConfig and leaves the rest of the group."""
+    config = read({"dbConfig": EXAMPLE, "urlparam.MAXPOOLSIZE": "9", "credentials": None})
+    assert {"maxPoolSize": 9, "w": "majority", "journal": True} == dict(config.url_param)
+    assert config.credentials is None
+
+
+def test_null_is_as_good_as_nothing() -> None:
+    """Options that say null are as if they were not given, in JSON and in INI text."""
+    nulls = {"URLParam": {"authSource": None, "w": None}, "credentials": None, "extraParam": None}
+    texts = {"URLParam.authSource": "null", "URLParam.w": "None", "credentials": ""}
+    assert read(name="shop") == read(nulls, name="shop") == read(texts, name="shop")
+
+
+def test_pyramid_beaker_names_a_url_of_none() -> None:
+    """The url of None that pyramid_beaker gives every cache region does not count."""
+    url = "mongodb://db1/shop"
+    assert read(name="shop") == read(name="shop", url=None, client=None, dbConfig=None)
+    assert read(url=url) == read(dbConfig={"url": url}, url=None)
+
+
+JSON_KINDS: dict[str, st.SearchStrategy[Any]] = {
+    coerce.BOOLEAN.name: st.booleans(),
+    coerce.COUNT.name: st.integers(0, 2**31),
+    coerce.MILLISECONDS.name: st.integers(0, 2**31),
+    coerce.SECONDS.name: st.integers(0, 1000) | st.floats(0, 1000),
+    coerce.TEXT.name: st.from_regex(r"[a-zA-Z$][a-zA-Z0-9_.:/@% é-]{0,20}[a-z]", fullmatch=True),
+    kinds.WRITE_CONCERN.name: st.integers(1, 7) | st.sampled_from(["majority", "two"]),
+    kinds.TAG_SETS.name: st.lists(
+        st.dictionaries(st.sampled_from(["dc", "rack"]), st.sampled_from(["ny", "1", "é"])),
+        min_size=1,
+    ),
+    kinds.READ_CONCERN_LEVEL.name: st.sampled_from(kinds.READ_CONCERN_LEVELS),
+    kinds.READ_CONCERN.name: st.fixed_dictionaries(
+        {"level": st.sampled_from(kinds.READ_CONCERN_LEVELS)}
+    ),
+    kinds.READ_PREFERENCE.name: st.sampled_from(kinds.READ_PREFERENCES),
+    kinds.PEM.name: st.just("/etc/ssl/client.pem"),
+    kinds.PEM_LIST.name: st.just(["/etc/ssl/ca.pem", "/etc/ssl/more.pem"]),
+    kinds.PASSPHRASE.name: st.just(PASSWORD),
+    kinds.SIGNING_KEY.name: st.just(PASSWORD),
+    kinds.INDEX_FIELDS.name: st.just(["session.user"]),
+}
+
+
+@st.composite
+def configurations(draw: st.DrawFn) -> dict[str, Any]:
+    """Draw a configuration with some options of the table, nested as in a dbConfig."""
+    rows: list[Option] = [
+        row
+        for row in ROWS
+        if row.kind.name in JSON_KINDS
+        and not isinstance(row.effect, Refused)
+        and row.name not in ("name", "prefix", "collection")
+    ]
+    config: dict[str, Any] = {"name": draw(st.sampled_from(["shop", "core_session"]))}
+    for row in draw(st.lists(st.sampled_from(rows), unique=True, max_size=12)):
+        place = config
+        for segment in row.path[:-1]:
+            place = place.setdefault(segment, {})
+        place[row.path[-1]] = draw(JSON_KINDS[row.kind.name])
+    return config
+
+
+def outcome(options: dict[str, Any]) -> object:
+    """Read a configuration, or name the option that an error is about."""
+    try:
+        config = DbConfig.from_options(options)
+    except ConfigError as error:
+        return error.option
+    assert isinstance(hash(config), int)
+    return config
+
+
+@settings(max_examples=times(500))
+@given(configurations())
+def test_forms_are_equal(config: dict[str, Any]) -> None:
+    """Python values, JSON text and dotted INI text give the same configuration, or error."""
+    expected = outcome(config)
+    assert expected == outcome({"dbConfig": json.dumps(config)})
+    assert expected == outcome(through_ini(config))
+
+
+@settings(max_examples=times(300))
+@given(
+    st.dictionaries(
+        st.sampled_from([row.name for row in ROWS if not isinstance(row.effect, Setting)])
+        | st.sampled_from(["name", "servers", "URLParam", "extraParam", "credentials", "store"])
+        | st.text(max_size=8),
+        st.none()
+        | st.booleans()
+        | st.integers()
+        | st.floats()
+        | st.text(max_size=20)
+        | st.binary(max_size=5)
+        | st.lists(st.text(max_size=5) | st.integers(), max_size=3)
+        | st.dictionaries(st.text(max_size=5), st.text(max_size=5), max_size=2),
+        max_size=6,
+    )
+)
+def test_garbage_is_a_config_error(options: dict[str, Any]) -> None:
+    """Whatever is given, the answer is a configuration or a ConfigError."""
+    assert outcome(options) is not NotImplemented

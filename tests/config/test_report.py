@@ -1,0 +1,92 @@
+"""What became of each option, in words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from beaker_mongo_soajs.config import DbConfig
+from tests.config.reference_configs import DEFAULTS, EXAMPLES_CONFIG, FULL_REFERENCE, README_EXAMPLE
+from tests.config.test_forms import dotted
+
+
+def read(options: dict[str, Any] | None = None, **more: Any) -> DbConfig:
+    """Read a configuration."""
+    return DbConfig.from_options({**(options or {}), **more})
+
+
+@pytest.mark.parametrize(
+    "config", [README_EXAMPLE, EXAMPLES_CONFIG, FULL_REFERENCE, DEFAULTS], ids=str
+)
+def test_configurations_of_the_reference_load(config: dict[str, Any]) -> None:
+    """The reference's own configurations load unchanged, and each line of them is explained."""
+    report = read(dbConfig=config).explain().splitlines()
+    named = {line.partition(" = ")[0] for line in report[1:]}
+    empty = {"store", "extraParam.server"}
+    assert set(dotted(config)) - empty == named
+    assert len(named) == len(report) - 1
+
+
+def test_report_of_the_full_reference() -> None:
+    """The report names what applies, what has no effect and why, and what goes before what."""
+    report = read(dbConfig=FULL_REFERENCE).explain().splitlines()
+    assert "URLParam.maxPoolSize = 5: applied as maxPoolSize = 5" in report
+    assert "URLParam.connectTimeoutMS = 0: applied as connectTimeoutMS = 0 (never)" in report
+    assert "extraParam.db.authSource = null: as if it were not given" in report
+    assert (
+        "extraParam.server.ssl = false: no effect, because it is for one server, and this is a"
+        " replica set"
+    ) in report
+
+
+def test_report_names_what_goes_before() -> None:
+    """An option that another one goes before is reported as without effect."""
+    config = read({"URLParam.w": 1, "extraParam.db.w": 2})
+    assert (
+        "URLParam.w = 1: no effect, because extraParam.db.w goes before it"
+        in config.explain().splitlines()
+    )
+    assert 2 == config.keywords["w"]
+
+
+def test_report_lists_defaults_on_request() -> None:
+    """The report lists the defaults only when it is asked to."""
+    line = "URLParam.maxPoolSize = 5: applied as maxPoolSize = 5 (default)"
+    assert line not in read().explain().splitlines()
+    assert line in read().explain(defaults=True).splitlines()
+    given = read({"URLParam.maxPoolSize": 6}).explain(defaults=True)
+    assert "maxPoolSize = 5" not in given
+
+
+def test_report_on_options_that_are_refused() -> None:
+    """A report on options lists those that are accepted and then each that is refused, and why."""
+    options = {
+        "name": "shop",
+        "URLParam": {"journal": True, "maxPoolSize": "many", "wat": 1},
+        "extraParam": {"replSet": {"ssl": True}},
+        "credentials": {"username": "ann"},
+        "collection": "",
+    }
+    lines = DbConfig.explain_options(options).splitlines()
+    accepted = [line for line in lines if ": refused, because " not in line]
+    refused = [line.partition(": refused, because ")[0] for line in lines if line not in accepted]
+    assert [
+        'name = "shop": names the database',
+        "URLParam.journal = true: applied as journal = true",
+    ] == accepted
+    assert {
+        "URLParam.wat",
+        "URLParam.maxPoolSize",
+        "credentials.password",
+        "extraParam.replSet.ssl",
+        "collection",
+    } == set(refused)
+
+
+def test_report_on_good_options_is_that_of_the_configuration() -> None:
+    """Where nothing is refused, the report on options is the one of the configuration."""
+    config = {"dbConfig": FULL_REFERENCE}
+    for defaults in (False, True):
+        expected = read(config).explain(defaults)
+        assert expected == DbConfig.explain_options(config, defaults)

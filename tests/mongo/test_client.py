@@ -1,0 +1,343 @@
+"""Clients: one for a process and a configuration, and none before a fork."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import dns.resolver
+import pytest
+from dns.rdata import from_text
+from pymongo import MongoClient, version_tuple
+from pymongo.errors import (
+    ConfigurationError,
+    InvalidOperation,
+    NetworkTimeout,
+    ServerSelectionTimeoutError,
+)
+
+from beaker_mongo_soajs.config import DbConfig
+from beaker_mongo_soajs.exceptions import ConfigError
+from beaker_mongo_soajs.mongo import client as module
+from beaker_mongo_soajs.mongo.client import (
+    check_client,
+    clients_generation,
+    close_clients,
+    get_client,
+)
+from beaker_mongo_soajs.testing import MongoServer
+from beaker_mongo_soajs.testing.process import free_port
+from tests.conftest import RunPython
+from tests.waiting import wait_until
+
+THREADS = 64
+
+
+def read(**options: Any) -> DbConfig:
+    """Read a configuration."""
+    return DbConfig.from_options({"name": "shop", **options})
+
+
+def nowhere(**options: Any) -> DbConfig:
+    """Read a configuration whose server does not exist."""
+    return read(servers=f"127.0.0.1:{free_port()}", **options)
+
+
+def test_threads_that_arrive_together_share_one_client(
+    mongo_server: MongoServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many threads ask together, one client is made, and each of them can use it."""
+    made: list[object] = []
+
+    class Counting(MongoClient[Any]):
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            made.append(self)
+            super().__init__(*args, **kwargs)
+
+    monkeypatch.setattr(module, "MongoClient", Counting)
+    config = read(servers=f"127.0.0.1:{mongo_server.port}")
+    together = threading.Barrier(THREADS)
+
+    def ask() -> MongoClient[Any]:
+        together.wait()
+        client = get_client(config)
+        client.admin.command("ping")
+        return client
+
+    with ThreadPoolExecutor(THREADS) as threads:
+        clients = [future.result() for future in [threads.submit(ask) for _ in range(THREADS)]]
+    assert 1 == len(made)
+    assert {id(made[0])} == set(map(id, clients))
+
+
+def test_configurations_that_can_share_a_client_do() -> None:
+    """Configurations that differ only in what is no client's business share one."""
+    one = get_client(read(collection="a"))
+    assert one is get_client(read(collection="b", stringify=True))
+    assert one is not get_client(read(**{"URLParam.maxPoolSize": 9}))
+
+
+def test_nothing_connects_before_first_use() -> None:
+    """Making a client starts no thread."""
+    before = set(threading.enumerate())
+    get_client(nowhere())
+    assert set(threading.enumerate()) <= before
+
+
+def test_caller_s_client_is_answered_as_it_is() -> None:
+    """A client of the caller's is the client, and stays open when ours are closed."""
+    with MongoClient[Any]("mongodb://127.0.0.1/shop", connect=False) as client:
+        config = DbConfig.from_options({"client": client})
+        assert client is get_client(config)
+        check_client(config)
+        close_clients()
+        assert client is get_client(config)
+
+
+def test_closing_leaves_neither_thread_nor_socket(mongo_server: MongoServer) -> None:
+    """Closed, the clients leave no thread, and the next one is a new one."""
+    before = set(threading.enumerate())
+    generation = clients_generation()
+    config = read(servers=f"127.0.0.1:{mongo_server.port}")
+    client = get_client(config)
+    client.admin.command("ping")
+    # Threads of earlier tests may end at any moment: only those that started here count.
+    started = set(threading.enumerate()) - before
+    assert started
+    close_clients()
+    assert generation != clients_generation()
+    wait_until(lambda: not started & set(threading.enumerate()))
+    with pytest.raises(InvalidOperation):
+        client.admin.command("ping")
+    get_client(config).admin.command("ping")
+
+
+def test_failed_attempt_is_tried_again() -> None:
+    """A client that cannot be made is an error for everybody who asks, and not for ever."""
+    config = read(**{"extraParam.server.sslCA": "/no/such/file.pem"})
+    for _ in range(2):
+        with pytest.raises(ConfigError, match="cannot be read"):
+            get_client(config)
+
+
+def test_check_leaves_nothing_behind() -> None:
+    """Checking makes no client that is kept, and starts no thread."""
+    before = set(threading.enumerate())
+    config = read(**{"URLParam.readPreference": "nearest"})
+    check_client(config)
+    assert set(threading.enumerate()) <= before
+    assert {} == module._clients.get(os.getpid(), {})
+
+
+def test_check_finds_what_only_pymongo_knows() -> None:
+    """An option that PyMongo refuses is a ConfigError that keeps PyMongo's reason."""
+    with pytest.raises(ConfigError, match="PyMongo refuses the configuration") as caught:
+        check_client(read(**{"URLParam.appName": "x" * 200}))
+    assert isinstance(caught.value.__cause__, ValueError)
+
+
+def test_idle_options_are_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    """An option without effect is logged at INFO when a client is made for it, once."""
+    caplog.set_level(logging.INFO, module.__name__)
+    module._remarks.clear()
+    config = read(**{"extraParam.server.monitoring": False, "URLParam.maxPoolSize": 6})
+    for _ in range(2):
+        get_client(config)
+        close_clients()
+    line = (
+        "extraParam.server.monitoring = false: no effect, because PyMongo always watches its"
+        " servers"
+    )
+    assert [(module.__name__, logging.INFO, line)] == caplog.record_tuples
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"URLParam.bufferMaxEntries": 0}, {"extraParam.db.bufferMaxEntries": 0}]
+)
+def test_without_a_server_an_operation_fails_within_two_seconds(options: dict[str, int]) -> None:
+    """With bufferMaxEntries 0, as by default, an operation fails at once without a server."""
+    client = get_client(nowhere(**options))
+    start = time.monotonic()
+    with pytest.raises(ServerSelectionTimeoutError):
+        client.shop.sessions.find_one()
+    assert time.monotonic() - start < 2
+
+
+def test_with_other_bufferentries_an_operation_waits_for_its_server() -> None:
+    """With bufferMaxEntries -1, an operation waits until its server is there."""
+    port = free_port()
+    config = read(servers=f"127.0.0.1:{port}", **{"extraParam.db.bufferMaxEntries": -1})
+    with ThreadPoolExecutor(1) as threads:
+        client = get_client(config)
+        answer = threads.submit(client.admin.command, "ping")
+        with pytest.raises(TimeoutError):
+            answer.result(2)
+        with MongoServer(port=port):
+            assert 1 == answer.result(60)["ok"]
+            close_clients()
+
+
+def test_zero_timeouts_mean_never(mongo_server: MongoServer) -> None:
+    """A command that takes longer than a timeout fails, and one without a timeout does not."""
+    servers = f"127.0.0.1:{mongo_server.port}"
+    slow = {"$where": "sleep(600) || true"}
+
+    def find(timeout_ms: int) -> object:
+        name = "extraParam.server.socketOptions.socketTimeoutMS"
+        collection = get_client(read(servers=servers, **{name: timeout_ms})).shop.slow
+        collection.replace_one({"_id": 1}, {"_id": 1}, upsert=True)
+        return collection.find_one(slow)
+
+    with pytest.raises(NetworkTimeout):
+        find(200)
+    assert {"_id": 1} == find(0)
+
+
+FORK = """
+    import os, sys, warnings
+    warnings.simplefilter("error")
+    from beaker_mongo_soajs.mongo.client import close_clients, get_client
+    from beaker_mongo_soajs.config import DbConfig
+
+    config = DbConfig.from_options({{"url": os.environ["URL"], "name": "shop"}})
+    parents = get_client(config)
+    parents.admin.command("ping")
+    {fork}
+    if not child:
+        mine = get_client(config)
+        assert mine is not parents
+        assert mine is get_client(config)
+        mine.admin.command("ping")
+        close_clients()
+        os._exit(0)
+    assert 0 == os.waitpid(child, 0)[1]
+    assert parents is get_client(config)
+    parents.admin.command("ping")
+    print("done")
+"""
+
+
+def test_child_makes_its_own_client(mongo_url: str, run_python: RunPython) -> None:
+    """After a fork the child has a client of its own, and the parent's works on."""
+    done = run_python(FORK.format(fork="child = os.fork()"), {"URL": mongo_url})
+    assert ("done", "") == (done.stdout.strip(), done.stderr)
+
+
+@pytest.mark.parametrize(
+    "fork",
+    ["child = os.fork()", "import ctypes; child = ctypes.PyDLL(None).fork()"],
+    ids=["with Python's hooks", "without"],
+)
+def test_child_of_an_unconnected_parent(fork: str, mongo_url: str, run_python: RunPython) -> None:
+    """A parent that only made its client may fork, with gunicorn --preload or uWSGI's own fork.
+
+    A fork without Python's hooks is tried from here only: it may not happen beside other threads,
+    such as those of a connected client.
+    """
+    code = FORK.replace('    parents.admin.command("ping")\n    {fork}', "    {fork}")
+    done = run_python(code.format(fork=fork), {"URL": mongo_url})
+    assert ("done", "") == (done.stdout.strip(), done.stderr)
+
+
+def test_gevent_may_patch_late(mongo_url: str, run_python: RunPython) -> None:
+    """Greenlets share one client, even where gevent patches after the package was imported."""
+    code = """
+        import os
+        from beaker_mongo_soajs.mongo.client import close_clients, get_client
+        from beaker_mongo_soajs.config import DbConfig
+        config = DbConfig.from_options({"url": os.environ["URL"], "name": "shop"})
+        import gevent.monkey
+        gevent.monkey.patch_all()
+        import gevent
+
+        def ask():
+            client = get_client(config)
+            client.admin.command("ping")
+            return id(client)
+
+        greenlets = [gevent.spawn(ask) for _ in range(30)]
+        gevent.joinall(greenlets, timeout=20, raise_error=True)
+        print(len({greenlet.value for greenlet in greenlets}))
+        close_clients()
+    """
+    assert "1" == run_python(code, {"URL": mongo_url}).stdout.strip()
+
+
+def test_clients_are_closed_at_exit(mongo_server: MongoServer, run_python: RunPython) -> None:
+    """A process that used a client ends at once and in silence, and its connections with it."""
+    code = """
+        import os, warnings
+        warnings.simplefilter("error")
+        from beaker_mongo_soajs.mongo.client import get_client
+        from beaker_mongo_soajs.config import DbConfig
+        client = get_client(DbConfig.from_options({"url": os.environ["URL"], "name": "shop"}))
+        client.admin.command("ping")
+    """
+    start = time.monotonic()
+    done = run_python(code, {"URL": mongo_server.url})
+    assert ("", "") == (done.stdout, done.stderr)
+    assert time.monotonic() - start < 10
+
+
+@pytest.fixture
+def names(monkeypatch: pytest.MonkeyPatch, mongo_server: MongoServer) -> list[str]:
+    """Answer DNS queries with three hosts that all are the server under test; note the names."""
+    asked: list[str] = []
+
+    def resolve(name: str, kind: str, **_: Any) -> Any:
+        asked.append(name)
+        if kind == "TXT":
+            raise dns.resolver.NoAnswer
+        texts = [f"0 0 {mongo_server.port} db{number}.cluster.test." for number in (1, 2, 3)]
+        return [from_text("IN", "SRV", text) for text in texts]
+
+    monkeypatch.setattr(dns.resolver, "resolve", resolve)
+    return asked
+
+
+def look_up(**options: Any) -> list[str]:
+    """Let a client look up its servers, and name them."""
+    options = {f"URLParam.{name}": value for name, value in options.items()}
+    url = "mongodb+srv://main.cluster.test/shop?tls=false&serverSelectionTimeoutMS=1"
+    client = get_client(DbConfig.from_options({"url": url, **options}))
+    with pytest.raises(ServerSelectionTimeoutError):
+        # Nobody answers under these names; what counts is which they are.
+        client.admin.command("ping")
+    return sorted(host for host, _ in client.topology_description.server_descriptions())
+
+
+def test_servers_come_from_the_dns(names: list[str]) -> None:
+    """The servers of a mongodb+srv URL are looked up when the client is first used."""
+    assert ["db1.cluster.test", "db2.cluster.test", "db3.cluster.test"] == look_up()
+    assert "_mongodb._tcp.main.cluster.test" in names
+
+
+def test_srv_max_hosts(names: list[str]) -> None:
+    """With srvMaxHosts, no more of the hosts are used."""
+    assert 2 == len(look_up(srvMaxHosts=2))
+
+
+def test_srv_service_name(names: list[str]) -> None:
+    """With srvServiceName, the record of that service is looked up."""
+    look_up(srvServiceName="sessions")
+    assert "_sessions._tcp.main.cluster.test" in names
+
+
+@pytest.mark.skipif(version_tuple[:2] < (4, 18), reason="PyMongo 4.18 brought it")
+def test_srv_allowed_hosts_suffix(names: list[str]) -> None:
+    """With srvAllowedHostsSuffix, hosts elsewhere are refused."""
+    assert 3 == len(look_up(srvAllowedHostsSuffix="cluster.test"))
+    close_clients()
+    with pytest.raises(ConfigurationError, match="Invalid SRV host"):
+        look_up(srvAllowedHostsSuffix="other.test")
+
+
+@pytest.mark.skipif(version_tuple[:2] < (4, 19), reason="PyMongo 4.19 brought it")
+def test_srv_host_validator(names: list[str]) -> None:
+    """With srv_host_validator, hosts that it does not like are refused."""
+    with pytest.raises(ConfigurationError, match="rejected by srv_host_validator"):
+        look_up(srv_host_validator=lambda host: host.startswith("db1."))

@@ -1,0 +1,413 @@
+"""Leases: exclusive and shared, across threads and processes, with owners that die."""
+
+import datetime
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from pymongo.database import Database
+
+from beaker_mongo_soajs import DbConfig, LockTimeout, StoreUnavailable
+from beaker_mongo_soajs.mongo.leases import Lease, Locks
+from tests.conftest import FailPoint, StartPython
+from tests.recorder import Commands
+from tests.waiting import wait_until
+
+Db = Database[dict[str, Any]]
+Options = dict[str, Any]
+
+ODD_NAMES = ["", "a", "a.b", "$a", "\0", "\ud800", "naïve 名前 🔒", "x" * 100_000]
+_HOUR = datetime.timedelta(hours=1)
+
+
+@pytest.fixture
+def locks(options: Options) -> Locks:
+    """Return locks with leases too long to run out in a test."""
+    return make_locks(options, 600)
+
+
+def make_locks(options: Options, lease_seconds: float) -> Locks:
+    """Return locks with leases of a length."""
+    return Locks(DbConfig.from_options(options | {"store.lockLease": lease_seconds}))
+
+
+@contextmanager
+def background(work: Any) -> Iterator[threading.Thread]:
+    """Do something in a thread that has to end within ten seconds."""
+    thread = threading.Thread(target=work)
+    thread.start()
+    yield thread
+    thread.join(10)
+    assert not thread.is_alive()
+
+
+def let_run_out(database: Db) -> None:
+    """Set all leases back by an hour, as if nobody had extended them."""
+    past = datetime.datetime.now(datetime.UTC) - _HOUR
+    for document in database.sessions_locks.find():
+        changed: dict[str, Any] = {"readers.$[].acquired_until": past}
+        if "acquired_until" in document:
+            changed["acquired_until"] = past
+        database.sessions_locks.update_one({"_id": document["_id"]}, {"$set": changed})
+
+
+class TestExclusive:
+    """A lease that nobody shares."""
+
+    @pytest.mark.parametrize("name", ODD_NAMES, ids=range(len(ODD_NAMES)))
+    def test_one_at_a_time(self, locks: Locks, name: str) -> None:
+        """Whatever the name, one lease holds the lock, and the next one when it is released."""
+        one, two = locks.lease(name), locks.lease(name)
+        assert one.acquire()
+        assert not two.acquire(wait=False)
+        assert one.release()
+        assert two.acquire(wait=False)
+        assert two.release()
+
+    def test_names_are_different_locks(self, locks: Locks) -> None:
+        """Each name is a lock of its own."""
+        leases = [locks.lease(name) for name in ODD_NAMES]
+        assert all(lease.acquire(wait=False) for lease in leases)
+        assert all(lease.release() for lease in leases)
+
+    def test_commands(self, locks: Locks, commands: Commands) -> None:
+        """To acquire and to release take one command each, on the document's id."""
+        locks.lease("warm").acquire()
+        commands.clear()
+        with locks.lease("name"):
+            pass
+        assert ["findAndModify", "delete"] == commands.names
+        assert ["_id"] == list(commands.started[0].command["query"])
+
+    def test_nothing_stays(self, locks: Locks, database: Db) -> None:
+        """A released lock leaves no document."""
+        with locks.lease("name"):
+            assert 1 == database.sessions_locks.count_documents({})
+        assert 0 == database.sessions_locks.count_documents({})
+
+    def test_name_is_not_stored(self, locks: Locks, database: Db) -> None:
+        """A name, which may be a session id, stands neither in the document nor in the repr."""
+        lease = locks.lease("secret")
+        with lease:
+            assert "secret" not in f"{database.sessions_locks.find_one()} {lease!r}"
+
+    def test_timeout(self, locks: Locks) -> None:
+        """A wait in vain ends in LockTimeout at its deadline, and tells how long it was."""
+        with locks.lease("name"):
+            start = time.monotonic()
+            with pytest.raises(LockTimeout, match=r"lockLease") as caught:
+                locks.lease("name").acquire(timeout_seconds=0.3)
+        assert 0.3 <= caught.value.waited_seconds <= time.monotonic() - start
+
+    def test_held_lease_is_not_acquired_again(self, locks: Locks) -> None:
+        """A lease that is held says so instead of waiting for itself."""
+        with locks.lease("name") as lease, pytest.raises(RuntimeError, match="held"):
+            lease.acquire()
+
+    def test_release_of_nothing(self, locks: Locks, commands: Commands) -> None:
+        """What is not held is not released, and nobody is asked."""
+        lease = locks.lease("name")
+        assert not lease.release()
+        assert lease.acquire()
+        assert lease.release()
+        commands.clear()
+        assert not lease.release()
+        assert [] == commands.names
+
+    def test_waiters_count_right(self, locks: Locks) -> None:
+        """Sixteen threads that each add to a number under the lock lose nothing."""
+        numbers = [0]
+
+        def add() -> None:
+            for _ in range(5):
+                with locks.lease("name"):
+                    before = numbers[0]
+                    time.sleep(0.0005)
+                    numbers[0] = before + 1
+
+        with ThreadPoolExecutor(16) as threads:
+            for future in [threads.submit(add) for _ in range(16)]:
+                future.result()
+        assert [80] == numbers
+
+    def test_waiter_takes_over_at_once(self, locks: Locks) -> None:
+        """A lock that is released goes to who waits, long before its lease would have run out."""
+        acquired: list[float] = []
+
+        def wait() -> None:
+            with locks.lease("name"):
+                acquired.append(time.monotonic())
+
+        lease = locks.lease("name")
+        lease.acquire()
+        with background(wait):
+            time.sleep(0.3)
+            assert [] == acquired
+            released = time.monotonic()
+            lease.release()
+        assert acquired[0] - released < 5
+
+
+class TestExpiry:
+    """Leases of owners that are gone."""
+
+    def test_lease_runs_out(self, options: Options, database: Db) -> None:
+        """A lease that is not extended goes to the next one, and its old owner is told so."""
+        locks = make_locks(options, 600)
+        one, two = locks.lease("name"), locks.lease("name")
+        one.acquire()
+        let_run_out(database)
+        assert two.acquire(wait=False)
+        assert not one.extend()
+        assert not one.release()
+        assert not locks.lease("name").acquire(wait=False), "one released what two holds"
+        assert two.release()
+
+    def test_lease_is_extended_while_its_owner_works(self, options: Options) -> None:
+        """An owner may work for longer than the lease."""
+        locks = make_locks(options, 3)
+        with locks.lease("name") as lease, locks.lease("reading", shared=True):
+            deadline = time.monotonic() + 4
+            while time.monotonic() < deadline:
+                assert not locks.lease("name").acquire(wait=False)
+                assert not locks.lease("reading").acquire(wait=False)
+                time.sleep(0.05)
+            assert lease.held
+
+    def test_nothing_extends_after_the_release(self, options: Options, commands: Commands) -> None:
+        """The thread that extends leases ends when there is none."""
+        locks = make_locks(options, 0.3)
+        before = set(threading.enumerate())
+        with locks.lease("name"):
+            wait_until(lambda: commands.names.count("update") >= 2)
+            (keeper,) = [thread for thread in _keepers() if thread not in before]
+        wait_until(lambda: not keeper.is_alive())
+
+    def test_dropped_lease_runs_out(self, options: Options) -> None:
+        """A lease that is forgotten without a release is not extended for ever."""
+        locks = make_locks(options, 0.3)
+        locks.lease("name").acquire()
+        assert locks.lease("name").acquire(timeout_seconds=10)
+
+    def test_lease_of_an_ended_thread_runs_out(self, options: Options) -> None:
+        """A thread that ends without a release keeps no lock, even if the lease object lives on."""
+        locks = make_locks(options, 0.3)
+        kept = locks.lease("name")
+        with background(kept.acquire):
+            pass
+        assert locks.lease("name").acquire(timeout_seconds=10)
+
+    def test_failed_extension_is_tried_again(
+        self, options: Options, fail_point: FailPoint, commands: Commands
+    ) -> None:
+        """An extension that fails is made up for before the lease runs out."""
+        # The fourth attempt comes well before the end of the lease: a machine may stall that long.
+        locks = make_locks(options, 8)
+        with locks.lease("name") as lease:
+            with fail_point("update", error_code=96, times=3):
+                wait_until(lambda: commands.names.count("update") >= 4)
+            assert not locks.lease("name").acquire(wait=False)
+            assert lease.extend()
+
+    def test_dead_documents_vanish(self, options: Options, database: Db) -> None:
+        """A TTL index removes what dead owners left behind."""
+        locks = make_locks(options, 600)
+        lease = locks.lease("name")
+        lease.acquire()
+        index = database.sessions_locks.index_information()["expires_1"]
+        assert ([("expires", 1)], 0) == (index["key"], index["expireAfterSeconds"])
+        document = database.sessions_locks.find_one()
+        assert document is not None
+        assert document["acquired_until"] == document["expires"]
+
+    def test_server_clock_decides(
+        self, options: Options, database: Db, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The clock of the application's machine plays no part."""
+        locks = make_locks(options, 600)
+        real = time.time
+        monkeypatch.setattr(time, "time", lambda: real() + 86400)
+        with locks.lease("name"):
+            document = database.sessions_locks.find_one()
+            assert document is not None
+            now = datetime.datetime.now(datetime.UTC).replace(tzinfo=None)
+            assert abs(document["acquired_until"] - now).total_seconds() < 700
+            assert not locks.lease("name").acquire(wait=False)
+
+
+class TestShared:
+    """Leases that readers share."""
+
+    def test_readers_share(self, locks: Locks) -> None:
+        """Readers hold the lock together, and no writer does until the last is gone."""
+        readers = [locks.lease("name", shared=True) for _ in range(3)]
+        assert all(reader.acquire(wait=False) for reader in readers)
+        writer = locks.lease("name")
+        for reader in readers:
+            assert not writer.acquire(wait=False)
+            assert reader.release()
+        assert writer.acquire(wait=False)
+
+    def test_writer_keeps_readers_out(self, locks: Locks) -> None:
+        """No reader gets in while a writer holds the lock."""
+        with locks.lease("name"):
+            assert not locks.lease("name", shared=True).acquire(wait=False)
+        assert locks.lease("name", shared=True).acquire(wait=False)
+
+    def test_waiting_writer_comes_before_new_readers(self, locks: Locks) -> None:
+        """A stream of readers cannot keep a writer waiting for ever."""
+        first = locks.lease("name", shared=True)
+        first.acquire()
+        writer = locks.lease("name")
+
+        def refused() -> bool:
+            reader = locks.lease("name", shared=True)
+            return not reader.acquire(wait=False) or not reader.release()
+
+        with background(writer.acquire):
+            wait_until(refused)
+            assert not writer.held
+            first.release()
+        assert writer.held
+
+    def test_writer_that_gives_up_lets_readers_in(self, locks: Locks) -> None:
+        """After a wait in vain, new readers are welcome again."""
+        with locks.lease("name", shared=True):
+            with pytest.raises(LockTimeout):
+                locks.lease("name").acquire(timeout_seconds=0.1)
+            with locks.lease("name", shared=True):
+                pass
+
+    def test_dead_reader_keeps_nobody_out(self, locks: Locks, database: Db) -> None:
+        """The lease of a reader runs out like any other."""
+        reader = locks.lease("name", shared=True)
+        reader.acquire()
+        let_run_out(database)
+        with locks.lease("name"):
+            assert not reader.extend()
+            assert not reader.release()
+
+    def test_late_writer_does_not_release_readers(self, locks: Locks, database: Db) -> None:
+        """A writer whose lease ran out takes no reader along when it comes to release."""
+        writer = locks.lease("name")
+        writer.acquire()
+        let_run_out(database)
+        with locks.lease("name", shared=True) as reader:
+            assert not writer.release()
+            assert not locks.lease("name").acquire(wait=False)
+            assert reader.extend()
+
+
+class TestTrouble:
+    """Databases that fail, and configurations that ask for little."""
+
+    def test_database_away(self, locks: Locks, fail_point: FailPoint) -> None:
+        """A lock that cannot be asked for is an error, not a lock."""
+        with fail_point("findAndModify", error_code=96), pytest.raises(StoreUnavailable):
+            locks.lease("name").acquire()
+
+    def test_failed_release_is_no_error(
+        self, locks: Locks, fail_point: FailPoint, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """Work that is done stays done: a release that fails is logged, and the lease runs out."""
+        lease = locks.lease("name")
+        lease.acquire()
+        with fail_point("delete", error_code=96):
+            assert not lease.release()
+        assert "lease has run out" in caplog.text
+        assert not lease.held
+
+    def test_no_ttl_index_where_none_is_wanted(self, options: Options, database: Db) -> None:
+        """With store.autoRemove disabled, no TTL index is made, and locks work."""
+        locks = make_locks(options | {"store.autoRemove": "disabled"}, 600)
+        with locks.lease("name"):
+            assert ["_id_"] == list(database.sessions_locks.index_information())
+
+
+class TestProcesses:
+    """Owners in other processes."""
+
+    HOLD = """
+        import os, sys, time
+        from beaker_mongo_soajs import DbConfig
+        from beaker_mongo_soajs.mongo.leases import Locks
+        locks = Locks(DbConfig.from_options(eval(os.environ["OPTIONS"])))
+        lease = locks.lease("name")
+        lease.acquire()
+        print("held", flush=True)
+        sys.stdin.readline()
+    """
+
+    def test_killed_owner(self, options: Options, start_python: StartPython) -> None:
+        """The lock of a process that was killed goes free one lease later, and no sooner."""
+        options |= {"store.lockLease": 3}
+        process = start_python(self.HOLD, {"OPTIONS": repr(options)})
+        assert process.stdout is not None
+        assert "held\n" == process.stdout.readline()
+        lease = make_locks(options, 3).lease("name")
+        # Longer than the lease: the owner extends it.
+        with pytest.raises(LockTimeout):
+            lease.acquire(timeout_seconds=4)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        start = time.monotonic()
+        assert not lease.acquire(wait=False)
+        lease.acquire()
+        assert 0.8 < time.monotonic() - start < 8
+
+    @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+    def test_child_of_a_fork(self, options: Options) -> None:
+        """A child neither holds, extends nor releases its parent's lock, and can wait for it."""
+        locks = make_locks(options, 0.6)
+        lease = locks.lease("name")
+        lease.acquire()
+        child = os.fork()
+        if not child:
+            code = 1
+            try:
+                mine = make_locks(options, 0.6).lease("name")
+                kept = not lease.held and not lease.release() and not mine.acquire(wait=False)
+                code = 0 if kept and mine.acquire(timeout_seconds=10) and mine.release() else 2
+            finally:
+                os._exit(code)
+        time.sleep(1)
+        assert lease.release()
+        assert (child, 0) == os.waitpid(child, 0)
+
+    def test_many_processes(
+        self, options: Options, database: Db, start_python: StartPython
+    ) -> None:
+        """Four processes that each add to a number under the lock lose nothing."""
+        code = """
+            import os
+            from pymongo import MongoClient
+            from beaker_mongo_soajs import DbConfig
+            from beaker_mongo_soajs.mongo.leases import Locks
+            options = eval(os.environ["OPTIONS"])
+            locks = Locks(DbConfig.from_options(options))
+            numbers = MongoClient(options["url"])[options["name"]].numbers
+            for _ in range(25):
+                with locks.lease("name"):
+                    number = (numbers.find_one({"_id": 1}) or {"n": 0})["n"]
+                    numbers.replace_one({"_id": 1}, {"n": number + 1}, upsert=True)
+        """
+        processes = [start_python(code, {"OPTIONS": repr(options)}) for _ in range(4)]
+        for process in processes:
+            _, errors = process.communicate(timeout=60)
+            assert "" == errors
+        assert {"_id": 1, "n": 100} == database.numbers.find_one()
+
+
+def test_api_is_what_is_said(locks: Locks) -> None:
+    """What Locks returns is a Lease."""
+    assert isinstance(locks.lease("name"), Lease)
+
+
+def _keepers() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if "keeper" in thread.name]

@@ -1,0 +1,178 @@
+"""Certificates and keys as files: private, and gone as soon as they are read."""
+
+from __future__ import annotations
+
+import stat
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from beaker_mongo_soajs.config import DbConfig
+from beaker_mongo_soajs.exceptions import ConfigError
+from beaker_mongo_soajs.mongo.client import check_client, get_client
+from beaker_mongo_soajs.mongo.tls import PemFiles
+from tests.conftest import RunPython
+from tests.mongo.certificates import PASSPHRASE, Certificates, encrypt_key
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    """Make an authority for the tests of this module."""
+    return Certificates(tmp_path_factory.mktemp("certificates"))
+
+
+@pytest.fixture(autouse=True)
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Let temporary files go to a folder of this test's own."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    return folder
+
+
+@pytest.fixture
+def pems(certificates: Certificates) -> dict[str, Any]:
+    """Describe a client by PEM texts."""
+    certificate, key = certificates.issue_client("ann")
+    return {
+        "tlsCAFile": [certificates.authority_pem],
+        "tlsCertificateKeyFile": certificate,
+        "sslKey": key,
+    }
+
+
+def test_texts_become_private_files(pems: dict[str, Any], temporary: Path) -> None:
+    """PEM texts stand in files that nobody else can read, for as long as the block lasts."""
+    with PemFiles(pems, {}) as files:
+        [folder] = temporary.iterdir()
+        assert 0o700 == stat.S_IMODE(folder.stat().st_mode)
+        paths = list(folder.iterdir())
+        assert {0o600} == {stat.S_IMODE(path.stat().st_mode) for path in paths}
+        assert {str(path) for path in paths} == set(files.keywords.values())
+    assert [] == list(temporary.iterdir())
+
+
+def test_certificate_and_key_share_a_file(pems: dict[str, Any]) -> None:
+    """PyMongo finds the key after the certificate in one file."""
+    with PemFiles(pems, {}) as files:
+        text = Path(files.keywords["tlsCertificateKeyFile"]).read_text()
+        assert "sslKey" not in files.keywords
+    assert [pems["tlsCertificateKeyFile"].strip(), pems["sslKey"].strip()] == [
+        text[: len(pems["tlsCertificateKeyFile"].strip())],
+        text.strip()[-len(pems["sslKey"].strip()) :],
+    ]
+
+
+def test_path_stays_and_is_never_removed(certificates: Certificates, temporary: Path) -> None:
+    """A single path is handed on as it is, and its file is nobody's to remove."""
+    path = str(certificates.authority_path)
+    with PemFiles({"tlsCAFile": [path]}, {}) as files:
+        assert path == files.keywords["tlsCAFile"]
+        assert [] == list(temporary.iterdir())
+    assert certificates.authority_path.exists()
+
+
+def test_texts_and_paths_mix(certificates: Certificates) -> None:
+    """Several authorities, some as text and some as path, become one file."""
+    parts = [certificates.authority_pem, str(certificates.authority_path)]
+    with PemFiles({"tlsCAFile": parts}, {}) as files:
+        text = Path(files.keywords["tlsCAFile"]).read_text()
+    assert 2 == text.count("-----BEGIN CERTIFICATE-----")
+
+
+def test_no_file_outlives_the_making_of_a_client(
+    certificates: Certificates, temporary: Path
+) -> None:
+    """Once a client is made, its certificate and key stand in no file, and it still has them."""
+    certificate, key = certificates.issue_client("ann")
+    config = DbConfig.from_options(
+        {
+            "extraParam.server.sslCA": certificates.authority_pem.encode(),
+            "extraParam.server.sslCert": certificate.encode(),
+            "extraParam.server.sslKey": bytearray(encrypt_key(key).encode()),
+            "extraParam.server.sslPass": PASSPHRASE.encode(),
+        }
+    )
+    client = get_client(config)
+    assert [] == list(temporary.iterdir())
+    context: Any = client.options.pool_options._ssl_context
+    assert 1 == len(context.get_ca_certs())
+    assert PASSPHRASE not in repr(client)
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "words"),
+    [
+        ("sslCA", "/no/such/ca.pem", "cannot be read: No such file"),
+        ("sslCA", "/", "cannot be read: Is a directory"),
+        ("sslCA", "/dev/null", "holds no PEM"),
+        ("sslCert", "MIICdQIBADANBgkqhkiG9w0BAQEFAASCAl8w", "cannot be read"),
+    ],
+)
+def test_unusable_file_is_an_error(option: str, value: str, words: str, temporary: Path) -> None:
+    """A file that cannot be used is an error that names the option, and nothing is left behind."""
+    config = DbConfig.from_options({f"extraParam.server.{option}": value})
+    with pytest.raises(ConfigError, match=words) as caught:
+        check_client(config)
+    assert f"extraParam.server.{option}" == caught.value.option
+    assert "MIIC" not in str(caught.value)
+    assert [] == list(temporary.iterdir())
+
+
+def test_certificate_that_is_garbage_is_an_error(temporary: Path) -> None:
+    """PEM text that OpenSSL cannot read is an error, and nothing is left behind."""
+    text = "-----BEGIN CERTIFICATE-----\nMIIC\n-----END CERTIFICATE-----"
+    with pytest.raises(ConfigError, match="PyMongo refuses"):
+        check_client(DbConfig.from_options({"extraParam.server.sslCA": text}))
+    assert [] == list(temporary.iterdir())
+
+
+def test_key_of_another_certificate_is_an_error(certificates: Certificates) -> None:
+    """A key that does not belong to its certificate is an error that says so."""
+    (certificate, _), (_, key) = (certificates.issue_client(name) for name in ("ann", "bob"))
+    config = DbConfig.from_options({"extraParam.server": {"sslCert": certificate, "sslKey": key}})
+    with pytest.raises(ConfigError, match="sslKey belongs to sslCert"):
+        check_client(config)
+
+
+def test_encrypted_key_without_passphrase_does_not_ask_the_terminal(
+    certificates: Certificates,
+) -> None:
+    """Without a passphrase an encrypted key is an error, before OpenSSL asks on the terminal."""
+    certificate, key = certificates.issue_client("ann")
+    config = DbConfig.from_options(
+        {"extraParam.server": {"sslCert": certificate, "sslKey": encrypt_key(key)}}
+    )
+    with pytest.raises(ConfigError, match="is encrypted") as caught:
+        check_client(config)
+    assert "extraParam.server.sslKey" == caught.value.option
+
+
+def test_full_disk_is_a_config_error(pems: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no temporary file can be written, the error says to give paths."""
+    monkeypatch.setattr(tempfile, "tempdir", "/no/such/folder")
+    with pytest.raises(ConfigError, match="Give paths"):
+        PemFiles(pems, {})
+
+
+def test_kept_files_go_at_exit_and_survive_a_child(
+    certificates: Certificates, temporary: Path, run_python: RunPython
+) -> None:
+    """Files kept for later go when their process ends, and not when a child of it does."""
+    code = """
+        import os, sys
+        from pathlib import Path
+        from beaker_mongo_soajs.mongo.tls import PemFiles
+        with PemFiles({"tlsCAFile": [os.environ["PEM"]]}, {}, keep=True) as files:
+            path = Path(files.keywords["tlsCAFile"])
+        child = os.fork()
+        if not child:
+            sys.exit()
+        os.waitpid(child, 0)
+        print(path.exists())
+    """
+    done = run_python(code, {"PEM": certificates.authority_pem, "TMPDIR": str(temporary)})
+    assert "True" == done.stdout.strip()
+    assert [] == list(temporary.iterdir())

@@ -1,0 +1,27 @@
+"""Sites whose sessions are MongoSession."""
+
+from typing import Any
+
+import pytest
+
+from beaker_mongo_soajs import (
+    MongoSession,
+)
+from tests.application import Site
+from tests.mongo_session.support import VARIANTS, MakeSite, Options
+
+
+@pytest.fixture
+def make_site(options: Options) -> MakeSite:
+    """Lend a function that makes sites whose sessions are MongoSession."""
+
+    def make(**more: Any) -> Site:
+        return Site(options | {"session_class": MongoSession} | more)
+
+    return make
+
+
+@pytest.fixture(params=list(VARIANTS))
+def variant(request: pytest.FixtureRequest) -> Options:
+    """Return the options of each way to keep a session."""
+    return VARIANTS[request.param]

@@ -1,0 +1,174 @@
+"""What requests cost, in commands."""
+
+import datetime
+
+import pytest
+from beaker.session import SessionObject
+
+from beaker_mongo_soajs import (
+    MongoSession,
+)
+from beaker_mongo_soajs.mongo.collection import utc_now
+from tests.application import only_document
+from tests.mongo_session.support import VARIANTS, Db, MakeSite, Options, age, login
+from tests.recorder import Commands
+
+
+class TestCommands:
+    """What a request costs, in commands."""
+
+    def test_a_request_that_reads(self, make_site: MakeSite, commands: Commands) -> None:
+        """Loading a session and moving its times is one command."""
+        visitor = make_site(timeout=600).visitor()
+        visitor.save(n=1)
+        commands.clear()
+        assert {"n": 1} == visitor.read()
+        assert ["findAndModify"] == commands.names
+
+    def test_a_request_that_changes(self, make_site: MakeSite, commands: Commands) -> None:
+        """A change is one command more."""
+        visitor = make_site().visitor()
+        visitor.save(n=1)
+        commands.clear()
+        visitor.save(n=2)
+        assert ["findAndModify", "update"] == commands.names
+
+    @pytest.mark.parametrize("key", ["n", "a.b"], ids=["operators", "pipeline"])
+    def test_a_change_leaves_alone_the_times_that_its_load_moved(
+        self, make_site: MakeSite, commands: Commands, database: Db, key: str
+    ) -> None:
+        """Loading the session has moved its times, and the save of a change leaves them alone."""
+        visitor = make_site(timeout=600).visitor()
+        visitor.save_items({key: 1})
+        age(database, 60)
+        commands.clear()
+        visitor.save_items({key: 2})
+        assert {key: 2} == visitor.read()
+        update = str(commands.started[1].command["updates"][0]["u"])
+        assert "expires" not in update
+        assert "_accessed_time" not in update
+        left = only_document(database)["expires"] - utc_now()
+        assert left > datetime.timedelta(seconds=700)
+
+    @pytest.mark.parametrize("key", ["n", "a.b"], ids=["operators", "pipeline"])
+    def test_a_late_change_moves_the_times_again(
+        self,
+        make_site: MakeSite,
+        commands: Commands,
+        monkeypatch: pytest.MonkeyPatch,
+        key: str,
+    ) -> None:
+        """A request that saves long after it loaded the session keeps it alive from then on."""
+        monkeypatch.setattr("beaker_mongo_soajs.sessions.writer._TOUCHED_SECONDS", 0)
+        visitor = make_site(timeout=600).visitor()
+        visitor.save_items({key: 1})
+        commands.clear()
+        visitor.save_items({key: 2})
+        update = str(commands.started[1].command["updates"][0]["u"])
+        assert "expires" in update
+        assert "_accessed_time" in update
+
+    def test_a_request_that_saves_no_change(self, make_site: MakeSite, commands: Commands) -> None:
+        """A save of what is stored already costs nothing."""
+        visitor = make_site().visitor()
+        visitor.save(n=1)
+        commands.clear()
+        visitor.save(n=1)
+        assert ["findAndModify"] == commands.names
+
+    def test_a_login(self, make_site: MakeSite, commands: Commands) -> None:
+        """A login with a new id costs three commands, one below what is allowed."""
+        visitor = make_site().visitor()
+        visitor.save(n=1)
+        commands.clear()
+        visitor.request(login)
+        assert ["findAndModify", "findAndModify", "insert"] == commands.names
+
+    def test_touch_after(self, make_site: MakeSite, commands: Commands, database: Db) -> None:
+        """Within touchAfter a reading request writes nothing; once it has passed, it does."""
+        visitor = make_site(timeout=600, store={"touchAfter": 60}).visitor()
+        visitor.save(n=1)
+        commands.clear()
+        visitor.read()
+        assert ["find"] == commands.names
+        age(database, 61)
+        commands.clear()
+        visitor.read()
+        visitor.read()
+        assert ["find", "update", "find"] == commands.names
+
+    def test_without_times(self, make_site: MakeSite, commands: Commands) -> None:
+        """With save_accessed_time off, a reading request writes nothing."""
+        visitor = make_site(save_accessed_time=False).visitor()
+        visitor.save(n=1)
+        commands.clear()
+        assert {"n": 1} == visitor.read()
+        assert ["find"] == commands.names
+
+    def test_what_no_single_command_can_touch(
+        self, make_site: MakeSite, commands: Commands
+    ) -> None:
+        """Text and ciphertext cost a command to load and one to touch."""
+        for name in ("text", "sealed"):
+            visitor = make_site(**VARIANTS[name]).visitor()
+            visitor.save(n=1)
+            commands.clear()
+            assert {"n": 1} == visitor.read()
+            assert ["find", "update"] == commands.names
+
+    def test_ids_that_lead_nowhere(self, make_site: MakeSite, commands: Commands) -> None:
+        """An unknown id costs one command, one that no session can have none."""
+        site = make_site()
+        site.visitor().save(n=1)
+        commands.clear()
+        assert {} == site.visitor("unknown").read()
+        assert ["findAndModify"] == commands.names
+        commands.clear()
+        assert {} == site.visitor("x" * 300).read()
+        assert [] == commands.names
+
+    def test_visitors_that_leave_nothing(self, make_site: MakeSite, commands: Commands) -> None:
+        """A new visitor who only looks costs nothing, and gets no cookie."""
+        visitor = make_site().visitor()
+        assert {} == visitor.read()
+        assert ([], []) == (commands.names, visitor.set_cookies)
+
+    @pytest.mark.parametrize("end", ["delete", "invalidate"])
+    def test_endings(self, make_site: MakeSite, commands: Commands, end: str) -> None:
+        """Ending a session costs one command besides the load, also when it is done twice."""
+        visitor = make_site().visitor()
+        visitor.save(n=1)
+        commands.clear()
+
+        def end_twice(session: SessionObject) -> None:
+            getattr(session, end)()
+            getattr(session, end)()
+
+        visitor.request(end_twice)
+        assert ["findAndModify", "delete"] == commands.names
+
+    def test_peeks_touch_nothing(
+        self, make_site: MakeSite, options: Options, commands: Commands, database: Db
+    ) -> None:
+        """A session that is only looked at by its id costs one find, and its times stay."""
+        site = make_site(timeout=600)
+        visitor = site.visitor()
+        visitor.save(n=1)
+        before = only_document(database)
+        commands.clear()
+        found = site.visitor().request(lambda session: dict(session.get_by_id(visitor.cookie)))
+        assert (1, ["find"]) == (found["n"], commands.names)
+        peek = MongoSession({}, use_cookies=False, id=visitor.cookie, timeout=600, **options)
+        assert (1, ["find"] * 2) == (peek["n"], commands.names)
+        assert before == only_document(database)
+
+    def test_new_visitors_with_auto(self, make_site: MakeSite, commands: Commands) -> None:
+        """With auto, a session that was looked at is saved."""
+        visitor = make_site(auto=True).visitor()
+        visitor.request(lambda session: session.get("n"))
+        assert ["createIndexes", "insert"] == commands.names
+        commands.clear()
+        visitor.request(lambda session: session.update(n=1))
+        visitor.request(lambda session: session.get("n"))
+        assert ["findAndModify", "update", "findAndModify"] == commands.names
+        assert {"n": 1} == visitor.read()

@@ -1,0 +1,206 @@
+"""Sessions that are loaded and saved."""
+
+import datetime
+import logging
+import time
+from types import SimpleNamespace
+
+import pytest
+from beaker.session import SessionObject
+
+from beaker_mongo_soajs import (
+    ConfigError,
+    MongoSession,
+    SerializationError,
+)
+from tests.application import only_document
+from tests.mongo_session.support import KEYS, PAST, VARIANTS, Db, MakeSite, Options, age
+
+
+class TestLoading:
+    """What a visitor finds."""
+
+    def test_times_move(self, make_site: MakeSite, database: Db) -> None:
+        """A reading request moves the time of access and the date of expiry, and nothing else."""
+        visitor = make_site(timeout=600).visitor()
+        visitor.save(n=1)
+        age(database, 100)
+        before = only_document(database)
+        last = visitor.request(lambda session: session.last_accessed)
+        after = only_document(database)
+        assert before["session"]["_accessed_time"] == last
+        assert after["session"].pop("_accessed_time") > before["session"].pop("_accessed_time") + 99
+        assert after.pop("expires") > before.pop("expires") + datetime.timedelta(seconds=99)
+        assert before == after
+
+    def test_timed_out(
+        self,
+        make_site: MakeSite,
+        options: Options,
+        database: Db,
+        variant: Options,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        """A session past its timeout is removed when its visitor comes; a peek leaves it alone."""
+        variant = variant | {"timeout": 60}
+        visitor = make_site(**variant).visitor()
+        visitor.save(n=1)
+        late = time.time() + 61
+        monkeypatch.setattr("beaker_mongo_soajs.session.time", SimpleNamespace(time=lambda: late))
+        peek = MongoSession({}, use_cookies=False, id=visitor.cookie, **options | variant)
+        assert peek.is_new
+        assert 1 == database.sessions.count_documents({})
+        answer = visitor.request(lambda session: (session.was_invalidated, session.get("n")))
+        assert (True, None) == answer
+        assert 0 == database.sessions.count_documents({})
+
+    def test_touch_revives_nothing(self, make_site: MakeSite, database: Db) -> None:
+        """Loading a session that is over moves none of its times."""
+        site = make_site(timeout=600)
+        visitor = site.visitor()
+        visitor.save(n=1)
+        database.sessions.update_one({}, {"$set": {"expires": PAST}})
+        before = only_document(database)
+        assert {} == visitor.read()
+        assert before == only_document(database)
+
+    def test_last_accessed_is_unknown_for_new_sessions(self, make_site: MakeSite) -> None:
+        """A new session has no time of a last visit."""
+        assert make_site().visitor().request(lambda session: session.last_accessed) is None
+
+    def test_corrupt_sessions_are_replaced_and_kept(
+        self, make_site: MakeSite, database: Db, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """With invalidate_corrupt the visitor goes on, the document stays, and no log names it."""
+        id_ = "0123456789abcdef"
+        database.sessions.insert_one({"_id": id_, "session": 3})
+        with caplog.at_level(logging.DEBUG, "beaker_mongo_soajs"):
+            assert {} == make_site(invalidate_corrupt=True).visitor(id_).read()
+        assert {"_id": id_, "session": 3} == only_document(database)
+        assert "cannot be read" in caplog.text
+        assert id_[:8] not in caplog.text
+
+    def test_corrupt_sessions_are_errors_if_that_is_wanted(
+        self, make_site: MakeSite, database: Db
+    ) -> None:
+        """Without invalidate_corrupt the error is raised."""
+        database.sessions.insert_one({"_id": "corrupt", "session": 3})
+        with pytest.raises(SerializationError):
+            make_site(invalidate_corrupt=False).visitor("corrupt").read()
+
+    def test_wrong_options_are_no_corrupt_session(self, make_site: MakeSite) -> None:
+        """An option that cannot be used is an error, whatever invalidate_corrupt says."""
+        with pytest.raises(ConfigError):
+            make_site(invalidate_corrupt=True, collection="").visitor("known").read()
+
+    def test_another_type_is_refused(self, make_site: MakeSite) -> None:
+        """MongoSession does not keep sessions in memory or files."""
+        with pytest.raises(ConfigError, match=r"Leave session\.type out"):
+            make_site(type="memory").visitor().read()
+
+    def test_loading_again_drops_what_was_not_saved(self, make_site: MakeSite) -> None:
+        """load() in the middle of a request answers what is stored, also under a new id."""
+        visitor = make_site().visitor()
+        visitor.save(n=1)
+
+        def load_again(session: SessionObject) -> object:
+            session["n"] = 2
+            session.regenerate_id()
+            session.load()
+            return session["n"]
+
+        assert 1 == visitor.request(load_again)
+        assert {"n": 1} == visitor.read()
+
+
+class TestSaving:
+    """What a request leaves."""
+
+    def test_saves_within_one_request_add_up(self, make_site: MakeSite, variant: Options) -> None:
+        """Every save of a request counts, of a new session and of one that was there."""
+        visitor = make_site(**variant).visitor()
+
+        def save_twice(session: SessionObject) -> None:
+            for key in ("a", "b"):
+                session[key] = session.get(key, 0) + 1
+                session._session().save()
+            del session["a"]
+            session.save()
+
+        for n in (1, 2):
+            visitor.request(save_twice)
+            assert {"b": n} == visitor.read()
+
+    def test_nothing_is_saved_unasked(self, make_site: MakeSite, variant: Options) -> None:
+        """What a request changes and does not save is not saved with the times, however deep."""
+        visitor = make_site(**variant).visitor()
+        visitor.save(cart=["a"])
+
+        def change(session: SessionObject) -> None:
+            session["n"] = 1
+            session["cart"].append("b")
+
+        visitor.request(change)
+        assert {"cart": ["a"]} == visitor.read()
+
+    def test_revert(self, make_site: MakeSite) -> None:
+        """revert() brings back what was loaded."""
+        visitor = make_site().visitor()
+        visitor.save(n=1)
+
+        def change_and_revert(session: SessionObject) -> None:
+            session["n"] = 2
+            session["more"] = 3
+            session.revert()
+            session.save()
+
+        visitor.request(change_and_revert)
+        assert {"n": 1} == visitor.read()
+
+    def test_overlapping_requests_keep_each_others_keys(self, make_site: MakeSite) -> None:
+        """Two requests that change different keys both keep what they wrote."""
+        site = make_site()
+        visitor = site.visitor()
+        visitor.save(n=1)
+        other = site.visitor(visitor.cookie)
+
+        def overlapped(session: SessionObject) -> None:
+            session["mine"] = 1
+            other.save(theirs=2)
+            session.save()
+
+        visitor.request(overlapped)
+        assert {"n": 1, "mine": 1, "theirs": 2} == visitor.read()
+
+    def test_a_late_save_brings_nothing_back(
+        self, make_site: MakeSite, database: Db, variant: Options
+    ) -> None:
+        """A session that was destroyed while a request ran stays destroyed."""
+        site = make_site(**variant)
+        visitor = site.visitor()
+        visitor.save(n=1)
+        other = site.visitor(visitor.cookie)
+
+        def outlived(session: SessionObject) -> None:
+            session["n"] = 2
+            other.request(lambda theirs: theirs.delete())
+            session.save()
+
+        visitor.request(outlived)
+        assert 0 == database.sessions.count_documents({})
+
+    def test_json_makes_of_a_session_what_beaker_makes_of_it(self, make_site: MakeSite) -> None:
+        """With data_serializer json tuples become lists, and sets are an error, as in Beaker."""
+        visitor = make_site(data_serializer="json").visitor()
+        visitor.save(roles=("a", "b"), names={1: "one"})
+        assert {"roles": ["a", "b"], "names": {"1": "one"}} == visitor.read()
+        with pytest.raises(SerializationError, match="data_serializer"):
+            visitor.save(roles={"a"})
+
+    def test_what_cannot_be_encrypted_is_named(self, make_site: MakeSite) -> None:
+        """An error of the serializer under encryption is one of ours, with the path it knows."""
+        visitor = make_site(**KEYS).visitor()
+        with pytest.raises(SerializationError, match=r"session\['call'\]"):
+            visitor.save(call=lambda: None)
+        with pytest.raises(SerializationError, match="data_serializer"):
+            make_site(**VARIANTS["sealed json"]).visitor().save(roles={"a"})

@@ -1,0 +1,197 @@
+"""Sessions that one request locks."""
+
+from contextlib import suppress
+from types import SimpleNamespace
+
+import pytest
+from beaker.session import SessionObject
+
+from beaker_mongo_soajs import (
+    LockTimeout,
+    StoreUnavailable,
+)
+from beaker_mongo_soajs.config import DbConfig
+from beaker_mongo_soajs.mongo.leases import Locks
+from tests.application import Visitor, only_document
+from tests.conftest import FailPoint
+from tests.mongo_session.support import REFUSED, Db, MakeSite, Options
+from tests.recorder import Commands
+
+
+class TestLock:
+    """with session.locked()."""
+
+    @pytest.fixture
+    def visitor(self, make_site: MakeSite) -> Visitor:
+        """Return a visitor with a counter."""
+        visitor = make_site().visitor()
+        visitor.save(n=0)
+        return visitor
+
+    @pytest.fixture
+    def other(self, make_site: MakeSite, visitor: Visitor) -> Visitor:
+        """Return the same visitor's other window."""
+        return make_site().visitor(visitor.cookie)
+
+    def test_loads_anew_and_saves(self, visitor: Visitor, other: Visitor) -> None:
+        """Within the lock stands what others saved meanwhile, and what this request changed."""
+
+        def count(session: SessionObject) -> None:
+            last = session.last_accessed
+            session["mine"] = 1
+            other.save(n=5, theirs=2)
+            with session.locked():
+                session["n"] += 1
+            assert last == session.last_accessed
+
+        visitor.request(count)
+        assert {"n": 6, "mine": 1, "theirs": 2} == visitor.read()
+
+    def test_commands(self, visitor: Visitor, commands: Commands) -> None:
+        """A lock costs four commands: lock, load, save, unlock."""
+
+        def count(session: SessionObject) -> None:
+            with session.locked():
+                session["n"] += 1
+
+        visitor.request(count)
+        commands.clear()
+        visitor.request(count)
+        assert [
+            "findAndModify",
+            "findAndModify",
+            "findAndModify",
+            "update",
+            "delete",
+        ] == commands.names
+
+    def test_nests(self, visitor: Visitor, other: Visitor) -> None:
+        """A request that holds the lock gets it again; the outermost end frees it."""
+
+        def count(session: SessionObject) -> None:
+            with session.locked():
+                with session.locked():
+                    session["n"] += 1
+                with pytest.raises(LockTimeout):
+                    other.request(lambda theirs: theirs.lock(timeout=0.05))
+                session["n"] += 1
+
+        visitor.request(count)
+        assert {"n": 2} == visitor.read()
+
+    def test_waiting_has_an_end(self, visitor: Visitor, other: Visitor) -> None:
+        """Who does not get the lock in time gets LockTimeout, and saves nothing."""
+
+        def hold(session: SessionObject) -> None:
+            with session.locked(), pytest.raises(LockTimeout) as caught:
+                other.request(lambda theirs: theirs.locked(timeout=0.05).__enter__())
+            assert 0.05 <= caught.value.waited_seconds
+
+        visitor.request(hold)
+
+    def test_an_error_saves_nothing(self, visitor: Visitor, other: Visitor) -> None:
+        """When the block ends with an error, its changes are gone and the lock is free."""
+
+        def fail(session: SessionObject) -> None:
+            with suppress(ZeroDivisionError), session.locked():
+                session["n"] += 1
+                session["list"] = [1 / 0]
+            assert 0 == session["n"]
+            other.request(lambda theirs: theirs.lock(timeout=0.05))
+            session.save()
+
+        visitor.request(fail)
+        assert {"n": 0} == visitor.read()
+
+    def test_lock_and_unlock(self, visitor: Visitor, other: Visitor) -> None:
+        """lock() and unlock() do the same by hand; an unlock without a lock does nothing."""
+
+        def count(session: SessionObject) -> None:
+            session.unlock()
+            session.lock()
+            try:
+                session["n"] += 1
+            finally:
+                session.unlock()
+            assert {"n": 1} == other.read()
+
+        visitor.request(count)
+
+    def test_new_sessions(self, make_site: MakeSite, database: Db) -> None:
+        """A new session can be locked; it is stored if something is put into it."""
+
+        def lock(session: SessionObject) -> None:
+            with session.locked():
+                pass
+            assert 0 == database.sessions.count_documents({})
+            with session.locked():
+                session["n"] = 1
+
+        visitor = make_site().visitor()
+        visitor.request(lock)
+        assert {"n": 1} == visitor.read()
+
+    def test_a_session_that_ended_meanwhile(self, visitor: Visitor, other: Visitor) -> None:
+        """Whoever gets the lock of a session that is gone holds a new, empty one."""
+
+        def find(session: SessionObject) -> object:
+            other.request(lambda theirs: theirs.delete())
+            with session.locked():
+                return session.get("n")
+
+        old = visitor.cookie
+        assert visitor.request(find) is None
+        assert old == visitor.cookie
+
+    def test_a_new_id_under_the_lock(self, visitor: Visitor, database: Db) -> None:
+        """A login may get its new id while it holds the lock."""
+
+        def login(session: SessionObject) -> None:
+            with session.locked():
+                session.regenerate_id()
+                session["user"] = "ann"
+
+        visitor.request(login)
+        assert {"n": 0, "user": "ann"} == visitor.read()
+        assert visitor.cookie == only_document(database)["_id"]
+        assert 0 == database.sessions_locks.count_documents({})
+
+    def test_a_lost_lease_saves_nothing(
+        self, visitor: Visitor, database: Db, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A process that was stopped for longer than its lease learns so, and saves nothing."""
+        now = [0.0]
+        clock = SimpleNamespace(monotonic=lambda: now[0])
+        monkeypatch.setattr("beaker_mongo_soajs.session_lock.time", clock)
+
+        def outlive(session: SessionObject) -> None:
+            session.lock()
+            session["n"] += 1
+            now[0] += 60
+            database.sessions_locks.delete_many({})
+            with pytest.raises(LockTimeout, match="lost"):
+                session.unlock()
+
+        visitor.request(outlive)
+        assert {"n": 0} == visitor.read()
+
+    def test_errors_while_loading_free_the_lock(
+        self, make_site: MakeSite, options: Options, fail_point: FailPoint
+    ) -> None:
+        """A session that cannot be loaded under its lock is unlocked again."""
+        # As text it is loaded by another command than the one that locks.
+        visitor = make_site(stringify=True).visitor()
+        visitor.save(n=0)
+
+        def fail(session: SessionObject) -> None:
+            session.get("n")
+            with (
+                fail_point("find", error_code=REFUSED),
+                pytest.raises(StoreUnavailable),
+            ):
+                session.lock()
+            lease = Locks(DbConfig.from_options(options)).lease(f"session {visitor.cookie}")
+            assert lease.acquire(wait=False)
+            lease.release()
+
+        visitor.request(fail)

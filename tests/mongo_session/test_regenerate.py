@@ -1,0 +1,221 @@
+"""Sessions that get a new id."""
+
+from typing import Any
+
+import pytest
+from beaker.session import SessionObject
+
+from beaker_mongo_soajs import (
+    SerializationError,
+    StoreUnavailable,
+)
+from tests.application import only_document
+from tests.conftest import FailPoint
+from tests.mongo_session.support import Db, MakeSite, Options, login
+from tests.recorder import Commands
+
+
+class TestRegenerate:
+    """New ids."""
+
+    def test_the_session_moves(self, make_site: MakeSite, database: Db, variant: Options) -> None:
+        """After a regenerate the data lives under the new id alone."""
+        site = make_site(**variant)
+        visitor = site.visitor()
+        visitor.save(cart=["a"])
+        old = visitor.cookie
+        visitor.request(login)
+        assert old != visitor.cookie
+        assert {"cart": ["a"], "user": "ann"} == visitor.read()
+        assert {} == site.visitor(old).read()
+        assert 1 == database.sessions.count_documents({})
+
+    @pytest.mark.parametrize("save_accessed_time", [True, False])
+    def test_without_a_save(
+        self, make_site: MakeSite, variant: Options, *, save_accessed_time: bool
+    ) -> None:
+        """A regenerate that is not saved moves what is stored, and no change that was not saved."""
+        site = make_site(**variant, save_accessed_time=save_accessed_time)
+        visitor = site.visitor()
+        visitor.save(cart=["a"])
+        old = visitor.cookie
+
+        def regenerate(session: SessionObject) -> None:
+            session["cart"].append("b")
+            session["n"] = 1
+            session.regenerate_id()
+
+        visitor.request(regenerate)
+        assert old != visitor.cookie
+        assert {"cart": ["a"]} == visitor.read()
+        assert {} == site.visitor(old).read()
+
+    def test_of_a_new_session(self, make_site: MakeSite, database: Db) -> None:
+        """A new visitor who logs in gets one document, and one cookie."""
+        visitor = make_site().visitor()
+        visitor.request(login)
+        assert visitor.cookie == only_document(database)["_id"]
+        assert 1 == len(visitor.set_cookies)
+
+    def test_between_two_saves_of_a_new_session(self, make_site: MakeSite, database: Db) -> None:
+        """What a new session saved before its new id moves with it, saved again or not."""
+
+        def save_and_regenerate(session: SessionObject) -> None:
+            session["n"] = 1
+            session._session().save()
+            session.regenerate_id()
+
+        visitor = make_site().visitor()
+        visitor.request(save_and_regenerate)
+        assert {"n": 1} == visitor.read()
+        assert 1 == database.sessions.count_documents({})
+
+    def test_again_and_again(self, make_site: MakeSite, database: Db) -> None:
+        """Several new ids in a request, saved in between or not, leave one live id."""
+
+        def regenerate(session: SessionObject) -> None:
+            session.regenerate_id()
+            session.regenerate_id()
+            session._session().save()
+            session.regenerate_id()
+            session["n"] = 2
+            session.save()
+
+        visitor = make_site().visitor()
+        visitor.save(n=1)
+        visitor.request(regenerate)
+        assert visitor.cookie == only_document(database)["_id"]
+        assert {"n": 2} == visitor.read()
+
+    @pytest.mark.parametrize("end", ["delete", "invalidate", "clear"])
+    def test_then_an_ending(self, make_site: MakeSite, database: Db, end: str) -> None:
+        """A session that gets a new id and is then ended or emptied is gone under both."""
+
+        def end_regenerated(session: SessionObject) -> None:
+            session.regenerate_id()
+            getattr(session, end)()
+            session.save()
+
+        visitor = make_site().visitor()
+        visitor.save(n=1)
+        old = only_document(database)["_id"]
+        visitor.request(end_regenerated)
+        assert old not in database.sessions.distinct("_id")
+        assert {} == visitor.read()
+
+    def test_takes_concurrent_changes_along(self, make_site: MakeSite, variant: Options) -> None:
+        """What another request saved under the old id meanwhile is there under the new one."""
+        site = make_site(**variant)
+        visitor = site.visitor()
+        visitor.save(cart=["a"])
+        other = site.visitor(visitor.cookie)
+
+        def login(session: SessionObject) -> None:
+            session.regenerate_id()
+            session["user"] = "ann"
+            other.save(cart=["a", "b"])
+            session.save()
+
+        visitor.request(login)
+        assert {"cart": ["a", "b"], "user": "ann"} == visitor.read()
+
+    def test_of_a_session_that_ends_meanwhile(self, make_site: MakeSite, database: Db) -> None:
+        """A session destroyed during the request stays so, and the browser's cookie is kept."""
+        site = make_site()
+        visitor = site.visitor()
+        visitor.save(n=1)
+        other = site.visitor(visitor.cookie)
+
+        def login(session: SessionObject) -> None:
+            session.regenerate_id()
+            other.request(lambda theirs: theirs.delete())
+            session["user"] = "ann"
+            session.save()
+
+        visitor.request(login)
+        assert 0 == database.sessions.count_documents({})
+        assert [] == visitor.set_cookies
+
+    def test_two_at_once_leave_one_live_id(self, make_site: MakeSite, database: Db) -> None:
+        """Of two requests that both log in, one wins; the other changes no cookie."""
+        site = make_site()
+        visitor = site.visitor()
+        visitor.save(n=1)
+        other = site.visitor(visitor.cookie)
+
+        def overlapped(session: SessionObject) -> None:
+            assert 1 == session["n"]
+            other.request(login)
+            login(session)
+
+        visitor.request(overlapped)
+        assert [] == visitor.set_cookies
+        assert other.cookie == only_document(database)["_id"]
+
+    def test_starting_again_after_a_lost_race(self, make_site: MakeSite) -> None:
+        """A request that lost its session can invalidate it and go on with a new one."""
+        site = make_site()
+        visitor = site.visitor()
+        visitor.save(n=1)
+        other = site.visitor(visitor.cookie)
+
+        def lose_and_start(session: SessionObject) -> None:
+            other.request(lambda theirs: theirs.delete())
+            session.regenerate_id()
+            session._session().save()
+            session.invalidate()
+            session["m"] = 1
+            session.save()
+
+        visitor.request(lose_and_start)
+        assert {"m": 1} == visitor.read()
+
+    @pytest.mark.parametrize("value", ["unstorable", "too large", "too deep"])
+    def test_what_cannot_be_saved_leaves_the_session_as_it_was(
+        self, make_site: MakeSite, commands: Commands, value: str
+    ) -> None:
+        """A value that cannot be stored is an error; the old id lives on with its data."""
+        deep: Any = 1
+        for _ in range(190):
+            deep = [deep]
+        values = {"unstorable": object(), "too large": "x" * 17_000_000, "too deep": deep}
+        visitor = make_site().visitor()
+        visitor.save(n=1)
+        commands.clear()
+
+        def login(session: SessionObject) -> None:
+            session.regenerate_id()
+            session["value"] = values[value]
+            session.save()
+
+        with pytest.raises(SerializationError):
+            visitor.request(login)
+        # What is seen here, the session is not taken away for.
+        assert value != "unstorable" or commands.names == ["findAndModify"]
+        assert {"n": 1} == visitor.read()
+
+    def test_crash_before_the_removal(self, make_site: MakeSite, fail_point: FailPoint) -> None:
+        """When the first command fails, the session lives on under its old id."""
+        visitor = make_site(store={"touchAfter": 60}, timeout=600).visitor()
+        visitor.save(n=1)
+        with (
+            fail_point("findAndModify", close_connection=True),
+            pytest.raises(StoreUnavailable),
+        ):
+            visitor.request(login)
+        assert {"n": 1} == visitor.read()
+
+    def test_crash_between_removal_and_insert(
+        self, make_site: MakeSite, fail_point: FailPoint, database: Db
+    ) -> None:
+        """When the second command fails, no id is live: the visitor is logged out."""
+        site = make_site()
+        visitor = site.visitor()
+        visitor.save(n=1)
+        with (
+            fail_point("insert", close_connection=True),
+            pytest.raises(StoreUnavailable),
+        ):
+            visitor.request(login)
+        assert 0 == database.sessions.count_documents({})
+        assert {} == visitor.read()

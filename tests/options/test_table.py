@@ -1,0 +1,253 @@
+"""The table of options: each row, read back from a real client."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pymongo import version_tuple
+
+from beaker_mongo_soajs.config import DbConfig, options_doc
+from beaker_mongo_soajs.exceptions import ConfigError
+from beaker_mongo_soajs.mongo.client import close_clients, get_client
+from beaker_mongo_soajs.options.option import NoEffect, Refused, Setting
+from beaker_mongo_soajs.options.table import ROWS, TABLE, find_path
+from tests.mongo.certificates import PASSPHRASE, Certificates, encrypt_key
+from tests.options.option_rows import APPLIED, GROUPS, IDLE, REFUSED, Client, Row, uses_tls
+
+CERTIFICATE_ROWS = {
+    *(
+        f"extraParam.{group}.{name}"
+        for group in GROUPS
+        for name in ("sslValidate", "checkServerIdentity", "sslCA", "sslCert", "sslKey", "sslPass")
+    ),
+    "URLParam.tlsCAFile",
+    "URLParam.tlsCRLFile",
+    "URLParam.tlsCertificateKeyFile",
+    "URLParam.tlsCertificateKeyFilePassword",
+}
+"""Rows that need certificates; the tests below show each."""
+
+DNS_ROWS = {
+    f"URLParam.{name}"
+    for name in ("srvMaxHosts", "srvServiceName", "srvAllowedHostsSuffix", "srv_host_validator")
+}
+"""Rows about looking servers up in the DNS; test_client.py shows each."""
+
+
+@pytest.fixture(autouse=True)
+def _clients_closed() -> Iterator[None]:
+    yield
+    close_clients()
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    """Make an authority for the tests of this module."""
+    return Certificates(tmp_path_factory.mktemp("certificates"))
+
+
+def make_client(options: dict[str, Any]) -> Client:
+    """Make the client for a configuration."""
+    return get_client(DbConfig.from_options({"name": "shop", **options}))
+
+
+def test_every_row_has_a_test() -> None:
+    """No row of the table is without a test that reads it back from a client."""
+    driver = {row.name for row in ROWS if not isinstance(row.effect, Setting)}
+    tested = {row.option for row in APPLIED} | set(IDLE) | set(REFUSED)
+    assert driver == tested | CERTIFICATE_ROWS | DNS_ROWS
+
+
+@pytest.mark.parametrize("row", APPLIED, ids=str)
+def test_row_takes_effect(row: Row) -> None:
+    """An option that applies shows in the options of the client that is made."""
+    skip_unknown_to_pymongo(row.option)
+    client = make_client({**dict(row.more), row.option: row.value})
+    assert row.expected == row.read(client)
+
+
+def skip_unknown_to_pymongo(name: str) -> None:
+    """Skip a test of an option that the installed PyMongo is too old for."""
+    later = {"maxAdaptiveRetries": "4.17", "enableOverloadRetargeting": "4.17"}
+    since = later.get(name.rpartition(".")[2])
+    if since and version_tuple[:2] < tuple(int(part) for part in since.split(".")):
+        pytest.skip(f"PyMongo {since} brought {name}")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [(name, value) for name, values in IDLE.items() for value in values]
+)
+def test_idle_row_changes_nothing_and_says_why(name: str, value: Any) -> None:
+    """An option without effect leaves the client as it is, and the report says why."""
+    place = name.split(".")[1]
+    needs = GROUPS.get(place, {})
+    config = DbConfig.from_options({"name": "shop", **needs, name: value})
+    assert repr(make_client(needs)) == repr(get_client(config))
+    [line] = [line for line in config.explain().splitlines() if line.startswith(f"{name} = ")]
+    assert ": no effect, because " in line
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_refused_row_is_an_error_that_says_why(name: str) -> None:
+    """A refused option is an error with the reason, and its value stays out of it."""
+    with pytest.raises(ConfigError, match="cannot be given: ") as caught:
+        DbConfig.from_options({"name": "shop", name: "s3cret"})
+    assert name == caught.value.option
+    assert "s3cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_ssl_ca_is_the_authority_that_a_client_trusts(
+    group: str, certificates: Certificates
+) -> None:
+    """A client trusts the authorities of sslCA, and with them given, uses TLS."""
+    name = f"extraParam.{group}.sslCA"
+    client = make_client({**GROUPS[group], name: [certificates.authority_pem]})
+    assert [certificates_of(client)] == [1]
+
+
+def certificates_of(client: Client) -> int:
+    """Count the authorities that a client trusts."""
+    context: Any = client.options.pool_options._ssl_context
+    return len(context.get_ca_certs())
+
+
+def test_tls_ca_file_takes_the_path_of_a_file(certificates: Certificates) -> None:
+    """PyMongo's own tlsCAFile takes a path."""
+    client = make_client({"URLParam.tlsCAFile": str(certificates.authority_path)})
+    assert 1 == certificates_of(client)
+
+
+@pytest.mark.parametrize("group", GROUPS)
+@pytest.mark.parametrize(
+    ("name", "keyword"),
+    [
+        ("sslValidate", "tlsallowinvalidcertificates"),
+        ("checkServerIdentity", "tlsallowinvalidhostnames"),
+    ],
+)
+def test_inverted_row(group: str, name: str, keyword: str) -> None:
+    """False turns one check of a server's certificate off, true leaves all of them on."""
+    needs = {**GROUPS[group], f"extraParam.{group}.ssl": True}
+    lenient = make_client({**needs, f"extraParam.{group}.{name}": False})
+    strict = make_client({**needs, f"extraParam.{group}.{name}": True})
+    assert f"{keyword}=True" in repr(lenient)
+    context, strict_context = (
+        client.options.pool_options._ssl_context for client in (lenient, strict)
+    )
+    assert context is not None
+    assert strict_context is not None
+    assert (ssl.CERT_REQUIRED, True) == (strict_context.verify_mode, strict_context.check_hostname)
+    checks = {
+        "sslValidate": (ssl.CERT_NONE, False),
+        "checkServerIdentity": (ssl.CERT_REQUIRED, False),
+    }
+    assert checks[name] == (context.verify_mode, context.check_hostname)
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_client_certificate_key_and_passphrase(group: str, certificates: Certificates) -> None:
+    """sslCert, sslKey and sslPass together make a context; with a wrong passphrase they do not."""
+    certificate, key = certificates.issue_client("ann")
+    options = {
+        **GROUPS[group],
+        f"extraParam.{group}.sslCert": certificate,
+        f"extraParam.{group}.sslKey": encrypt_key(key),
+    }
+    assert uses_tls(make_client({**options, f"extraParam.{group}.sslPass": PASSPHRASE}))
+    with pytest.raises(ConfigError, match="sslPass is the key's passphrase"):
+        make_client({**options, f"extraParam.{group}.sslPass": "wrong"})
+    with pytest.raises(ConfigError, match="is encrypted, and no passphrase is given"):
+        make_client(options)
+
+
+def test_tls_certificate_key_file_and_password(certificates: Certificates, tmp_path: Path) -> None:
+    """PyMongo's own tlsCertificateKeyFile takes a path, and its password is used."""
+    certificate, key = certificates.issue_client("ann")
+    path = tmp_path / "client.pem"
+    path.write_text(certificate + encrypt_key(key))
+    options = {"URLParam.tlsCertificateKeyFile": str(path)}
+    name = "URLParam.tlsCertificateKeyFilePassword"
+    assert uses_tls(make_client({**options, name: PASSPHRASE}))
+    with pytest.raises(ConfigError):
+        make_client({**options, name: "wrong"})
+
+
+def test_tls_crl_file(tmp_path: Path, certificates: Certificates) -> None:
+    """A file of revoked certificates makes the client check certificates against it."""
+    path = certificates.write_revocation_list(tmp_path / "crl.pem")
+    client = make_client({"URLParam.tlsCRLFile": str(path)})
+    context: Any = client.options.pool_options._ssl_context
+    assert ssl.VERIFY_CRL_CHECK_LEAF & context.verify_flags
+
+
+def test_documentation_is_made_from_the_table() -> None:
+    """docs/options.md is what the table says now."""
+    path = Path(__file__).parents[2] / "docs" / "options.md"
+    assert options_doc.render() == path.read_text(encoding="utf-8"), options_doc.__doc__
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+def test_every_row_is_documented(row: Any) -> None:
+    """Every row says what it means, or why it has no effect."""
+    assert f"| `{row.path[-1]}` |" in options_doc.render()
+    assert row.doc or isinstance(row.effect, NoEffect | Refused)
+
+
+@pytest.mark.parametrize(
+    ("options", "group"),
+    [
+        ({}, "server"),
+        ({"servers": "db1,db2"}, "mongos"),
+        ({"URLParam.replicaSet": "rs"}, "replSet"),
+        ({"extraParam.replSet.replicaSet": "rs"}, "replSet"),
+        ({"servers": "db1,db2", "URLParam.replicaSet": "rs"}, "replSet"),
+        ({"url": "mongodb://db1/"}, "server"),
+        ({"url": "mongodb://db1,db2/"}, "mongos"),
+        ({"url": "mongodb://db1,db2/?replicaSet=rs"}, "replSet"),
+    ],
+    ids=str,
+)
+def test_one_group_applies(options: dict[str, Any], group: str) -> None:
+    """Of server, replSet and mongos, the one that fits what there is to connect to applies."""
+    sizes = {name: 20 + number for number, name in enumerate(GROUPS)}
+    pools = {f"extraParam.{name}.poolSize": size for name, size in sizes.items()}
+    client = make_client({**options, **pools, "URLParam.maxPoolSize": 9})
+    assert sizes[group] == client.options.pool_options.max_pool_size
+
+
+def test_names_are_found_in_any_case() -> None:
+    """A name is found in any case, and answered in dbConfig spelling."""
+    path = ("extraParam", "server", "socketOptions", "connectTimeoutMS")
+    assert path == find_path((), "extraparam.SERVER.socketoptions.connecttimeoutms")
+    assert path in TABLE
+
+
+@pytest.mark.parametrize(
+    ("name", "close"),
+    [
+        ("nmae", "name"),
+        ("maxPoolSize", "URLParam.maxPoolSize"),
+        ("URLParam.maxPolSize", "URLParam.maxPoolSize"),
+        ("URLParam.poolSize", "extraParam.server.poolSize"),
+        ("extraParam.sever.ssl", "extraParam.server"),
+        ("store.touchafer", "store.touchAfter"),
+        ("credentials.user", "credentials.username"),
+    ],
+)
+def test_unknown_name_brings_the_closest(name: str, close: str) -> None:
+    """An unknown option is an error that names the closest ones."""
+    with pytest.raises(ConfigError, match="There is no option") as caught:
+        find_path((), name)
+    assert name == caught.value.option
+    assert close in str(caught.value.hint)
+
+
+def test_unknown_name_without_anything_close_leads_to_the_list() -> None:
+    """An unknown option that is close to none leads to the list of all."""
+    with pytest.raises(ConfigError, match=r"docs/options\.md"):
+        find_path((), "zzzzzz")

@@ -1,0 +1,73 @@
+"""What a request changed in its session."""
+
+import datetime
+import zoneinfo
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from beaker_mongo_soajs.sessions.changes import Changes, changes_between, is_same, merged
+
+_HOUR = datetime.datetime(2026, 10, 25, 2, 30, tzinfo=zoneinfo.ZoneInfo("Europe/Paris"))
+
+
+class TestIsSame:
+    """Equal, and of the same types throughout."""
+
+    @pytest.mark.parametrize(
+        ("one", "other"),
+        [
+            (1, True),
+            (1, 1.0),
+            (0.0, -0.0),
+            ("1", b"1"),
+            ((1,), [1]),
+            ({1}, frozenset({1})),
+            ({1, 2.0}, {1.0, 2}),
+            ({(1,)}, {(True,)}),
+            ({Decimal("1.0")}, {Decimal("1.00")}),
+            ({1: "a"}, {True: "a"}),
+            ({(1, "x"): 0}, {(True, "x"): 0}),
+            ({"a": [{"b": 1}]}, {"a": [{"b": 1.0}]}),
+            (Decimal("1.0"), Decimal("1.00")),
+            ([1, 2], [1, 2, 3]),
+            (_HOUR, _HOUR.replace(fold=1)),
+            ([_HOUR], [_HOUR.replace(fold=1)]),
+        ],
+        ids=repr,
+    )
+    def test_tells_types_apart(self, one: object, other: object) -> None:
+        """Values that are equal to Python but not of the same types differ."""
+        assert not is_same(one, other)
+        assert not is_same(other, one)
+
+    @pytest.mark.parametrize(
+        "value", [float("nan"), {1, (2, frozenset({3}))}, {"a": {1: [None]}}, 10**5000], ids=type
+    )
+    def test_a_value_is_the_same_as_itself(self, value: Any) -> None:
+        """A value is the same as an equal one of the same types."""
+        assert is_same(value, value)
+        assert is_same([value], [value])
+
+
+class TestChanges:
+    """Differences by top-level key."""
+
+    def test_time_of_access_is_no_change(self) -> None:
+        """Beaker's time of access moves with every request, and is no change."""
+        assert not changes_between({"_accessed_time": 1.0, "a": 1}, {"_accessed_time": 2.0, "a": 1})
+
+    def test_added_changed_and_removed_keys(self) -> None:
+        """Changes are the keys that are new, different or gone."""
+        changes = changes_between({"a": 1, "b": 2, "c": 3}, {"a": 1, "b": 2.0, "d": 4})
+        assert changes == Changes({"b": 2.0, "d": 4}, frozenset({"c"}))
+
+    def test_key_of_another_type_is_another_key(self) -> None:
+        """A key 1 that became a key True is one gone and one new."""
+        assert changes_between({1: "a"}, {True: "a"}) == Changes({True: "a"}, frozenset({1}))
+
+    def test_merging_keeps_what_others_changed(self) -> None:
+        """Changes are applied to what others saved, and leave the rest of that alone."""
+        changes = changes_between({"a": 1, "b": 1, "c": 1}, {"a": 2, "c": 1})
+        assert merged({"a": 1, "b": 1, "c": 5, "d": 6}, changes) == {"a": 2, "c": 5, "d": 6}

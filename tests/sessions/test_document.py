@@ -1,0 +1,133 @@
+"""Documents read as sessions: what is handed out, and what is kept to compare with."""
+
+import datetime
+from typing import Any
+
+import bson
+import pytest
+from bson.int64 import Int64
+from hypothesis import given, settings
+
+from beaker_mongo_soajs import DbConfig, SerializationError
+from beaker_mongo_soajs.sessions.changes import is_same
+from beaker_mongo_soajs.sessions.document import SessionDocuments
+from beaker_mongo_soajs.sessions.stored import StoredSession
+from tests.sessions.values import SESSIONS
+
+_NOW = datetime.datetime(2026, 1, 1)
+_CART = {"user": "ann", "cart": [{"sku": "a", "count": 2}], "n": Int64(7), "large": 2**40}
+
+
+def documents(**options: Any) -> SessionDocuments:
+    """Return the documents of a configuration."""
+    return SessionDocuments(DbConfig.from_options(options), 600)
+
+
+def stored(those: SessionDocuments, session: dict[Any, Any]) -> StoredSession:
+    """Return a session as it is read after it was stored."""
+    tree = those.encode(those.form, session, "id")
+    return read(those, those.build("id", tree, None, _NOW))
+
+
+def read(those: SessionDocuments, document: dict[str, Any]) -> StoredSession:
+    """Return the session of a document."""
+    found = those.read(bson.encode(document), _NOW)
+    assert found is not None
+    return found
+
+
+def document_of(session: dict[str, Any]) -> dict[str, Any]:
+    """Return a document as another application might have written it."""
+    return {"_id": "id", "session": session, "expires": _NOW + datetime.timedelta(hours=1)}
+
+
+@pytest.mark.parametrize("stringify", [False, True], ids=["native", "text"])
+@settings(max_examples=500)
+@given(session=SESSIONS.filter(lambda session: "_accessed_time" not in session))
+def test_session_comes_back(session: dict[Any, Any], stringify: bool) -> None:
+    """A session is the same to look at and to keep, whichever way it was decoded."""
+    those = documents(stringify=stringify)
+    found = stored(those, session)
+    assert is_same(session, those.peek(found))
+    assert is_same(session, those.decode(found))
+    assert is_same(session, those.decode(found))
+    assert is_same(session, those.peek(found))
+
+
+def test_plain_session_is_not_walked_through() -> None:
+    """What has no tag in it is decoded by the driver alone, 64-bit integers as Python's own."""
+    those = documents()
+    found = read(those, document_of(_CART))
+    session = those.decode(found)
+    assert found.is_plain
+    assert is_same(_CART | {"n": 7}, session)
+
+
+@pytest.mark.parametrize(
+    ("options", "session"),
+    [
+        ({}, {"roles": ("admin",)}),
+        ({}, {"a.b": 1, "": 2, "$c": 3}),
+        ({"store.expressCookie": True}, {"user": "ann"}),
+    ],
+    ids=["tag", "odd keys", "cookie of express"],
+)
+def test_another_shape_is_seen(options: dict[str, Any], session: dict[str, Any]) -> None:
+    """What is stored in another shape than the session's is turned back."""
+    those = documents(**options)
+    found = stored(those, session)
+    assert not found.is_plain
+    assert is_same(session, those.decode(found))
+
+
+def test_long_of_another_application() -> None:
+    """A 64-bit integer that Node or a shell wrote is a plain int, also beside what is tagged."""
+    those = documents()
+    tagged = those.encode(those.form, {"roles": ("admin",)}, "id")
+    found = read(those, document_of(tagged | {"n": Int64(7)}))
+    assert is_same({"roles": ("admin",), "n": 7}, those.decode(found))
+
+
+@pytest.mark.parametrize("mark", ["__type__", "\\u005f_type__", "_\\u005Ftype__", "__\\u0074ype__"])
+def test_escapes_of_others(mark: str) -> None:
+    """A JSON text may spell the name of a tag with escapes, and means the same."""
+    those = documents(stringify=True)
+    text = f'{{"roles": {{"{mark}": "tuple", "value": ["admin"]}}}}'
+    found = read(those, document_of({}) | {"session": text})
+    assert is_same({"roles": ("admin",)}, those.peek(found))
+
+
+@pytest.mark.parametrize("stringify", [False, True], ids=["native", "text"])
+@pytest.mark.parametrize("extra", [{}, {"roles": {"admin"}}], ids=["plain", "tagged"])
+def test_what_is_handed_out_is_no_part_of_what_is_kept(stringify: bool, extra: Any) -> None:
+    """A change deep inside a session that was loaded does not change what it is compared with."""
+    those = documents(stringify=stringify)
+    found = stored(those, {"cart": [{"sku": "a"}], **extra})
+    session = those.decode(found)
+    session["cart"][0]["sku"] = "b"
+    assert [{"sku": "a"}] == those.peek(found)["cart"]
+    assert [{"sku": "a"}] == found.tree["cart"]
+    again = those.decode(found)
+    again["cart"].append("c")
+    assert [{"sku": "a"}] == those.decode(found)["cart"]
+
+
+def test_new_tree_counts() -> None:
+    """After a save, what it left in the store is what there is, and not what was loaded."""
+    those = documents()
+    found = read(those, document_of({"n": 1, "_accessed_time": 1.5}))
+    found.tree = {"n": 2, "_accessed_time": 2.5}
+    assert {"n": 2, "_accessed_time": 2.5} == those.decode(found)
+    assert 2.5 == found.accessed_time
+
+
+def test_bson_that_is_none() -> None:
+    """Bytes that are no valid BSON are an error, which says that the document is kept."""
+    raw = bson.encode(document_of({"text": "valid"})).replace(b"valid", b"\xff\xff\xff\xff\xff")
+    with pytest.raises(SerializationError, match=r"not valid BSON .* kept as it is"):
+        documents().read(raw, _NOW)
+
+
+def test_odd_id() -> None:
+    """A document whose id is no text holds nobody's session."""
+    assert documents().read(bson.encode(document_of({}) | {"_id": 1}), _NOW) is None

@@ -1,0 +1,68 @@
+"""The record of a run, which the tables of the test matrix are made from."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests import versions
+
+
+def _run(pytester: pytest.Pytester, code: str) -> pytest.RunResult:
+    pytester.makepyfile(code)
+    options = ("-p", "tests.run_record", "-p", "no:cacheprovider", "--record=folder/record.json")
+    return pytester.runpytest_inprocess(*options)
+
+
+@pytest.fixture
+def record(pytester: pytest.Pytester) -> Path:
+    """Return the path of a record that an earlier run left."""
+    path = pytester.path / "folder" / "record.json"
+    path.parent.mkdir()
+    path.write_text("an earlier record")
+    return path
+
+
+def test_what_passed_is_recorded(pytester: pytest.Pytester, record: Path) -> None:
+    """The record holds how many tests passed and how many were skipped, and all versions."""
+    _run(
+        pytester,
+        """
+        import pytest
+
+        @pytest.mark.parametrize("number", range(3))
+        def test_passing(number):
+            pass
+
+        @pytest.mark.skip(reason="not today")
+        def test_skipped():
+            pass
+        """,
+    )
+    expected = {"passed": 3, "skipped": 1, "versions": versions.find_all()}
+    assert expected == json.loads(record.read_text())
+
+
+@pytest.mark.parametrize("code", ["def test(): assert False", "import no_such_module", ""])
+def test_a_run_that_fails_leaves_no_record(
+    pytester: pytest.Pytester, record: Path, code: str
+) -> None:
+    """Whatever a run failed for, no record is left, also none of an earlier run."""
+    _run(pytester, code)
+    assert not record.exists()
+
+
+def test_the_tables_are_not_judged(pytester: pytest.Pytester, record: Path) -> None:
+    """Tests of the tables wait for the records that the tables are made from."""
+    code = """
+        import pytest
+
+        @pytest.mark.tables
+        def test_table():
+            assert False
+
+        def test_other():
+            pass
+    """
+    _run(pytester, code).assert_outcomes(passed=1, deselected=1)
+    assert record.exists()
