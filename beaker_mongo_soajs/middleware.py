@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from beaker.middleware import SessionMiddleware as BeakerMiddleware
-from pymongo import ReadPreference
 
 from beaker_mongo_soajs.backend.session_options import (
     PREFIXES,
@@ -14,15 +13,9 @@ from beaker_mongo_soajs.backend.session_options import (
     without_prefix,
 )
 from beaker_mongo_soajs.config import DbConfig
-from beaker_mongo_soajs.exceptions import BeakerMongoError, ConfigError, StoreUnavailable
-from beaker_mongo_soajs.mongo.backoff import attempts
-from beaker_mongo_soajs.mongo.client import check_client, passing_client
-from beaker_mongo_soajs.mongo.errors import (
-    AUTHENTICATION_FAILED,
-    DRIVER_ERRORS,
-    UNAUTHORIZED,
-    translated,
-)
+from beaker_mongo_soajs.exceptions import BeakerMongoError, ConfigError
+from beaker_mongo_soajs.mongo.client import check_client
+from beaker_mongo_soajs.mongo.startup import wait_for_database
 from beaker_mongo_soajs.options.coerce import BOOLEANS
 from beaker_mongo_soajs.session import MongoSession
 from beaker_mongo_soajs.sessions.store import SessionStore
@@ -32,8 +25,6 @@ StartResponse = Callable[..., Any]
 Application = Callable[[Environ, StartResponse], Iterable[bytes]]
 
 _CHECK_AT_START = "check_at_start"
-_LONGEST_PAUSE_SECONDS = 0.5
-_REFUSALS = (AUTHENTICATION_FAILED, UNAUTHORIZED)
 
 
 class InsecureSessionWarning(UserWarning):
@@ -158,7 +149,7 @@ def checked_options(options: Mapping[str, Any], stacklevel: int = 2) -> dict[str
     check_client(config)
     _warn(read, given, stacklevel + 1)
     if wait_seconds is not None:
-        _wait_for_database(config, wait_seconds)
+        wait_for_database(config, wait_seconds)
     return read
 
 
@@ -227,26 +218,3 @@ def _read_check_at_start(value: object) -> float | None:
             hint="It is true, false or the seconds to wait for the database.",
         )
     return seconds
-
-
-def _wait_for_database(config: DbConfig, wait_seconds: float) -> None:
-    """Return as soon as the server to write to answers, and lets us read.
-
-    :raises StoreUnavailable: it does not within the time, or refuses.
-    """
-    failure: BeakerMongoError | None = None
-    with passing_client(config) as client:
-        sessions = client[config.database].get_collection(
-            config.collection, read_preference=ReadPreference.PRIMARY
-        )
-        for _ in attempts(wait_seconds, _LONGEST_PAUSE_SECONDS):
-            try:
-                sessions.find_one({"_id": ""}, {"_id": 1})
-            except DRIVER_ERRORS as error:
-                failure = translated(error)
-                if isinstance(failure, StoreUnavailable) and failure.code in _REFUSALS:
-                    break
-            else:
-                return
-    assert failure is not None
-    raise failure

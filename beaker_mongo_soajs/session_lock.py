@@ -8,13 +8,13 @@ from typing import Any
 
 from beaker.session import Session
 
-from beaker_mongo_soajs.backend.encryption import check_cipher
 from beaker_mongo_soajs.backend.registry import Stores, find_stores
 from beaker_mongo_soajs.backend.session_side import HUSK
 from beaker_mongo_soajs.config import DbConfig
 from beaker_mongo_soajs.exceptions import LockTimeout
 from beaker_mongo_soajs.mongo.leases import Lease, Locks
 from beaker_mongo_soajs.sessions.changes import ACCESSED_TIME, changes_between, merged
+from beaker_mongo_soajs.sessions.encryption import check_cipher
 from beaker_mongo_soajs.sessions.record import Cipher, SessionRecord
 from beaker_mongo_soajs.sessions.store import SessionStore
 
@@ -107,7 +107,7 @@ class LockableSession(Session):
     def _record(self) -> SessionRecord:
         cipher = Cipher(self._encrypt_data, self._decrypt_data) if self.encrypt_key else None
         self._check_cipher()
-        return SessionRecord(self._stores, cipher, is_json=self.data_serializer == "json")
+        return SessionRecord(self._stores.sessions, cipher, is_json=self.data_serializer == "json")
 
     def _check_cipher(self) -> None:
         if self.encrypt_key:

@@ -25,6 +25,15 @@ ORDER = (
     *("exceptions", "signature", "options", "config", "mongo", "sessions", "caches", "backend"),
     *("namespace", "session_lock", "session", "middleware", "pyramid"),
 )
+WITHOUT_BEAKER = {"options", "config", "mongo", "sessions", "caches"}
+"""The folders that know nothing of Beaker."""
+WITH_COMMANDS = {"mongo", "sessions", "caches"}
+"""The folders that may send commands, and so may call methods of PyMongo's collections."""
+COMMANDS = re.compile(
+    r"(aggregate|bulk_write|command|count_documents|(create|drop|list)_index(es)?|delete_(one|many)"
+    r"|distinct|drop|estimated_document_count|find_one(_and_\w+)?|find_raw_batches"
+    r"|insert_(one|many)|replace_one|start_session|update_(one|many)|watch)"
+)
 LONGEST_MODULE_LINES = 400
 # Put together here, so that this file does not hold what it forbids.
 MACHINE_PATHS = tuple(f"/{name}/" for name in ("work", "tmp/dev", "root", ".pyenv"))
@@ -180,6 +189,34 @@ class TestModules:
         assert modules, f"there is no {top}"
         reached = {module.split(".")[0] for module in self._reach(*modules)}
         assert set() == reached.intersection(ORDER[ORDER.index(top) + 1 :])
+
+    @staticmethod
+    def _sources(*tops: str) -> Iterator[tuple[str, ast.Module]]:
+        for path in PACKAGE.rglob("*.py"):
+            if path.relative_to(PACKAGE).with_suffix("").parts[0] in tops:
+                yield name_of(path), ast.parse(path.read_text())
+
+    def test_lower_layers_do_not_know_beaker(self) -> None:
+        """Documents, cache entries, servers and options are understood without Beaker."""
+        found = {
+            name
+            for name, tree in self._sources(*WITHOUT_BEAKER)
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Import | ast.ImportFrom)
+            and re.search(r"(^|from |import )beaker(\.| |$)", ast.unparse(node))
+        }
+        assert set() == found
+
+    def test_only_lower_layers_send_commands(self) -> None:
+        """Whoever looks for a command to the server has three folders to look in."""
+        above = set(ORDER) - WITH_COMMANDS
+        found = {
+            f"{name}: {node.attr}"
+            for name, tree in self._sources(*above)
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Attribute) and COMMANDS.fullmatch(node.attr)
+        }
+        assert set() == found
 
     def test_modules_import_modules(self) -> None:
         """Within the package nothing is imported from the package as a whole, which imports all."""

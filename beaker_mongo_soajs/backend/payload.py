@@ -12,11 +12,10 @@ import pickle
 import re
 import struct
 import zlib
-from typing import Any, Literal, NoReturn
+from typing import Any
 
 from beaker_mongo_soajs.exceptions import SerializationError
-
-Serializer = Literal["pickle", "json"]
+from beaker_mongo_soajs.sessions.serializer import Serializer, json_text
 
 # Beaker pickles a plain dict with protocol 2: PROTO 2, EMPTY_DICT, BINPUT 0 … STOP. Ciphertext
 # starts with random bytes; the chance that it passes for such a pickle is 2^-48.
@@ -110,46 +109,13 @@ def _place_of_time(pickled: bytes) -> tuple[int, int] | None:
     return match.end(), match.end() + _FLOAT.size
 
 
-class SealedText(str):
-    """A text from the database that only Beaker's decryption may open.
-
-    ``Session._decrypt_data`` takes it apart by slices when there is an ``encrypt_key``, and decodes
-    it whole, to unpickle it, when there is none. The second is how a planted pickle would run: it
-    is refused.
-    """
-
-    __slots__ = ()
-
-    def encode(self, *_: object, **__: object) -> NoReturn:
-        """Refuse to be decoded whole.
-
-        :raises SerializationError: always.
-        """
-        raise SerializationError(
-            "The stored session is ciphertext, or made by an unknown serializer.",
-            path="session",
-            hint="Set the encrypt_key and validate_key that it was saved with. Without them, "
-            "nothing but sub-documents and JSON is loaded from the database.",
-        )
-
-
 def pack_json(session: dict[Any, Any]) -> str:
     """Return the payload of a session for a Beaker Session with ``data_serializer = json``.
 
     :param session: the session.
     :raises SerializationError: for a value that JSON does not hold.
     """
-    return base64.b64encode(zlib.compress(_json_text(session).encode())).decode("ascii")
-
-
-def through_json(session: dict[Any, Any]) -> dict[Any, Any]:
-    """Return what Beaker's JSON serializer makes of a session: it has no tuples, for one.
-
-    :param session: the session.
-    :raises SerializationError: for a value that JSON does not hold.
-    """
-    made: dict[Any, Any] = json.loads(_json_text(session))
-    return made
+    return base64.b64encode(zlib.compress(json_text(session).encode())).decode("ascii")
 
 
 def through_pickles(pickled: bytes) -> dict[Any, Any]:
@@ -173,17 +139,6 @@ def pickle_session(session: dict[Any, Any]) -> bytes:
     :param session: the session.
     """
     return pickle.dumps(session, 2)
-
-
-def _json_text(session: dict[Any, Any]) -> str:
-    try:
-        return json.dumps(session)
-    except (TypeError, ValueError) as error:
-        raise SerializationError(
-            "The session holds a value that JSON does not know, and data_serializer is json.",
-            path="session",
-            hint="Use data_serializer pickle in every application that shares this session.",
-        ) from error
 
 
 def _load_pickle(data: bytes) -> object:

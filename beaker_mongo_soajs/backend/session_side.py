@@ -7,11 +7,9 @@ from typing import Any
 from beaker.session import Session
 
 from beaker_mongo_soajs.backend.caller import find_caller
-from beaker_mongo_soajs.backend.encryption import check_cipher, unencrypted
 from beaker_mongo_soajs.backend.payload import (
     Payload,
     Presented,
-    SealedText,
     pack_json,
     pickle_session,
     through_pickles,
@@ -20,6 +18,7 @@ from beaker_mongo_soajs.exceptions import BeakerMongoError, SerializationError, 
 from beaker_mongo_soajs.sessions.changes import ACCESSED_TIME
 from beaker_mongo_soajs.sessions.codec import has_escapes
 from beaker_mongo_soajs.sessions.document import is_time
+from beaker_mongo_soajs.sessions.encryption import SealedText, check_cipher, unencrypted
 from beaker_mongo_soajs.sessions.store import SessionStore
 from beaker_mongo_soajs.sessions.stored import Form, StoredSession
 

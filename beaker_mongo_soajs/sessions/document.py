@@ -7,11 +7,11 @@ import hashlib
 from datetime import datetime, timedelta
 from typing import Any
 
-from beaker_mongo_soajs.backend.payload import Serializer
 from beaker_mongo_soajs.config import DbConfig
 from beaker_mongo_soajs.exceptions import KEPT, ConfigError, SerializationError
 from beaker_mongo_soajs.sessions.changes import ACCESSED_TIME
 from beaker_mongo_soajs.sessions.codec import JsonCodec, NativeCodec, has_escapes, is_plain
+from beaker_mongo_soajs.sessions.serializer import Serializer
 from beaker_mongo_soajs.sessions.stored import (
     EXPRESS_COOKIE,
     LATEST_TIME,

@@ -4,11 +4,11 @@ import logging
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from beaker_mongo_soajs.backend.encryption import unencrypted
-from beaker_mongo_soajs.backend.payload import SealedText, Serializer, through_json
-from beaker_mongo_soajs.backend.registry import Stores
 from beaker_mongo_soajs.exceptions import SerializationError
 from beaker_mongo_soajs.sessions.changes import ACCESSED_TIME, changes_between, merged
+from beaker_mongo_soajs.sessions.encryption import SealedText, unencrypted
+from beaker_mongo_soajs.sessions.serializer import Serializer, through_json
+from beaker_mongo_soajs.sessions.store import SessionStore
 from beaker_mongo_soajs.sessions.stored import Form, StoredSession
 
 logger = logging.getLogger(__name__)
@@ -32,16 +32,17 @@ class SessionRecord:
     answer, and :class:`~beaker_mongo_soajs.SerializationError` for a document that cannot be read
     and a session that cannot be stored.
 
-    :param stores: where sessions are.
+    :param sessions: where sessions are.
     :param cipher: of a session that Beaker encrypts.
     :param is_json: whether Beaker serializes sessions as JSON.
     """
 
-    def __init__(self, stores: Stores, cipher: Cipher | None, *, is_json: bool) -> None:
-        self._sessions = stores.sessions
+    def __init__(self, sessions: SessionStore, cipher: Cipher | None, *, is_json: bool) -> None:
+        self._sessions = sessions
         self._cipher = cipher
         self._is_json = is_json
-        self._can_touch = not (stores.config.stringify or stores.config.store.touch_after or cipher)
+        config = sessions.config
+        self._can_touch = not (config.stringify or config.store.touch_after or cipher)
         self._stored: StoredSession | None = None
         self._id: str | None = None
         self.is_destroyed = False

@@ -10,9 +10,9 @@ from bson.codec_options import CodecOptions, DatetimeConversion, TypeDecoder, Ty
 from bson.errors import BSONError
 from bson.int64 import Int64
 
-from beaker_mongo_soajs.backend.payload import Serializer
 from beaker_mongo_soajs.exceptions import KEPT, SerializationError
 from beaker_mongo_soajs.sessions.changes import ACCESSED_TIME
+from beaker_mongo_soajs.sessions.serializer import Serializer
 from beaker_mongo_soajs.sessions.tags import Tree
 
 Document = dict[str, Any]

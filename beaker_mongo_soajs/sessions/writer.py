@@ -5,7 +5,6 @@ import time
 from dataclasses import replace
 from typing import Any
 
-from beaker_mongo_soajs.backend.payload import Serializer, through_json
 from beaker_mongo_soajs.exceptions import SerializationError, StoreUnavailable
 from beaker_mongo_soajs.mongo.backoff import attempts
 from beaker_mongo_soajs.mongo.collection import Document, StoreCollection, utc_now
@@ -18,6 +17,7 @@ from beaker_mongo_soajs.sessions.native_update import (
     times_update,
     touch_update,
 )
+from beaker_mongo_soajs.sessions.serializer import Serializer, through_json
 from beaker_mongo_soajs.sessions.stored import Form, StoredSession
 from beaker_mongo_soajs.sessions.tags import Tree
 

@@ -4,7 +4,7 @@ Beaker unpickles what it decrypted. Ciphertext without authentication can be cha
 (its beginning is known: that of every pickle), so that whoever writes to the database runs code.
 """
 
-from typing import Any
+from typing import Any, NoReturn
 
 from beaker_mongo_soajs.exceptions import ConfigError, SerializationError
 
@@ -45,3 +45,26 @@ def unencrypted() -> SerializationError:
         path="session",
         hint="It was saved without encrypt_key; its visitor has to get a new one.",
     )
+
+
+class SealedText(str):
+    """A text from the database that only Beaker's decryption may open.
+
+    ``Session._decrypt_data`` takes it apart by slices when there is an ``encrypt_key``, and decodes
+    it whole, to unpickle it, when there is none. The second is how a planted pickle would run: it
+    is refused.
+    """
+
+    __slots__ = ()
+
+    def encode(self, *_: object, **__: object) -> NoReturn:
+        """Refuse to be decoded whole.
+
+        :raises SerializationError: always.
+        """
+        raise SerializationError(
+            "The stored session is ciphertext, or made by an unknown serializer.",
+            path="session",
+            hint="Set the encrypt_key and validate_key that it was saved with. Without them, "
+            "nothing but sub-documents and JSON is loaded from the database.",
+        )
