@@ -7,12 +7,12 @@ from typing import Any
 from beaker.middleware import SessionMiddleware as BeakerMiddleware
 
 from beaker_mongo_soajs.backend.session_options import (
-    PREFIXES,
     SESSION_TYPE,
-    coerced,
-    without_prefix,
+    coerce_options,
+    strip_prefixes,
 )
 from beaker_mongo_soajs.config import DbConfig
+from beaker_mongo_soajs.config.beaker_options import SESSION_PREFIXES
 from beaker_mongo_soajs.exceptions import BeakerMongoError, ConfigError
 from beaker_mongo_soajs.mongo.client import check_client
 from beaker_mongo_soajs.mongo.startup import wait_for_database
@@ -72,10 +72,10 @@ class SessionMiddleware(BeakerMiddleware):
         environ_key: str = "beaker.session",
         **options: Any,
     ) -> None:
-        bare = {key: item for key, item in options.items() if not key.startswith(PREFIXES)}
-        given = without_prefix(config or {}) | without_prefix(options) | bare
+        bare = {key: item for key, item in options.items() if not key.startswith(SESSION_PREFIXES)}
+        given = strip_prefixes(config or {}) | strip_prefixes(options) | bare
         super().__init__(wrap_app, environ_key=environ_key)
-        self.options = checked_options({"invalidate_corrupt": True} | given, stacklevel=3)
+        self.options = check_options({"invalidate_corrupt": True} | given, stacklevel=3)
         self.wrap_app = self._serve
 
     @property
@@ -133,7 +133,7 @@ def find_session(options: Mapping[str, Any], session_id: str) -> MongoSession | 
     return None if session.is_new else session
 
 
-def checked_options(options: Mapping[str, Any], stacklevel: int = 2) -> dict[str, Any]:
+def check_options(options: Mapping[str, Any], stacklevel: int = 2) -> dict[str, Any]:
     """Return options for Beaker's SessionObject, after all checks that a start can make.
 
     :param options: options of a session without prefix, among them perhaps ``check_at_start``.
@@ -144,7 +144,9 @@ def checked_options(options: Mapping[str, Any], stacklevel: int = 2) -> dict[str
     given = dict(options)
     wait_seconds = _read_check_at_start(given.pop(_CHECK_AT_START, False))
     defaults = {"type": SESSION_TYPE, "session_class": MongoSession}
-    read = coerced(defaults | {name: item for name, item in given.items() if item is not None})
+    read = coerce_options(
+        defaults | {name: item for name, item in given.items() if item is not None}
+    )
     config = _check(read)
     check_client(config)
     _warn(read, given, stacklevel + 1)

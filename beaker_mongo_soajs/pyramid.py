@@ -7,11 +7,11 @@ from pyramid.config import Configurator
 from pyramid.settings import asbool
 from pyramid_beaker import BeakerSessionFactoryConfig, set_cache_regions_from_settings
 
-from beaker_mongo_soajs.backend.session_options import without_prefix
-from beaker_mongo_soajs.middleware import checked_options, find_session
+from beaker_mongo_soajs.backend.session_options import strip_prefixes
+from beaker_mongo_soajs.middleware import check_options, find_session
 from beaker_mongo_soajs.session import MongoSession
 
-_PYRAMIDS: dict[str, Callable[[Any], Any]] = {
+_PYRAMID_OPTIONS: dict[str, Callable[[Any], Any]] = {
     "cookie_on_exception": asbool,
     "constant_csrf_token": str,
 }
@@ -42,9 +42,9 @@ def session_factory_from_settings(settings: Mapping[str, Any]) -> Any:
     :param settings: the settings of the application.
     :raises ConfigError: when an option cannot be used.
     """
-    given = without_prefix(settings)
-    own = {name: read(given.pop(name)) for name, read in _PYRAMIDS.items() if name in given}
-    options = checked_options(given, stacklevel=3)
+    given = strip_prefixes(settings)
+    own = {name: read(given.pop(name)) for name, read in _PYRAMID_OPTIONS.items() if name in given}
+    options = check_options(given, stacklevel=3)
 
     def get_by_id(_: object, session_id: str) -> MongoSession | None:
         return find_session(options, session_id)

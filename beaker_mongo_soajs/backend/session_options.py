@@ -6,15 +6,13 @@ from typing import Any
 from beaker.converters import asbool
 from beaker.util import coerce_session_params
 
+from beaker_mongo_soajs.config.beaker_options import SESSION_PREFIXES
 from beaker_mongo_soajs.exceptions import MASK, ConfigError
 
 SESSION_TYPE = "ext:mongodb_soajs"
 
-PREFIXES = ("beaker.session.", "session.")
-"""What Beaker's middleware and pyramid_beaker take options of a session behind."""
-
 _SECRETS = frozenset({"secret", "encrypt_key", "validate_key"})
-_FORGOTTEN_BOOLEANS = ("invalidate_corrupt", "use_cookies")
+_UNCOERCED_BOOLEANS = ("invalidate_corrupt", "use_cookies")
 """Beaker takes the text "false" in these for true."""
 
 
@@ -47,7 +45,7 @@ def check_encryption(options: Mapping[str, Any]) -> None:
         )
 
 
-def without_prefix(settings: Mapping[str, Any]) -> dict[str, Any]:
+def strip_prefixes(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Return the options of a session that stand among all settings of an application.
 
     :param settings: the settings.
@@ -55,12 +53,12 @@ def without_prefix(settings: Mapping[str, Any]) -> dict[str, Any]:
     return {
         name[len(prefix) :]: value
         for name, value in settings.items()
-        for prefix in PREFIXES
+        for prefix in SESSION_PREFIXES
         if name.startswith(prefix)
     }
 
 
-def coerced(options: Mapping[str, Any]) -> dict[str, Any]:
+def coerce_options(options: Mapping[str, Any]) -> dict[str, Any]:
     """Return options with the texts of an INI file read as what they stand for.
 
     :param options: options of a session, without prefix.
@@ -70,7 +68,7 @@ def coerced(options: Mapping[str, Any]) -> dict[str, Any]:
     for name, value in options.items():
         try:
             read |= coerce_session_params({name: value})
-            if name in _FORGOTTEN_BOOLEANS:
+            if name in _UNCOERCED_BOOLEANS:
                 read[name] = asbool(value)
         except Exception as error:
             raise _refusal(name, value, str(error)) from error

@@ -11,7 +11,7 @@ from pymongo import MongoClient
 from beaker_mongo_soajs.config.connection_string import build_host
 from beaker_mongo_soajs.config.credentials import Credentials
 from beaker_mongo_soajs.config.endpoint import Endpoint
-from beaker_mongo_soajs.config.forms import Given, add_url_options, gather
+from beaker_mongo_soajs.config.given_options import GivenOptions, add_url_options, gather
 from beaker_mongo_soajs.config.names import check_collection, check_database
 from beaker_mongo_soajs.config.report import default_outcomes, given_outcomes, write_refusal
 from beaker_mongo_soajs.config.store_options import StoreOptions
@@ -112,7 +112,7 @@ class DbConfig:
         return "\n".join([*report.splitlines()[1:], *refusals])
 
     @classmethod
-    def _from_given(cls, given: Given) -> DbConfig:
+    def _from_given(cls, given: GivenOptions) -> DbConfig:
         endpoint = Endpoint.from_values(given.values)
         given = add_url_options(given, endpoint.url_options)
         values = given.values

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from beaker_mongo_soajs.config.connection_string import mask_url
 from beaker_mongo_soajs.config.endpoint import Endpoint
-from beaker_mongo_soajs.config.forms import Given
+from beaker_mongo_soajs.config.given_options import GivenOptions
 from beaker_mongo_soajs.config.translation import Outcome, Translation
 from beaker_mongo_soajs.exceptions import ConfigError
 from beaker_mongo_soajs.options.option import Option, Setting
@@ -15,7 +15,7 @@ from beaker_mongo_soajs.options.table import ROWS, TABLE
 _POSITIONS = {row.name: position for position, row in enumerate(ROWS)}
 
 
-def given_outcomes(given: Given, translation: Translation) -> tuple[Outcome, ...]:
+def given_outcomes(given: GivenOptions, translation: Translation) -> tuple[Outcome, ...]:
     """Say what became of the options that were given.
 
     :param given: the options
@@ -35,7 +35,7 @@ def given_outcomes(given: Given, translation: Translation) -> tuple[Outcome, ...
 
 
 def default_outcomes(
-    given: Given, endpoint: Endpoint, translation: Translation
+    given: GivenOptions, endpoint: Endpoint, translation: Translation
 ) -> tuple[Outcome, ...]:
     """Say what holds for the options that were not given.
 
@@ -57,7 +57,7 @@ def write_refusal(error: ConfigError) -> str:
     return f"{error.option or 'An option'}: refused, because {error}"
 
 
-def _default_settings(given: Given, endpoint: Endpoint) -> Iterator[Outcome]:
+def _default_settings(given: GivenOptions, endpoint: Endpoint) -> Iterator[Outcome]:
     for option in ROWS:
         if option.path in given.values or not isinstance(option.effect, Setting):
             continue

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from beaker_mongo_soajs.config.credentials import Credentials
-from beaker_mongo_soajs.config.settlement import TLS_LENIENCE, Settlement
+from beaker_mongo_soajs.config.keyword_checks import TLS_LENIENCE, KeywordChecks
 from beaker_mongo_soajs.exceptions import ConfigError
 from beaker_mongo_soajs.options.frozen import FrozenDict
 from beaker_mongo_soajs.options.option import Keyword, LeaveOut, NoEffect, Option, Path, Refused
@@ -63,7 +63,7 @@ class Translation:
 
 
 @dataclass(frozen=True, repr=False)
-class _Bid:
+class Candidate:
     """An option that asks for a keyword's value. The highest rank gets it."""
 
     rank: int
@@ -103,15 +103,21 @@ def translate(
     :raises ConfigError: options contradict each other, or one is refused
     """
     group = topology_group(values, count, srv)
-    won = {name: _decide(contest) for name, contest in _collect(values, group).items()}
-    keywords = {
-        name: bid.converted for name, bid in won.items() if not isinstance(bid.converted, LeaveOut)
+    winners = {
+        name: _decide(candidates) for name, candidates in _find_candidates(values, group).items()
     }
-    names = {name: bid.option.name for name, bid in won.items() if bid.rank >= 0}
-    settlement = Settlement(keywords, names, count, srv, credentials)
-    settlement.settle()
+    keywords = {
+        name: candidate.converted
+        for name, candidate in winners.items()
+        if not isinstance(candidate.converted, LeaveOut)
+    }
+    names = {
+        name: candidate.option.name for name, candidate in winners.items() if candidate.rank >= 0
+    }
+    checks = KeywordChecks(keywords, names, count, srv, credentials)
+    checks.run()
     _check_idle_security(values, group, keywords)
-    report = _Report(group, won, settlement.dropped)
+    report = _Report(group, winners, checks.dropped)
     return Translation(
         FrozenDict(keywords),
         FrozenDict(names),
@@ -128,8 +134,8 @@ def translate(
     )
 
 
-def _collect(values: Mapping[Path, Any], group: str) -> dict[str, list[_Bid]]:
-    bids: dict[str, list[_Bid]] = {}
+def _find_candidates(values: Mapping[Path, Any], group: str) -> dict[str, list[Candidate]]:
+    candidates: dict[str, list[Candidate]] = {}
     for path, value, rank in _ranked(values, group):
         option = TABLE[path]
         if isinstance(option.effect, Refused):
@@ -141,9 +147,11 @@ def _collect(values: Mapping[Path, Any], group: str) -> dict[str, list[_Bid]]:
         if isinstance(option.effect, Keyword):
             keyword = option.effect
             # serverSelectionTimeoutMS itself goes before bufferMaxEntries, wherever that stands.
-            bid = _Bid(rank - 10 if keyword.yields else rank, option, value, keyword.convert(value))
-            bids.setdefault(keyword.name, []).append(bid)
-    return bids
+            candidate = Candidate(
+                rank - 10 if keyword.yields else rank, option, value, keyword.convert(value)
+            )
+            candidates.setdefault(keyword.name, []).append(candidate)
+    return candidates
 
 
 def _check_idle_security(values: Mapping[Path, Any], group: str, keywords: dict[str, Any]) -> None:
@@ -183,10 +191,10 @@ def _ranked(values: Mapping[Path, Any], group: str) -> Iterable[tuple[Path, Any,
             yield option.path, option.default, 0
 
 
-def _decide(contest: list[_Bid]) -> _Bid:
-    best = max(bid.rank for bid in contest)
-    first = next(bid for bid in contest if bid.rank == best)
-    for other in contest:
+def _decide(candidates: list[Candidate]) -> Candidate:
+    best = max(candidate.rank for candidate in candidates)
+    first = next(candidate for candidate in candidates if candidate.rank == best)
+    for other in candidates:
         rival = other.rank == best or (other.rank > 0 and _weakens(first, other))
         if rival and other.converted != first.converted:
             raise ConfigError(
@@ -199,8 +207,8 @@ def _decide(contest: list[_Bid]) -> _Bid:
     return first
 
 
-def _weakens(first: _Bid, other: _Bid) -> bool:
-    """Tell whether the first of two bids for a keyword takes away protection the other asks for."""
+def _weakens(first: Candidate, other: Candidate) -> bool:
+    """Check whether the first candidate turns off protection that the other asks for."""
     assert isinstance(first.option.effect, Keyword)
     keyword = first.option.effect.name
     if keyword == "tls":
@@ -213,7 +221,7 @@ class _Report:
     """Write what became of options."""
 
     group: str
-    won: Mapping[str, _Bid]
+    winners: Mapping[str, Candidate]
     dropped: Mapping[str, str]
 
     def describe(self, option: Option, value: Any) -> Outcome:
@@ -225,7 +233,7 @@ class _Report:
         if isinstance(effect, NoEffect):
             return _idle(option, value, effect.because)
         assert isinstance(effect, Keyword)
-        winner = self.won[effect.name]
+        winner = self.winners[effect.name]
         if winner.option is not option and winner.converted != effect.convert(value):
             return _idle(option, value, f"{winner.option.name} goes before it")
         if effect.name in self.dropped:

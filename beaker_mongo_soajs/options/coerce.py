@@ -1,8 +1,8 @@
 """What values an option takes, and how a value is read from Python, JSON or INI text.
 
-A reader takes a raw value and answers the value that the configuration keeps: hashable, the same
-whichever form it was written in. Where it cannot, it raises :class:`Unfit`, whose text completes
-the sentence "it must be ...".
+A reader turns a raw value into the value that the configuration holds. That value is hashable, and
+the same for every way to write it. For a value that it cannot read, a reader raises
+:class:`InvalidValue`, whose text completes the sentence "it must be ...".
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ FOREVER_MS = 1000 * 365 * 24 * 3600 * 1000
 """A thousand years: dates beyond the year 9999 exist neither here nor in the store."""
 
 
-class Unfit(ValueError):
+class InvalidValue(ValueError):
     """Signal a value that a reader cannot take; the text completes "it must be"."""
 
 
@@ -38,7 +38,7 @@ class Kind:
     """Say what values an option takes.
 
     :param name: for the documentation: "true or false"
-    :param read: turns a raw value into the value to keep, or raises :class:`Unfit`
+    :param read: turns a raw value into the value to keep, or raises :class:`InvalidValue`
     :param nullable: whether ``null`` means "not given"
     :param null_words: whether text that says ``null``, ``none`` or nothing means so as well
     """
@@ -64,25 +64,25 @@ def parse_json(text: str) -> Any:
 
     :param text: the JSON text
     :returns: the value
-    :raises Unfit: the text is no JSON, or gives one name twice
+    :raises InvalidValue: the text is no JSON, or gives one name twice
     """
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         found: dict[str, Any] = {}
         for name, value in pairs:
             if name in found:
-                raise Unfit(f"JSON that names {name!r} once only")
+                raise InvalidValue(f"JSON that names {name!r} once only")
             found[name] = value
         return found
 
     def no_constant(name: str) -> NoReturn:
-        raise Unfit(f"JSON, which has no {name}")
+        raise InvalidValue(f"JSON, which has no {name}")
 
     try:
         return json.loads(text, object_pairs_hook=unique, parse_constant=no_constant)
     except json.JSONDecodeError as error:
         # The error's own text would quote nothing, but its doc attribute holds the whole text.
-        raise Unfit(f"valid JSON (line {error.lineno}, column {error.colno})") from None
+        raise InvalidValue(f"valid JSON (line {error.lineno}, column {error.colno})") from None
 
 
 def is_json(value: object) -> bool:
@@ -96,7 +96,7 @@ def read_boolean(value: Any) -> bool:
         return value
     if isinstance(value, str) and value.strip().lower() in BOOLEANS:
         return BOOLEANS[value.strip().lower()]
-    raise Unfit("true or false")
+    raise InvalidValue("true or false")
 
 
 def integer(minimum: int | None = 0, maximum: int | None = None) -> Callable[[Any], int]:
@@ -111,9 +111,9 @@ def integer(minimum: int | None = 0, maximum: int | None = None) -> Callable[[An
         if isinstance(value, float) and value.is_integer():
             value = int(value)
         if not isinstance(value, int) or isinstance(value, bool):
-            raise Unfit(f"a whole number{bounds}")
+            raise InvalidValue(f"a whole number{bounds}")
         if (minimum is not None and value < minimum) or (maximum is not None and value > maximum):
-            raise Unfit(f"a whole number{bounds}")
+            raise InvalidValue(f"a whole number{bounds}")
         return value
 
     return read
@@ -128,12 +128,12 @@ def number(above: float | None = None) -> Callable[[Any], float]:
             try:
                 value = float(value)
             except ValueError:
-                raise Unfit(f"a number {bounds}") from None
+                raise InvalidValue(f"a number {bounds}") from None
         if not isinstance(value, int | float) or isinstance(value, bool):
-            raise Unfit(f"a number {bounds}")
+            raise InvalidValue(f"a number {bounds}")
         fits = value >= 0 if above is None else value > above
         if not (math.isfinite(value) and fits and value <= FOREVER_MS):
-            raise Unfit(f"a number {bounds}")
+            raise InvalidValue(f"a number {bounds}")
         return int(value) if float(value).is_integer() else value
 
     return read
@@ -142,7 +142,7 @@ def number(above: float | None = None) -> Callable[[Any], float]:
 def read_text(value: Any) -> str:
     """Read text as it stands."""
     if not isinstance(value, str):
-        raise Unfit("text")
+        raise InvalidValue("text")
     return value
 
 
@@ -153,7 +153,7 @@ def choice(*choices: str) -> Callable[[Any], str]:
     def read(value: Any) -> str:
         if isinstance(value, str) and value.strip().lower() in known:
             return known[value.strip().lower()]
-        raise Unfit("one of " + ", ".join(choices))
+        raise InvalidValue("one of " + ", ".join(choices))
 
     return read
 
@@ -165,7 +165,7 @@ def read_text_list(value: Any) -> tuple[str, ...]:
     if isinstance(value, str):
         value = [part.strip() for part in value.split(",") if part.strip()]
     if not isinstance(value, list | tuple) or not all(isinstance(part, str) for part in value):
-        raise Unfit("a list of texts, or text with commas between them")
+        raise InvalidValue("a list of texts, or text with commas between them")
     return tuple(value)
 
 
@@ -176,7 +176,7 @@ def read_text_map(value: Any) -> FrozenDict:
     if isinstance(value, str):
         value = _pairs(value.split(","), "an object, or text of the form NAME:value,NAME:value")
     if not isinstance(value, Mapping) or not all(isinstance(name, str) for name in value):
-        raise Unfit("an object, or text of the form NAME:value,NAME:value")
+        raise InvalidValue("an object, or text of the form NAME:value,NAME:value")
     return FrozenDict(value)
 
 
@@ -185,7 +185,7 @@ def _pairs(parts: Iterable[str], wanted: str) -> dict[str, str]:
     for part in parts:
         name, colon, item = part.strip().partition(":")
         if not colon or not name.strip() or name.strip() in found:
-            raise Unfit(wanted)
+            raise InvalidValue(wanted)
         found[name.strip()] = item.strip()
     return found
 
@@ -193,7 +193,7 @@ def _pairs(parts: Iterable[str], wanted: str) -> dict[str, str]:
 def read_object(value: Any) -> Any:
     """Take a Python object as it is; no text can stand for one."""
     if isinstance(value, str):
-        raise Unfit("a Python object, which no text can stand for")
+        raise InvalidValue("a Python object, which no text can stand for")
     return freeze(value)
 
 

@@ -36,7 +36,7 @@ class FrozenDict(Mapping[str, Any]):
         return f"<FrozenDict of {', '.join(self._items) or 'nothing'}>"
 
 
-class Held:
+class ByIdentity:
     """Hold an object that cannot be hashed; equal to what holds the same object.
 
     :param value: the object
@@ -48,7 +48,7 @@ class Held:
         self.value = value
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Held) and other.value is self.value
+        return isinstance(other, ByIdentity) and other.value is self.value
 
     def __hash__(self) -> int:
         return id(self.value)
@@ -62,7 +62,7 @@ def freeze(value: Any) -> Any:
 
     :param value: any value
     :returns: a :class:`FrozenDict` for a mapping, a tuple for a list or tuple proper, a
-        :class:`Held` for what else cannot be hashed, and any other value as it is
+        :class:`ByIdentity` for what else cannot be hashed, and any other value as it is
     """
     if isinstance(value, FrozenDict):
         return value
@@ -73,7 +73,7 @@ def freeze(value: Any) -> Any:
     try:
         hash(value)
     except TypeError:
-        return Held(value)
+        return ByIdentity(value)
     return value
 
 
@@ -87,4 +87,4 @@ def thaw(value: Any) -> Any:
         return {key: thaw(item) for key, item in value.items()}
     if type(value) is tuple:
         return [thaw(item) for item in value]
-    return value.value if isinstance(value, Held) else value
+    return value.value if isinstance(value, ByIdentity) else value

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from beaker_mongo_soajs.options.coerce import (
+    InvalidValue,
     Kind,
-    Unfit,
     choice,
     integer,
     is_json,
@@ -49,12 +49,12 @@ def read_write_concern(value: Any) -> int | str:
             return "majority" if value.lower() == "majority" else value
     try:
         members = integer(0)(value)
-    except Unfit:
-        raise Unfit(wanted) from None
+    except InvalidValue:
+        raise InvalidValue(wanted) from None
     if members == 0:
         # Without an acknowledgement nobody learns that a session was not found, so a
         # destroyed session could come back, and a write that failed would look like success.
-        raise Unfit(f"{wanted}: the store relies on the server's answers, which 0 turns off")
+        raise InvalidValue(f"{wanted}: the store relies on the server's answers, which 0 turns off")
     return members
 
 
@@ -78,18 +78,18 @@ def _read_tag_set(value: Any) -> FrozenDict:
         for tag in filter(None, (part.strip() for part in value.split(","))):
             name, colon, content = tag.partition(":")
             if not colon or not name.strip() or name.strip() in found:
-                raise Unfit(wanted)
+                raise InvalidValue(wanted)
             found[name.strip()] = content.strip()
         return FrozenDict(found)
     if not isinstance(value, Mapping):
-        raise Unfit(wanted)
+        raise InvalidValue(wanted)
     tags: dict[str, str] = {}
     for name, content in value.items():
         # A tag's value is text on the server; {"rack": 1} can only mean "1".
         if isinstance(content, int) and not isinstance(content, bool):
             content = str(content)
         if not isinstance(name, str) or not name or not isinstance(content, str):
-            raise Unfit(wanted)
+            raise InvalidValue(wanted)
         tags[name] = content
     return FrozenDict(tags)
 
@@ -100,7 +100,7 @@ def read_read_concern(value: Any) -> str | None:
         value = parse_json(value)
     if isinstance(value, Mapping):
         if set(value) - {"level"}:
-            raise Unfit('a level, or an object with the one name "level"')
+            raise InvalidValue('a level, or an object with the one name "level"')
         value = value.get("level")
         if value is None:
             return None
@@ -110,7 +110,7 @@ def read_read_concern(value: Any) -> str | None:
 def read_mechanism(value: Any) -> str:
     """Read the name of an authentication mechanism."""
     if isinstance(value, str) and value.strip().upper() == "MONGODB-CR":
-        raise Unfit("SCRAM-SHA-1 or SCRAM-SHA-256: MongoDB 4.0 removed MONGODB-CR")
+        raise InvalidValue("SCRAM-SHA-1 or SCRAM-SHA-256: MongoDB 4.0 removed MONGODB-CR")
     return choice(*MECHANISMS)(value)
 
 
@@ -124,11 +124,13 @@ def read_pem(value: Any) -> str:
         try:
             value = value.decode("utf-8")
         except UnicodeDecodeError:
-            raise Unfit(f"{wanted} (these bytes may be DER: convert them with openssl)") from None
+            raise InvalidValue(
+                f"{wanted} (these bytes may be DER: convert them with openssl)"
+            ) from None
     if not isinstance(value, str) or not value.strip() or "\0" in value:
-        raise Unfit(wanted)
+        raise InvalidValue(wanted)
     if PEM_BEGIN not in value and ("\n" in value or len(value) > 4096):
-        raise Unfit(f"{wanted} (this is neither a path nor does it hold {PEM_BEGIN})")
+        raise InvalidValue(f"{wanted} (this is neither a path nor does it hold {PEM_BEGIN})")
     return value.strip()
 
 
@@ -138,7 +140,7 @@ def read_pem_list(value: Any) -> tuple[str, ...]:
         value = parse_json(value)
     parts = value if isinstance(value, list | tuple) else [value]
     if not parts:
-        raise Unfit("one certificate or more")
+        raise InvalidValue("one certificate or more")
     return tuple(read_pem(part) for part in parts)
 
 
@@ -148,7 +150,7 @@ def read_passphrase(value: Any) -> str:
         try:
             return value.decode("utf-8")
         except UnicodeDecodeError:
-            raise Unfit("text, or bytes in UTF-8") from None
+            raise InvalidValue("text, or bytes in UTF-8") from None
     return read_text(value)
 
 
@@ -157,7 +159,7 @@ def read_signing_key(value: Any) -> bytes:
     key = value.encode("utf-8") if isinstance(value, str) else value
     # A key of "null" would sign, and everybody could forge: refused rather than taken for absent.
     if not isinstance(key, bytes) or key.strip().lower() in (b"", b"null", b"none"):
-        raise Unfit("a secret text or bytes; leave the option out to sign nothing")
+        raise InvalidValue("a secret text or bytes; leave the option out to sign nothing")
     return key
 
 
@@ -171,11 +173,13 @@ def read_index_fields(value: Any) -> tuple[str, ...]:
     fields = read_text_list(value)
     for field in fields:
         if not field or "\0" in field or any(not part for part in field.split(".")):
-            raise Unfit('a list of field names such as "session.user"')
+            raise InvalidValue('a list of field names such as "session.user"')
         if any(part.startswith("$") for part in field.split(".")):
-            raise Unfit('a list of field names such as "session.user", none of which starts with $')
+            raise InvalidValue(
+                'a list of field names such as "session.user", none of which starts with $'
+            )
     if len(set(fields)) != len(fields):
-        raise Unfit("a list that names each field once")
+        raise InvalidValue("a list that names each field once")
     return fields
 
 

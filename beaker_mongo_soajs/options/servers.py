@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from beaker_mongo_soajs.options.coerce import Kind, Unfit, integer, parse_json
+from beaker_mongo_soajs.options.coerce import InvalidValue, Kind, integer, parse_json
 
 DEFAULT_PORT = 27017
 
@@ -25,14 +25,14 @@ def read_servers(value: Any) -> tuple[Address, ...]:
 
     :param value: a list of ``{"host": …, "port": …}`` or ``"host:port"``, or text that holds one
     :returns: host and port of each, in order
-    :raises Unfit: it is something else
+    :raises InvalidValue: it is something else
     """
     if isinstance(value, str):
         # An IPv6 address in brackets is no JSON: no object, text or end follows its bracket.
         is_json = re.match(r"\s*\[\s*[{\"\]]", value)
         value = parse_json(value) if is_json else _split(value)
     if not isinstance(value, list | tuple):
-        raise Unfit(_WANTED)
+        raise InvalidValue(_WANTED)
     return tuple(_read_server(server) for server in value)
 
 
@@ -44,13 +44,13 @@ def _read_server(server: Any) -> Address:
     if isinstance(server, str):
         return _parse_address(server)
     if not isinstance(server, Mapping):
-        raise Unfit(_WANTED)
+        raise InvalidValue(_WANTED)
     names = {str(name).lower(): content for name, content in server.items()}
     if len(names) != len(server) or not names.keys() <= {"host", "port"}:
-        raise Unfit(f"{_WANTED}; a server has the names host and port, and no other")
+        raise InvalidValue(f"{_WANTED}; a server has the names host and port, and no other")
     host = names.get("host")
     if not isinstance(host, str):
-        raise Unfit(f"{_WANTED}; every server has a host")
+        raise InvalidValue(f"{_WANTED}; every server has a host")
     host = host.strip()
     if host.startswith("[") and host.endswith("]"):
         host = host[1:-1]
@@ -59,7 +59,7 @@ def _read_server(server: Any) -> Address:
 
 def _parse_address(text: str) -> Address:
     if "://" in text:
-        raise Unfit(f"{_WANTED}; url is the option for a connection string")
+        raise InvalidValue(f"{_WANTED}; url is the option for a connection string")
     match = re.fullmatch(r"\[([^\[\]]*)\](?::(.*))?", text.strip())
     if match:
         host, port = match.groups()
@@ -73,10 +73,10 @@ def _parse_address(text: str) -> Address:
 
 def _check_host(host: str) -> str:
     if host.count(":") == 1:
-        raise Unfit(f"{_WANTED}; the host holds no port, which has a name of its own")
+        raise InvalidValue(f"{_WANTED}; the host holds no port, which has a name of its own")
     if not host or re.search(r"[\s/@,?%\[\]\"'\\]", host.partition("%")[0]):
         # A slash would make PyMongo take the host for a whole URL, options and all.
-        raise Unfit(
+        raise InvalidValue(
             f"{_WANTED}; neither a user nor an option belongs into a host "
             "(credentials and URLParam hold them, or use url for all of it)"
         )
@@ -86,8 +86,8 @@ def _check_host(host: str) -> str:
 def _read_port(port: Any) -> int:
     try:
         return _PORT(port)
-    except Unfit:
-        raise Unfit(f"{_WANTED}; a port is a whole number from 1 to 65535") from None
+    except InvalidValue:
+        raise InvalidValue(f"{_WANTED}; a port is a whole number from 1 to 65535") from None
 
 
 SERVERS = Kind("list of servers", read_servers, nullable=False)

@@ -8,7 +8,7 @@ from typing import Any
 from pymongo import IndexModel
 
 from beaker_mongo_soajs.config import DbConfig
-from beaker_mongo_soajs.config.forms import BEAKER_PREFIXES
+from beaker_mongo_soajs.config.beaker_options import PREFIXES
 from beaker_mongo_soajs.exceptions import ConfigError, SerializationError
 from beaker_mongo_soajs.mongo.collection import Document, StoreCollection, ttl_index, utc_now
 from beaker_mongo_soajs.sessions.codec import NativeCodec
@@ -220,7 +220,7 @@ class SessionStore:
 def _own_options(options: Mapping[str, object]) -> Mapping[str, object]:
     """Refuse what a Beaker backend is handed and leaves aside: here it would be lost unsaid."""
     for name in options:
-        if isinstance(name, str) and name.lower().startswith(BEAKER_PREFIXES):
+        if isinstance(name, str) and name.lower().startswith(PREFIXES):
             bare = name.rpartition(".")[2]
             raise ConfigError(
                 f"{name} has Beaker's prefix, and a SessionStore takes options without it.",

@@ -13,7 +13,7 @@ from beaker.container import MemoryNamespaceManager
 from pyramid_beaker import BeakerSessionFactoryConfig, set_cache_regions_from_settings
 
 from beaker_mongo_soajs.config import DbConfig
-from beaker_mongo_soajs.config.forms import BEAKER_OPTIONS
+from beaker_mongo_soajs.config.beaker_options import BEAKER_OPTIONS
 
 OPTIONS = {"name": "shop", "URLParam.maxPoolSize": "7", "servers": "db1"}
 EXPECTED = DbConfig.from_options(OPTIONS)

@@ -12,7 +12,7 @@ from beaker_mongo_soajs.config import DbConfig
 from beaker_mongo_soajs.config.store_options import StoreOptions
 from beaker_mongo_soajs.exceptions import ConfigError
 from tests.config.reference_configs import EXAMPLE, PASSWORD
-from tests.config.test_forms import through_ini
+from tests.config.test_given_options import through_ini
 
 Client = MongoClient[dict[str, Any]]
 

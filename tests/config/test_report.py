@@ -8,7 +8,7 @@ import pytest
 
 from beaker_mongo_soajs.config import DbConfig
 from tests.config.reference_configs import DEFAULTS, EXAMPLES_CONFIG, FULL_REFERENCE, README_EXAMPLE
-from tests.config.test_forms import dotted
+from tests.config.test_given_options import dotted
 
 
 def read(options: dict[str, Any] | None = None, **more: Any) -> DbConfig:

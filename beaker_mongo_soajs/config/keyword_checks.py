@@ -28,7 +28,7 @@ Names = dict[str, str]
 """For each keyword, the option that it comes from."""
 
 
-class Settlement:
+class KeywordChecks:
     """Check keywords against each other, and complete them.
 
     :param keywords: the keywords; changed in place
@@ -54,16 +54,16 @@ class Settlement:
         self._srv = srv
         self._credentials = credentials
 
-    def settle(self) -> None:
+    def run(self) -> None:
         """Do all checks.
 
         :raises ConfigError: two options contradict each other, or one needs another
         """
-        self._settle_tls()
-        self._settle_authentication()
-        self._settle_reads()
-        self._settle_writes()
-        self._settle_topology()
+        self._check_tls()
+        self._check_authentication()
+        self._check_reads()
+        self._check_writes()
+        self._check_topology()
 
     def _name(self, keyword: str) -> str:
         return self._names.get(keyword, keyword)
@@ -72,7 +72,7 @@ class Settlement:
         name = self._name(keyword)
         return ConfigError(f"{name} {why}.", option=name, hint=hint)
 
-    def _settle_tls(self) -> None:
+    def _check_tls(self) -> None:
         keywords = self.keywords
         material = [name for name in TLS_MATERIAL if name in keywords]
         if "tlsCertificateKeyFilePassword" in keywords and not {
@@ -112,7 +112,7 @@ class Settlement:
             if self.keywords.pop(name, None) is not None:
                 self.dropped[name] = because
 
-    def _settle_authentication(self) -> None:
+    def _check_authentication(self) -> None:
         mechanism = self.keywords.get("authMechanism")
         user = self._credentials.username if self._credentials else None
         password = self._credentials.password if self._credentials else None
@@ -142,9 +142,9 @@ class Settlement:
                 "is MONGODB-X509, which needs a client certificate",
                 "Give sslCert and sslKey.",
             )
-        self._settle_service_name(mechanism)
+        self._check_service_name(mechanism)
 
-    def _settle_service_name(self, mechanism: str | None) -> None:
+    def _check_service_name(self, mechanism: str | None) -> None:
         if "gssapiServiceName" not in self.keywords:
             return
         if mechanism != "GSSAPI":
@@ -160,7 +160,7 @@ class Settlement:
             )
         self.keywords["authMechanismProperties"] = properties
 
-    def _settle_reads(self) -> None:
+    def _check_reads(self) -> None:
         if self.keywords.get("readPreference", "primary") != "primary":
             return
         hint = "Set readPreference to another mode, such as secondaryPreferred, or leave it out."
@@ -169,7 +169,7 @@ class Settlement:
         if self.keywords.get("maxStalenessSeconds", -1) != -1:
             raise self._refuse("maxStalenessSeconds", "limits nothing: the primary reads", hint)
 
-    def _settle_writes(self) -> None:
+    def _check_writes(self) -> None:
         if self.keywords.get("fsync") and self.keywords.get("journal"):
             raise self._refuse(
                 "fsync", f"and {self._name('journal')} exclude each other", "Leave one of them out."
@@ -182,7 +182,7 @@ class Settlement:
                 "Raise the one or lower the other.",
             )
 
-    def _settle_topology(self) -> None:
+    def _check_topology(self) -> None:
         keywords = self.keywords
         several = self._count > 1 or self._srv
         for name in ("directConnection", "loadBalanced"):

@@ -6,42 +6,25 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from beaker_mongo_soajs.config.one_object import load_db_config
+from beaker_mongo_soajs.config.beaker_options import BEAKER_OPTIONS, PREFIXES
+from beaker_mongo_soajs.config.db_config_option import load_db_config
 from beaker_mongo_soajs.exceptions import MASK, ConfigError
-from beaker_mongo_soajs.options.coerce import NULL_WORDS, Unfit, parse_json
+from beaker_mongo_soajs.options.coerce import NULL_WORDS, InvalidValue, parse_json
 from beaker_mongo_soajs.options.option import Path
 from beaker_mongo_soajs.options.table import GROUPS, TABLE, find_path
 
-_SESSION = (
-    "request id invalidate_corrupt use_cookies type data_dir key timeout save_accessed_time"
-    " cookie_expires cookie_domain cookie_path data_serializer secret secure namespace_class"
-    " httponly encrypt_key validate_key encrypt_nonce_bits crypto_type samesite digest_filenames"
-    " lock_dir log_file auto webtest_varname session_class environ_key"
-)
-_CACHE = "namespace expire expiretime starttime createfunc enabled key_length regions cache_regions"
-_PYRAMID = "cookie_on_exception constant_csrf_token"
-BEAKER_OPTIONS = frozenset(f"{_SESSION} {_CACHE} {_PYRAMID}".split())
-"""What Beaker and pyramid_beaker leave among the options of a backend for reasons of their own.
-
-Beaker: the arguments of Session, Cache and their middlewares, what Session.load passes on, and the
-names that coerce_session_params and coerce_cache_params know.
-"""
-
-BEAKER_PREFIXES = ("beaker.session.", "session.", "beaker.cache.", "cache.", "session_")
-"""Beaker's middlewares hand keyword arguments on twice: without the prefix and with it."""
-
 _DB_CONFIG = ("dbConfig",)
-_NOT_GIVEN = frozenset({("url",), ("client",), _DB_CONFIG})
+_NONE_IS_ABSENT = frozenset({("url",), ("client",), _DB_CONFIG})
 """pyramid_beaker names ``url`` for every cache region, with ``None`` when there is none."""
 
 _POSITIONS = {path: position for position, path in enumerate(TABLE)}
 
-Fail = Callable[[ConfigError], None]
+OnError = Callable[[ConfigError], None]
 """What is told of an error, and may raise it or go on."""
 
 
 @dataclass(frozen=True, repr=False)
-class Given:
+class GivenOptions:
     """Hold the options that were given.
 
     :param values: each option's value as its kind reads it, in the table's order
@@ -51,7 +34,7 @@ class Given:
     values: Mapping[Path, Any]
     nulls: tuple[Path, ...] = ()
 
-    def without(self, name: str) -> Given:
+    def without(self, name: str) -> GivenOptions:
         """Leave an option out, or where it was not given itself, the closest around it.
 
         :param name: the option's name
@@ -61,7 +44,7 @@ class Given:
         while wanted and not any(path[: len(wanted)] == wanted for path in self.values):
             wanted = wanted[:-1]
         rest = {path: value for path, value in self.values.items() if path[: len(wanted)] != wanted}
-        return Given(rest, self.nulls)
+        return GivenOptions(rest, self.nulls)
 
 
 @dataclass(frozen=True, repr=False)
@@ -73,57 +56,57 @@ class _Raw:
 _Layer = dict[Path, _Raw]
 
 
-def fail_at_once(error: ConfigError) -> None:
+def raise_error(error: ConfigError) -> None:
     """Raise the first error there is."""
     raise error
 
 
-def gather(options: Mapping[Any, object], fail: Fail = fail_at_once) -> Given:
+def gather(options: Mapping[Any, object], on_error: OnError = raise_error) -> GivenOptions:
     """Read all forms of options into one value each.
 
     :param options: the options without Beaker's prefix, with what else Beaker passes
-    :param fail: is told of each option that is unknown, given twice or does not fit; where it
+    :param on_error: is told of each option that is unknown, given twice or does not fit; where it
         returns, the option is left out
     :returns: what was given
-    :raises ConfigError: whatever ``fail`` raises
+    :raises ConfigError: whatever ``on_error`` raises
     """
-    own = _Spread(fail)
+    own = _Flattener(on_error)
     for name, value in options.items():
         if not isinstance(name, str):
             kind = type(name).__name__
-            fail(ConfigError(f"An option has a {kind} for a name, not text."))
+            on_error(ConfigError(f"An option has a {kind} for a name, not text."))
         elif not _is_beakers(name):
             own.put((), name, value, name)
-    whole = _Spread(fail)
+    whole = _Flattener(on_error)
     source = own.layer.pop(_DB_CONFIG, None)
     if source is not None and not TABLE[_DB_CONFIG].kind.is_null(source.value):
         whole.put_all(source.value)
-    _lay_over(whole.layer, own.layer)
-    return _read(whole.layer, fail)
+    _override(whole.layer, own.layer)
+    return _read(whole.layer, on_error)
 
 
 def _is_beakers(name: str) -> bool:
-    return name.lower() in BEAKER_OPTIONS or name.lower().startswith(BEAKER_PREFIXES)
+    return name.lower() in BEAKER_OPTIONS or name.lower().startswith(PREFIXES)
 
 
-class _Spread:
+class _Flattener:
     """Spread groups of options out into one entry for each option."""
 
-    def __init__(self, fail: Fail) -> None:
+    def __init__(self, on_error: OnError) -> None:
         self.layer: _Layer = {}
-        self._fail = fail
+        self._on_error = on_error
 
     def put_all(self, db_config: Any) -> None:
         """Put all options of a ``dbConfig``."""
         try:
             options = load_db_config(db_config)
         except ConfigError as error:
-            self._fail(error)
+            self._on_error(error)
             return
         for name, value in options.items():
             self.put((), str(name), value, f"dbConfig.{name}")
         if self.layer.pop(_DB_CONFIG, None) is not None:
-            self._fail(
+            self._on_error(
                 ConfigError(
                     "dbConfig holds a dbConfig.",
                     option="dbConfig",
@@ -137,18 +120,18 @@ class _Spread:
             path = find_path(group, name)
             content = _read_group(path, value) if path in GROUPS else None
         except ConfigError as error:
-            self._fail(error)
+            self._on_error(error)
             return
         if content is not None:
             for part, item in content.items():
                 self.put(path, str(part), item, f"{spelling}.{part}")
         elif path in self.layer:
-            self._fail(_twice(path, self.layer[path].spelling, spelling))
+            self._on_error(_given_twice(path, self.layer[path].spelling, spelling))
         else:
             self.layer[path] = _Raw(None if path in GROUPS else value, spelling)
 
 
-def _twice(path: Path, first: str, second: str) -> ConfigError:
+def _given_twice(path: Path, first: str, second: str) -> ConfigError:
     return ConfigError(
         f"{'.'.join(path)} is given twice, as {first} and as {second}.",
         option=".".join(path),
@@ -163,14 +146,14 @@ def _read_group(path: Path, value: Any) -> Mapping[Any, Any] | None:
     if isinstance(value, str):
         try:
             value = parse_json(value)
-        except Unfit:
-            raise _no_object(path) from None
+        except InvalidValue:
+            raise _not_an_object(path) from None
     if value is not None and not isinstance(value, Mapping):
-        raise _no_object(path)
+        raise _not_an_object(path)
     return value
 
 
-def _no_object(path: Path) -> ConfigError:
+def _not_an_object(path: Path) -> ConfigError:
     option = ".".join(path)
     example = next(row[len(path)] for row in TABLE if row[: len(path)] == path)
     return ConfigError(
@@ -182,9 +165,9 @@ def _no_object(path: Path) -> ConfigError:
     )
 
 
-def _lay_over(layer: _Layer, upper: _Layer) -> None:
+def _override(layer: _Layer, upper: _Layer) -> None:
     for path, raw in upper.items():
-        if path in _NOT_GIVEN and raw.value is None:
+        if path in _NONE_IS_ABSENT and raw.value is None:
             continue
         if path in GROUPS:
             for below in [option for option in layer if option[: len(path)] == path]:
@@ -192,7 +175,7 @@ def _lay_over(layer: _Layer, upper: _Layer) -> None:
         layer[path] = raw
 
 
-def _read(layer: _Layer, fail: Fail) -> Given:
+def _read(layer: _Layer, on_error: OnError) -> GivenOptions:
     values: dict[Path, Any] = {}
     nulls: list[Path] = []
     # In the table's order, so that equal configurations are equal in every respect.
@@ -200,13 +183,13 @@ def _read(layer: _Layer, fail: Fail) -> Given:
         try:
             value = _read_value(path, layer[path].value)
         except ConfigError as error:
-            fail(error)
+            on_error(error)
             continue
         if value is None:
             nulls.append(path)
         else:
             values[path] = value
-    return Given(values, tuple(nulls))
+    return GivenOptions(values, tuple(nulls))
 
 
 def _read_value(path: Path, raw: Any) -> Any:
@@ -214,12 +197,12 @@ def _read_value(path: Path, raw: Any) -> Any:
         return None
     try:
         return TABLE[path].kind.read(raw)
-    except Unfit as error:
+    except InvalidValue as error:
         code = {"name": 190, "servers": 190, "collection": 191}.get(TABLE[path].name)
         raise TABLE[path].error(raw, str(error), code=code) from None
 
 
-def add_url_options(given: Given, options: Iterable[tuple[str, str]]) -> Given:
+def add_url_options(given: GivenOptions, options: Iterable[tuple[str, str]]) -> GivenOptions:
     """Count the options of a connection string among those of ``URLParam``.
 
     :param given: the options given otherwise
@@ -241,7 +224,7 @@ def add_url_options(given: Given, options: Iterable[tuple[str, str]]) -> Given:
             )
         value = values if path[-1] == "readPreferenceTags" else values[0]
         layer[path] = _Raw(value, f"url: {path[-1]}")
-    found = _read(layer, fail_at_once).values
+    found = _read(layer, raise_error).values
     for path, value in found.items():
         if given.values.get(path, value) != value:
             raise ConfigError(
@@ -252,4 +235,4 @@ def add_url_options(given: Given, options: Iterable[tuple[str, str]]) -> Given:
             )
     merged = {**given.values, **found}
     ordered = {path: merged[path] for path in sorted(merged, key=_POSITIONS.__getitem__)}
-    return Given(ordered, given.nulls)
+    return GivenOptions(ordered, given.nulls)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from beaker_mongo_soajs.exceptions import ConfigError
-from beaker_mongo_soajs.options.coerce import Unfit, parse_json
+from beaker_mongo_soajs.options.coerce import InvalidValue, parse_json
 from beaker_mongo_soajs.options.option import show
 
 
@@ -35,7 +35,7 @@ def load_db_config(value: Any) -> Mapping[Any, Any]:
     if isinstance(value, str):
         try:
             value = parse_json(value)
-        except Unfit as error:
+        except InvalidValue as error:
             raise ConfigError(f"{where} must be {error}.", option="dbConfig", hint=hint) from None
     if not isinstance(value, Mapping):
         raise ConfigError(f"{where} holds no object.", option="dbConfig", hint=hint)
