@@ -1,16 +1,16 @@
-"""Signatures over what the database keeps as opaque bytes."""
+"""Sign payloads that are stored in the database, and verify them."""
 
 import hashlib
 import hmac
 
 
 class Signer:
-    """Sign payloads with ``store.signingKey``, each bound to the place where it is stored.
+    """Sign payloads with ``store.signingKey``.
 
-    The place (a session id, or a cache's namespace and key) is part of what is signed, so that a
-    signed payload copied into another document fails. HMAC-SHA256, as in RFC 2104 and FIPS 180-4.
+    The context (a session id, or a cache's namespace and key) is signed with the payload, so that a
+    signed payload is not valid in another document. HMAC-SHA256 (RFC 2104, FIPS 180-4).
 
-    :param key: the secret, as bytes of any length.
+    :param key: the key.
     """
 
     __slots__ = ("_key",)
@@ -18,24 +18,23 @@ class Signer:
     def __init__(self, key: bytes) -> None:
         self._key = key
 
-    def sign(self, place: bytes, payload: bytes) -> bytes:
-        """Return the 32-byte signature of a payload stored at a place.
+    def sign(self, context: bytes, payload: bytes) -> bytes:
+        """Return the signature of a payload: 32 bytes.
 
-        :param place: where the payload is stored.
+        :param context: where the payload is stored.
         :param payload: the bytes to sign.
         """
-        # The length stands in front, so that no byte can move from the place to the payload.
-        head = len(place).to_bytes(8, "big") + place
+        # The length comes first, so that no byte can move between context and payload.
+        head = len(context).to_bytes(8, "big") + context
         return hmac.new(self._key, head + payload, hashlib.sha256).digest()
 
-    def verifies(self, signature: object, place: bytes, payload: bytes) -> bool:
-        """Tell, in constant time, whether a signature belongs to a payload at a place.
+    def verifies(self, signature: object, context: bytes, payload: bytes) -> bool:
+        """Return whether a signature is valid, in constant time.
 
-        :param signature: what the document holds as a signature; anything, since the database is
-            not trusted.
-        :param place: where the payload was found.
+        :param signature: the signature from the document; any type, because it is not trusted.
+        :param context: where the payload was found.
         :param payload: the bytes found there.
         """
         return isinstance(signature, bytes) and hmac.compare_digest(
-            signature, self.sign(place, payload)
+            signature, self.sign(context, payload)
         )

@@ -74,7 +74,7 @@ class CacheStore:
         payload = entry.payload
         if self._signer is not None and not (
             isinstance(payload, bytes)
-            and self._signer.verifies(entry.signature, _place(namespace, key), payload)
+            and self._signer.verifies(entry.signature, _context(namespace, key), payload)
         ):
             raise _unreadable(key, "has no signature that matches store.signingKey")
         try:
@@ -142,7 +142,7 @@ class CacheStore:
         if self._signer is None:
             absent["signature"] = ""
         else:
-            fields["signature"] = self._signer.sign(_place(namespace, key), payload)
+            fields["signature"] = self._signer.sign(_context(namespace, key), payload)
         try:
             self._write(_id(namespace, key), fields, absent, lease)
         except SerializationError as error:
@@ -277,7 +277,7 @@ def _range(namespace: str) -> Document:
     }
 
 
-def _place(namespace: str, key: Key) -> bytes:
+def _context(namespace: str, key: Key) -> bytes:
     return bson.encode(_id(namespace, key))
 
 

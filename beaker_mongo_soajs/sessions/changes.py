@@ -1,7 +1,7 @@
-"""What a request changed in its session.
+"""Find the top-level keys of a session that a request changed.
 
-A save writes only that. Two requests that change different keys then both keep what they wrote, and
-one that changed nothing cannot put an old snapshot over a newer save.
+A save writes only these keys. If two requests change different keys, both changes are kept, and a
+request that changed nothing cannot overwrite a newer save with its old snapshot.
 """
 
 import operator
@@ -12,15 +12,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 ACCESSED_TIME = "_accessed_time"
-"""Beaker's key for the time of the last request; it moves with every touch and is no change."""
+"""Beaker's key for the time of the last request. It moves with every touch, and does not count as
+a change."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Changes:
-    """The top-level keys of a session that a request changed.
+    """Hold the top-level keys of a session that a request changed.
 
-    :param assigned: the new values of added and changed keys.
-    :param removed: the keys that are gone.
+    :param assigned: added and changed keys, with their new values.
+    :param removed: removed keys.
     """
 
     assigned: dict[Any, Any] = field(default_factory=dict)
@@ -31,10 +32,10 @@ class Changes:
 
 
 def changes_between(before: dict[Any, Any], after: dict[Any, Any]) -> Changes:
-    """Return what turns one session into another, Beaker's time of access left aside.
+    """Return the changes from one session to another, except to Beaker's access time.
 
     :param before: the session as it was loaded.
-    :param after: the session as it is to be saved.
+    :param after: the session to save.
     """
     earlier, later = _identities(before), _identities(after)
     assigned = {
@@ -49,20 +50,20 @@ def changes_between(before: dict[Any, Any], after: dict[Any, Any]) -> Changes:
 
 
 def merged(session: dict[Any, Any], changes: Changes) -> dict[Any, Any]:
-    """Return a session with changes applied to it.
+    """Return a copy of a session with changes applied.
 
-    :param session: the session that another request saved meanwhile.
-    :param changes: what this request changed.
+    :param session: the session, as another request may have saved it.
+    :param changes: the changes of this request.
     """
     kept = {key: value for key, value in session.items() if key not in changes.removed}
     return kept | changes.assigned
 
 
 def is_same(one: Any, other: Any) -> bool:
-    """Tell whether two values are equal and of the same types: 1, 1.0 and True are not.
+    """Return whether two values are equal and of the same types; 1, 1.0 and True are not.
 
-    :param one: a value that a session holds.
-    :param other: another.
+    :param one: a value of a session.
+    :param other: another one.
     """
     kind = type(one)
     if kind is not type(other):
@@ -75,25 +76,25 @@ def is_same(one: Any, other: Any) -> bool:
         return _have_equal_pickles(one, other) or bool(compare(one, other))
     if kind.__module__.startswith("bson."):
         return bool(one == other)
-    # Exact where == is not (Decimal 1.0 and 1.00, equal moments in two time zones), and objects
-    # that only a pickle can hold do not always know how to be compared.
+    # Pickles are exact where == is not: Decimal 1.0 and 1.00, equal times in two time zones. Many
+    # classes do not define == at all.
     return _pickled(one) == _pickled(other)
 
 
 def _pickled(value: object) -> bytes:
-    # A protocol that tells the two hours apart that a clock shows twice when summer time ends.
+    # Protocol 4 includes fold, which distinguishes the repeated hour at the end of summer time.
     return pickle.dumps(value, 4)
 
 
 def _have_equal_pickles(one: object, other: object) -> bool:
-    """Tell whether two values are the same for sure; the same in another order may differ here.
+    """Return whether two values are certainly the same; equal sets may still have other pickles.
 
-    Most keys of a session were not changed since it was loaded. To pickle both takes a tenth of the
-    time of a walk through them.
+    Most keys of a session did not change since it was loaded. Pickling both values takes a tenth of
+    the time of walking through them.
     """
     try:
         return _pickled(one) == _pickled(other)
-    except Exception:  # noqa: BLE001 - it is the code of whatever stands in there
+    except Exception:  # noqa: BLE001 - runs code of the application's classes
         return False
 
 
@@ -112,11 +113,11 @@ def _are_same_sets(one: AbstractSet[Any], other: AbstractSet[Any]) -> bool:
 
 
 def _are_same_floats(one: float, other: float) -> bool:
-    return repr(one) == repr(other)  # tells 0.0 from -0.0, and takes one NaN for another
+    return repr(one) == repr(other)  # distinguishes 0.0 and -0.0; NaN equals NaN
 
 
 def _identity(key: Any) -> Any:
-    """Return what stands for a key of this very type: 1, 1.0 and True are one key to Python."""
+    """Return a key that also compares by type: to a dict, 1, 1.0 and True are one key."""
     return key if type(key) is str else (_fingerprint(key),)
 
 
@@ -129,13 +130,13 @@ def _fingerprints(values: Iterable[Any]) -> list[str]:
 
 
 def _fingerprint(value: Any) -> str:
-    """Return a text that two hashable values share only if they are the same."""
+    """Return a text that is equal for two hashable values only if :func:`is_same` holds."""
     kind = type(value)
     if kind is tuple:
         return f"({','.join(map(_fingerprint, value))})"
     if kind is frozenset:
         return f"{{{','.join(_fingerprints(value))}}}"
-    # Hexadecimal: Python refuses to write very large numbers in decimal.
+    # Hexadecimal, because Python refuses to write very large integers in decimal.
     return f"{kind.__name__} {hex(value) if kind is int else repr(value)}"
 
 

@@ -187,7 +187,7 @@ class SessionDocuments:
         """
         if self._signer is None:
             return {"session": text}
-        return {"session": text, "signature": self._signer.sign(_place(stored_id), text.encode())}
+        return {"session": text, "signature": self._signer.sign(_context(stored_id), text.encode())}
 
     def encode(self, form: Form, session: dict[Any, Any], stored_id: str) -> dict[str, Tree]:
         """Return the tree of a session.
@@ -285,7 +285,7 @@ class SessionDocuments:
 
     def _verify(self, document: Document, text: str) -> None:
         if self._signer is not None and not self._signer.verifies(
-            document.get("signature"), _place(document["_id"]), text.encode()
+            document.get("signature"), _context(document["_id"]), text.encode()
         ):
             raise _unreadable(
                 "session", "is ciphertext whose signature does not match store.signingKey"
@@ -302,7 +302,7 @@ class SessionDocuments:
         }
 
 
-def _place(stored_id: str) -> bytes:
+def _context(stored_id: str) -> bytes:
     return b"sealed " + stored_id.encode()
 
 

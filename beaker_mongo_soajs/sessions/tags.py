@@ -1,7 +1,7 @@
-"""Tagged sub-documents: how a stored session holds what BSON or JSON has no type for.
+"""Tagged sub-documents, which store values of types that BSON or JSON does not have.
 
-A tagged value is ``{"__type__": "<tag>", "value": …}``. The tag's name starts with no ``$``, which
-MongoDB before 5.0 refuses in updates. This module knows the scalars; containers are the codec's.
+A tagged value is ``{"__type__": "<tag>", "value": …}``. The field is not named ``$type`` because
+MongoDB before 5.0 rejects such names in updates. Scalars are encoded here, containers in the codec.
 """
 
 import base64
@@ -28,7 +28,7 @@ from bson.regex import Regex
 from bson.timestamp import Timestamp
 
 Tree = Any
-"""What BSON or JSON holds: dicts with text keys, lists, and the form's own scalars."""
+"""An encoded value: dicts with text keys, lists, and the scalars of the storage form."""
 
 Moment = TypeVar("Moment", datetime.datetime, datetime.time)
 
@@ -42,16 +42,16 @@ PICKLE = "pickle"
 BSON_SCALARS: frozenset[type] = frozenset(
     {ObjectId, Decimal128, Timestamp, Regex, MinKey, MaxKey, Binary}
 )
-"""PyMongo's own types that a session may hold; of ``Binary``, subtypes other than 0."""
+"""PyMongo's types that a session may hold; ``Binary`` only with a subtype other than 0."""
 
 _PICKLE_PROTOCOL = 4
 
 
 class DamagedValueError(ValueError):
-    """A tagged value that cannot be turned back.
+    """Signal a tagged value that cannot be decoded.
 
     :param tag: the tag.
-    :param reason: what is wrong with it, without the value.
+    :param reason: what is wrong; never quotes the value.
     """
 
     def __init__(self, tag: str, reason: str) -> None:
@@ -66,7 +66,7 @@ def tagged(tag: str, value: Tree) -> dict[str, Tree]:
 
 
 def is_tagged(value: object) -> bool:
-    """Tell whether a stored dict has the exact shape of a tagged value that can be decoded here."""
+    """Return whether a stored dict is exactly a tagged value with a known tag."""
     return (
         type(value) is dict
         and len(value) == 2
@@ -77,7 +77,7 @@ def is_tagged(value: object) -> bool:
 
 
 def encode_scalar(value: object) -> dict[str, Tree] | None:
-    """Return the tagged form of a scalar that no form holds, or ``None`` for other types."""
+    """Return a scalar as a tagged value, or ``None`` for other types."""
     entry = _ENCODERS.get(type(value))
     if entry is None:
         return None
@@ -87,47 +87,47 @@ def encode_scalar(value: object) -> dict[str, Tree] | None:
 
 
 def decode(tag: str, value: Any) -> Any:
-    """Return what a tagged value stands for.
+    """Return the decoded value of a tag.
 
-    :param tag: a tag for which :func:`is_tagged` answered true.
-    :param value: its value, already decoded.
-    :raises DamagedValueError: when the value does not fit the tag.
+    :param tag: a tag that :func:`is_tagged` accepted.
+    :param value: the tag's value, already decoded.
+    :raises DamagedValueError: if the value is not valid for the tag.
     """
     try:
         return _DECODERS[tag](value)
-    except Exception as error:  # noqa: BLE001 - garbage may fail anywhere, and is quoted nowhere
+    except Exception as error:  # noqa: BLE001 - planted data may raise anything
         raise DamagedValueError(tag, f"not a {tag} ({type(error).__name__})") from None
 
 
 def tag_bytes(value: bytes) -> dict[str, Tree]:
-    """Return the tagged form of bytes, for JSON."""
+    """Return bytes as a tagged value, for JSON."""
     return tagged("bytes", base64.b64encode(value).decode("ascii"))
 
 
 def tag_float(value: float) -> dict[str, Tree]:
-    """Return the tagged form of a float that JSON has no literal for."""
+    """Return a float that is not finite as a tagged value, for JSON."""
     return tagged("float", repr(value))
 
 
 def tag_int(value: int) -> dict[str, Tree]:
-    """Return the tagged form of an integer that the form has no room for."""
-    # Hexadecimal: Python refuses to turn very long decimal texts back.
+    """Return an integer that is too large for the storage form as a tagged value."""
+    # Hexadecimal, because Python refuses to parse very long decimal texts.
     return tagged("int", hex(value))
 
 
 def tag_bson(value: object) -> dict[str, Tree]:
-    """Return the tagged form of one of PyMongo's own types, for JSON.
+    """Return a value of one of PyMongo's types as a tagged value, for JSON.
 
-    MongoDB Extended JSON v2 in its canonical format.
+    The value is MongoDB Extended JSON v2 in canonical mode.
     """
     text = json_util.dumps(value, json_options=json_util.CANONICAL_JSON_OPTIONS)
     return tagged("bson", json.loads(text))
 
 
 def dump_pickle(value: object) -> bytes:
-    """Return the pickle of a value that no document can hold.
+    """Return the pickle of a value.
 
-    :raises DamagedValueError: when the value refuses to be pickled.
+    :raises DamagedValueError: if the value cannot be pickled.
     """
     try:
         return pickle.dumps(value, _PICKLE_PROTOCOL)
@@ -136,9 +136,9 @@ def dump_pickle(value: object) -> bytes:
 
 
 def load_pickle(payload: bytes) -> object:
-    """Return the value of a pickle; the caller has made sure that it may be loaded.
+    """Return the value of a pickle that the caller has decided to trust.
 
-    :raises DamagedValueError: when it cannot be loaded.
+    :raises DamagedValueError: if it cannot be loaded.
     """
     try:
         return pickle.loads(payload)  # noqa: S301 - store.pickle asks for it
@@ -147,17 +147,17 @@ def load_pickle(payload: bytes) -> object:
 
 
 def sort_key(tree: Tree) -> bytes:
-    """Return bytes by which trees can be put into an order that is the same in every process."""
+    """Return bytes that sort trees in the same order in every process."""
     return bson.encode({"": tree})
 
 
 def digest(tree: Tree) -> str:
-    """Return 32 hexadecimal digits that stand for a tree."""
+    """Return a digest of a tree: 32 hexadecimal digits."""
     return hashlib.sha256(sort_key(tree)).hexdigest()[:32]
 
 
 def is_utf8(text: str) -> bool:
-    """Tell whether a text can be stored: one with lone surrogates cannot."""
+    """Return whether a text can be encoded as UTF-8: one with lone surrogates cannot."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -166,10 +166,10 @@ def is_utf8(text: str) -> bool:
 
 
 def _encode_moment(value: datetime.datetime | datetime.time) -> Tree:
-    """Return an ISO text, or ``[ISO text, zone, fold]`` where the text does not tell everything.
+    """Return an ISO text, or ``[ISO text, zone, fold]`` where the text alone would lose something.
 
-    A zone is ``None``, the key of a ``ZoneInfo``, or an offset as a timedelta's three numbers:
-    ``fromisoformat`` takes one that is not of whole seconds for UTC.
+    The zone is ``None``, the key of a ``ZoneInfo``, or an offset as the three numbers of a
+    timedelta, because ``fromisoformat`` reads an offset with microseconds as UTC.
     """
     zone = value.tzinfo
     name: Tree = None
@@ -213,7 +213,7 @@ def _encode_timedelta(value: datetime.timedelta) -> list[int]:
 def _decode_bson(value: Any) -> object:
     scalar = json_util.loads(json.dumps(value), json_options=json_util.CANONICAL_JSON_OPTIONS)
     if type(scalar) not in BSON_SCALARS:
-        raise ValueError("not one of the types that are stored so")
+        raise ValueError("not one of the supported types")
     return scalar
 
 
@@ -225,7 +225,7 @@ def _decode_base64(value: Any) -> bytes:
 
 
 def _decode_text(value: Any) -> str:
-    # Not bytes(value), which takes a number for a size.
+    # Not bytes(value): it would allocate that many bytes for a number.
     return bytes.decode(value, "utf-8", "surrogatepass")
 
 

@@ -1,6 +1,7 @@
-"""Attacks on sessions: each succeeds with Beaker's own ``ext:mongodb``, and fails here.
+"""Attacks on sessions.
 
-What succeeds there proves the attack; the same lines then have to fail with MongoSession.
+Each attack runs against Beaker's ``ext:mongodb`` first, where it succeeds, and then fails with
+``MongoSession``.
 """
 
 import base64
@@ -28,7 +29,7 @@ from tests.recorder import Commands
 Options = dict[str, Any]
 Db = Database[dict[str, Any]]
 
-# Beaker warns of each session that it takes for corrupt, and names its id.
+# Beaker warns about corrupt sessions, and names their ids.
 pytestmark = pytest.mark.filterwarnings("ignore:Invalidating corrupt session")
 
 _DAY = datetime.timedelta(days=1)
@@ -38,7 +39,7 @@ _KEYS = {"encrypt_key": "a key", "validate_key": "another", "crypto_type": "cryp
 
 @pytest.fixture
 def beakers(mongo_url: str, database_name: str) -> Iterator[Options]:
-    """Return options for Beaker's own backend, in the same database."""
+    """Return options for Beaker's ``ext:mongodb``, in the same database."""
     with MongoClient[dict[str, Any]](_with_database(mongo_url, database_name)) as client:
         yield {"type": "ext:mongodb", "url": client}
 
@@ -57,7 +58,7 @@ def _with_database(url: str, name: str) -> str:
 
 
 def _login(visitor: Visitor) -> None:
-    """Log in as most applications do: without a thought for the id."""
+    """Log in without changing the session id, as most applications do."""
     visitor.save(user="ann")
 
 
@@ -77,7 +78,7 @@ def _delete(session: SessionObject) -> None:
 
 
 class TestFixation:
-    """The attacker gives the victim an id, and waits for the victim to log in."""
+    """Fixation: the attacker gives the victim an id and waits for the login."""
 
     def _attack(self, options: Options, id_: str) -> object:
         site = Site(options)
@@ -86,17 +87,17 @@ class TestFixation:
         return site.visitor(id_).read().get("user")
 
     def test_a_chosen_id(self, beakers: Options, ours: Options) -> None:
-        """A chosen id is adopted by Beaker; here the login gets an id of its own."""
+        """Beaker adopts an id that the attacker invented; MongoSession creates a new one."""
         assert "ann" == self._attack(beakers, "chosen")
         assert self._attack(ours, "chosen") is None
 
     def test_an_id_of_the_attackers_own_with_a_secret(
         self, beakers: Options, ours: Options
     ) -> None:
-        """A signature stops no attacker who has the site sign: any id that it once gave out."""
+        """A signed id of a session that has ended is not adopted for a login."""
 
         def attack(options: Options) -> object:
-            # The attacker's own session, ended long ago or never saved: its cookie stays signed.
+            # The cookie of the attacker's own session stays signed after the session has ended.
             site = Site(options | {"secret": _SECRET})
             attacker = site.visitor()
             attacker.save(n=1)
@@ -109,14 +110,14 @@ class TestFixation:
         assert attack(ours) is None
 
     def test_an_id_with_a_secret_that_leaked(self, beakers: Options, ours: Options) -> None:
-        """Who can sign can choose the id with Beaker; here a good signature makes no session."""
+        """A valid signature over an unknown id does not create a session."""
         signature = hmac.new(_SECRET.encode(), b"chosen", hashlib.sha1).hexdigest()
         signed = f"{signature}chosen"
         assert "ann" == self._attack(beakers | {"secret": _SECRET}, signed)
         assert self._attack(ours | {"secret": _SECRET}, signed) is None
 
-    def test_a_live_session_of_the_attackers(self, beakers: Options, ours: Options) -> None:
-        """A session that the attacker keeps alive is out of it after the victim's new id."""
+    def test_a_live_session_of_the_attacker(self, beakers: Options, ours: Options) -> None:
+        """After regenerate_id, the attacker's copy of the old id has no session."""
 
         def attack(options: Options) -> object:
             site = Site(options)
@@ -133,7 +134,7 @@ class TestFixation:
 
 
 class TestReplay:
-    """The attacker has an id from before, and comes back with it after the session has ended."""
+    """Replay: the attacker uses a stolen id after the session has ended."""
 
     def _attack(self, options: Options, end: Any) -> object:
         site = Site(options)
@@ -145,19 +146,19 @@ class TestReplay:
 
     @pytest.mark.parametrize("end", [_invalidate, _regenerate])
     def test_of_an_id(self, beakers: Options, ours: Options, end: Any) -> None:
-        """The id from before stays logged in with Beaker; here it is dead."""
+        """The old id is still logged in with Beaker, and unknown with MongoSession."""
         assert "ann" == self._attack(beakers, end)
         assert self._attack(ours, end) is None
 
     def test_after_a_logout(self, beakers: Options, ours: Options, database: Db) -> None:
-        """A logout leaves Beaker a live document under the old id; here it leaves nothing."""
+        """A logout leaves a document with Beaker, and none with MongoSession."""
         assert self._attack(beakers, _delete) is None
         assert 1 == database.backer_cache.count_documents({})
         assert self._attack(ours, _delete) is None
         assert 0 == database.sessions.count_documents({})
 
     def test_by_a_request_that_outlives_the_logout(self, beakers: Options, ours: Options) -> None:
-        """A request under way at the logout brings the login back with Beaker; not here."""
+        """A request that saves after the logout does not restore the login."""
 
         def attack(options: Options) -> object:
             site = Site(options)
@@ -178,7 +179,7 @@ class TestReplay:
         assert attack(ours) is None
 
     def test_of_a_timed_out_id(self, beakers: Options, ours: Options, database: Db) -> None:
-        """A timed-out session stays stored with Beaker for ever; here it goes when it is met."""
+        """A timed-out session stays stored with Beaker; MongoSession deletes it when it is read."""
         for options in (beakers, ours):
             site = Site(options | {"timeout": 60})
             victim = site.visitor()
@@ -204,7 +205,7 @@ class TestReplay:
 
 
 class _Touches:
-    """An object whose pickle makes a file when it is loaded."""
+    """An object whose pickle creates a file when it is loaded."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -214,10 +215,10 @@ class _Touches:
 
 
 class TestPlants:
-    """The attacker can write to the database, and wants to run code."""
+    """The attacker can write to the database and wants to run code."""
 
     def test_a_pickle(self, beakers: Options, ours: Options, database: Db, tmp_path: Path) -> None:
-        """A planted pickle runs with Beaker; here it is never loaded."""
+        """A planted pickle is loaded by Beaker, and not by MongoSession."""
         for name, options, plant in (
             ("theirs", beakers, self._plant_theirs),
             ("ours", ours, self._plant_ours),
@@ -237,10 +238,10 @@ class TestPlants:
 
     @pytest.mark.parametrize("serializer", ["pickle", "json"])
     @pytest.mark.parametrize("keys", [{}, _KEYS], ids=["plain", "encrypted"])
-    def test_a_pickle_in_any_place(
+    def test_a_pickle_in_any_field(
         self, ours: Options, database: Db, tmp_path: Path, serializer: str, keys: Options
     ) -> None:
-        """In no field and form of a document a pickle is loaded, encrypted sessions or not."""
+        """A pickle in any field and form of a document is not loaded, encrypted or not."""
         target = tmp_path / "written"
         attack = pickle.dumps(_Touches(target), 2)
         text = base64.b64encode(attack).decode()
@@ -257,7 +258,7 @@ class TestPlants:
     def test_without_a_library_that_encrypts(
         self, ours: Options, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """Where Beaker would silently store plain pickles under encrypt_key, we refuse to start."""
+        """If Beaker has no library that encrypts, encrypt_key is a ConfigError."""
         monkeypatch.setitem(CRYPTO_MODULES, "cryptography", noencryption)
         with pytest.raises(ConfigError, match="no library that can encrypt"):
             Site(ours | _KEYS).visitor().read()
@@ -273,7 +274,7 @@ class TestPlants:
         *,
         with_class: bool,
     ) -> None:
-        """Where Beaker takes plain text for decrypted, a pickle behind a nonce does not run."""
+        """Without a library that encrypts, a pickle behind a nonce is not loaded."""
         monkeypatch.setitem(CRYPTO_MODULES, "cryptography", noencryption)
         attack = base64.b64encode(pickle.dumps(_Touches(tmp_path / "written"), 2)).decode()
         nonce = base64.b64encode(bytes(16)).decode()
@@ -283,8 +284,8 @@ class TestPlants:
             site.visitor("planted").read()
         assert [] == list(tmp_path.iterdir())
 
-    def test_plain_text_in_place_of_ciphertext(self, ours: Options, database: Db) -> None:
-        """With encrypt_key a planted session that is not encrypted is not accepted."""
+    def test_plain_session_instead_of_ciphertext(self, ours: Options, database: Db) -> None:
+        """With encrypt_key, a planted session that is not encrypted is refused."""
         forged = {"user": "admin"}
         database.sessions.insert_one({"_id": "planted", "session": forged})
         assert forged == Site(ours).visitor("planted").read()
@@ -293,7 +294,7 @@ class TestPlants:
             Site(ours | _KEYS | {"invalidate_corrupt": False}).visitor("planted").read()
 
     def test_ciphertext_of_another_session(self, ours: Options, database: Db) -> None:
-        """With signingKey a session's ciphertext is good under its own id alone."""
+        """With signingKey, ciphertext is only valid under its own session id."""
         for store, stolen in (({}, {"user": "ann"}), ({"signingKey": "0123456789abcdef" * 2}, {})):
             site = Site(ours | _KEYS | {"store": store})
             victim, attacker = site.visitor(), site.visitor()
@@ -306,7 +307,7 @@ class TestPlants:
             assert stolen == attacker.read()
 
     def test_ciphertext_that_was_changed(self, ours: Options, database: Db) -> None:
-        """Ciphertext with a changed bit is refused, and its visitor logged out."""
+        """Ciphertext with a changed bit is refused, and the visitor is logged out."""
         visitor = Site(ours | _KEYS).visitor()
         visitor.save(user="ann")
         document = only_document(database)
@@ -332,10 +333,10 @@ HOSTILE_IDS = {
 
 
 class TestHostileIds:
-    """The attacker writes anything at all into the cookie."""
+    """The attacker sends any text as a session id."""
 
     def test_a_pattern_reaches_beakers_database(self, beakers: Options, database: Db) -> None:
-        """With Beaker an id is a pattern: half of one is an error of the server, and .* deletes."""
+        """Beaker uses the id as a regular expression: .* deletes all sessions."""
         with pytest.raises(pymongo.errors.OperationFailure):
             Site(beakers | {"invalidate_corrupt": False}).visitor("(").read()
         database.backer_cache.insert_one({"_id": "victim:session", "expiration": 1})
@@ -343,10 +344,10 @@ class TestHostileIds:
         assert 0 == database.backer_cache.count_documents({})
 
     @pytest.mark.parametrize("id_", HOSTILE_IDS.values(), ids=HOSTILE_IDS)
-    def test_it_finds_nobody_and_is_never_adopted(
+    def test_it_finds_no_session_and_is_not_adopted(
         self, ours: Options, database: Db, commands: Commands, id_: str
     ) -> None:
-        """Whatever stands in the cookie, it is an unknown id, compared as text, and is replaced."""
+        """A hostile id is compared as text, finds no session and is replaced."""
         Site(ours).visitor().save(user="ann")
         commands.clear()
         request: dict[str, Any] = {}
@@ -363,7 +364,7 @@ class TestHostileIds:
 
     @pytest.mark.parametrize("id_", [["victim"], {"$gt": ""}, 7, b"victim", None, True])
     def test_ids_that_are_no_text(self, ours: Options, id_: Any) -> None:
-        """What is no text is no id: not as JSON of an API might bring it, nor otherwise."""
+        """An id that is not a text finds no session."""
         store = {name: item for name, item in ours.items() if name != "session_class"}
         SessionStore(store).set("victim", {"user": "ann"})
         session = MongoSession({}, id=id_, **store)
@@ -371,7 +372,7 @@ class TestHostileIds:
         assert "user" not in session
 
     def test_a_prefix_of_an_id(self, beakers: Options, ours: Options, database: Db) -> None:
-        """With Beaker the prefix of an id reaches other sessions' documents; here it is nothing."""
+        """Beaker finds sessions by a prefix of their id; MongoSession does not."""
         database.backer_cache.insert_one({"_id": "victim:session", "expiration": 1})
         Site(beakers).visitor("vic").read()
         assert 0 == database.backer_cache.count_documents({})
@@ -385,7 +386,7 @@ class TestHostileIds:
         assert {"user": "ann"} == victim.read()
 
     def test_ids_of_other_documents(self, ours: Options, database: Db) -> None:
-        """Documents whose ids are no text belong to no visitor."""
+        """A document whose id is not a text is never a session."""
         for id_ in (7, {"a": 1}):
             database.sessions.insert_one({"_id": id_, "session": {"user": "ann"}})
         for text in ("7", '{"a": 1}', "{'a': 1}"):
@@ -393,10 +394,10 @@ class TestHostileIds:
 
 
 class TestLeaks:
-    """The attacker can read the database, the log, or an error page."""
+    """The attacker can read the database, the log or an error page."""
 
     def test_digests_are_no_ids(self, ours: Options, database: Db) -> None:
-        """With transformId the ids in the database let nobody in."""
+        """With transformId, a stored id cannot be used as a cookie."""
         for store, user in (({}, "ann"), ({"transformId": "sha256"}, None)):
             database.sessions.delete_many({})
             site = Site(ours | {"store": store})
@@ -407,7 +408,7 @@ class TestLeaks:
     def test_a_corrupt_session_is_not_named(
         self, beakers: Options, ours: Options, database: Db, caplog: pytest.LogCaptureFixture
     ) -> None:
-        """Beaker's warning of a corrupt session holds its id; ours does not."""
+        """Beaker's warning about a corrupt session contains its id; ours does not."""
         id_ = "0123456789abcdef0123456789abcdef"
         value = Binary(pickle.dumps("no base64"))
         database.backer_cache.insert_one({"_id": f"{id_}:session", "value": value})

@@ -1,4 +1,4 @@
-"""What a request changed in its session."""
+"""Finding the keys that a request changed."""
 
 import datetime
 import zoneinfo
@@ -13,7 +13,7 @@ _HOUR = datetime.datetime(2026, 10, 25, 2, 30, tzinfo=zoneinfo.ZoneInfo("Europe/
 
 
 class TestIsSame:
-    """Equal, and of the same types throughout."""
+    """Equality by value and type."""
 
     @pytest.mark.parametrize(
         ("one", "other"),
@@ -38,7 +38,7 @@ class TestIsSame:
         ids=repr,
     )
     def test_tells_types_apart(self, one: object, other: object) -> None:
-        """Values that are equal to Python but not of the same types differ."""
+        """Values that Python considers equal differ if their types differ."""
         assert not is_same(one, other)
         assert not is_same(other, one)
 
@@ -46,28 +46,28 @@ class TestIsSame:
         "value", [float("nan"), {1, (2, frozenset({3}))}, {"a": {1: [None]}}, 10**5000], ids=type
     )
     def test_a_value_is_the_same_as_itself(self, value: Any) -> None:
-        """A value is the same as an equal one of the same types."""
+        """Equal values of the same types are the same."""
         assert is_same(value, value)
         assert is_same([value], [value])
 
 
 class TestChanges:
-    """Differences by top-level key."""
+    """Changes by top-level key."""
 
     def test_time_of_access_is_no_change(self) -> None:
-        """Beaker's time of access moves with every request, and is no change."""
+        """A new access time does not count as a change."""
         assert not changes_between({"_accessed_time": 1.0, "a": 1}, {"_accessed_time": 2.0, "a": 1})
 
     def test_added_changed_and_removed_keys(self) -> None:
-        """Changes are the keys that are new, different or gone."""
+        """Changes are the added, changed and removed keys."""
         changes = changes_between({"a": 1, "b": 2, "c": 3}, {"a": 1, "b": 2.0, "d": 4})
         assert changes == Changes({"b": 2.0, "d": 4}, frozenset({"c"}))
 
     def test_key_of_another_type_is_another_key(self) -> None:
-        """A key 1 that became a key True is one gone and one new."""
+        """Replacing the key 1 by the key True removes one key and adds one."""
         assert changes_between({1: "a"}, {True: "a"}) == Changes({True: "a"}, frozenset({1}))
 
     def test_merging_keeps_what_others_changed(self) -> None:
-        """Changes are applied to what others saved, and leave the rest of that alone."""
+        """Merging changes leaves the other keys of the saved session unchanged."""
         changes = changes_between({"a": 1, "b": 1, "c": 1}, {"a": 2, "c": 1})
         assert merged({"a": 1, "b": 1, "c": 5, "d": 6}, changes) == {"a": 2, "c": 5, "d": 6}

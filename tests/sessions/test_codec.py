@@ -1,4 +1,4 @@
-"""Whatever goes into a session comes out equal and of the same type, in both forms."""
+"""Encoding and decoding sessions, in the native and the JSON form."""
 
 import copy
 import datetime
@@ -16,14 +16,14 @@ from beaker_mongo_soajs.signature import Signer
 from tests.effort import times
 from tests.sessions.values import SESSIONS
 
-_PLACE = b"0123456789abcdef"
+_CONTEXT = b"0123456789abcdef"
 _EXAMPLES = times(10_000)
 _SECONDS = 900
-"""So many examples take a minute or two, and longer on a busy machine."""
+"""The timeout of a round trip: all examples take a minute or two, and longer on a busy machine."""
 
 
 class Owner:
-    """A class of the application's own, which no document holds."""
+    """A class of the application, which no document can hold."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -35,7 +35,7 @@ class Owner:
 
 
 class CodecContract:
-    """What both forms promise."""
+    """The behaviour of both forms."""
 
     form: type[Codec]
 
@@ -48,21 +48,21 @@ class CodecContract:
         raise NotImplementedError
 
     def round_trip(self, session: dict[Any, Any], **options: Any) -> dict[Any, Any]:
-        """Return what becomes of a session that is stored and read back."""
+        """Return a session after it was stored and read."""
         codec = self.codec(**options)
-        return codec.decode(self.through(codec.encode(session, _PLACE)), _PLACE)
+        return codec.decode(self.through(codec.encode(session, _CONTEXT)), _CONTEXT)
 
     def test_same_set_is_stored_the_same_way_in_any_order(self) -> None:
-        """A set is stored in one order, whatever the order in which a process iterates over it."""
+        """Equal sets are stored alike, independent of their iteration order."""
         codec = self.codec()
-        one = codec.encode({"s": {"a", "b", "c", 1, 2}}, _PLACE)
-        other = codec.encode({"s": {2, 1, "c", "b", "a"}}, _PLACE)
+        one = codec.encode({"s": {"a", "b", "c", 1, 2}}, _CONTEXT)
+        other = codec.encode({"s": {2, 1, "c", "b", "a"}}, _CONTEXT)
         assert self.through(one) == self.through(other)
 
     def test_plain_values_stay_plain(self) -> None:
-        """What the form holds natively is stored as it is, for people and for Node to read."""
+        """Values that the form can hold are stored natively, readable for people and Node."""
         session = {"user": "ann", "n": 1, "f": 1.5, "b": True, "x": None, "l": [1, {"a": "é"}]}
-        assert session == self.codec().encode(session, _PLACE)
+        assert session == self.codec().encode(session, _CONTEXT)
 
     @pytest.mark.parametrize(
         ("value", "path", "named"),
@@ -81,9 +81,9 @@ class CodecContract:
         ids=["function", "object in lists", "tuple", "other key", "binary", "time zone class"],
     )
     def test_other_types_are_refused_by_path(self, value: object, path: str, named: str) -> None:
-        """A value that no document holds is an error with its path, its type and both remedies."""
+        """The error for an unsupported type names the path, the type and both remedies."""
         with pytest.raises(SerializationError) as caught:
-            self.codec().encode({"v": value}, _PLACE)
+            self.codec().encode({"v": value}, _CONTEXT)
         assert path == caught.value.path
         assert str(caught.value).startswith(path)
         assert named in str(caught.value)
@@ -91,45 +91,45 @@ class CodecContract:
         assert "plain values" in str(caught.value)
 
     def test_endless_value_is_refused(self) -> None:
-        """A list that holds itself is an error, not an endless loop."""
+        """A list that contains itself is an error, not an endless loop."""
         endless: list[Any] = []
         endless.append(endless)
         with pytest.raises(SerializationError, match="refers to itself"):
-            self.codec().encode({"v": endless}, _PLACE)
+            self.codec().encode({"v": endless}, _CONTEXT)
 
     def test_pickle_option_keeps_other_types(self) -> None:
-        """With store.pickle, a value of the application's own class is stored and read back."""
+        """With store.pickle, an object of the application's class is stored and read."""
         session = {"owner": Owner("ann"), "plain": 1}
         assert session == self.round_trip(session, pickled=True)
 
     def test_pickle_option_names_what_cannot_be_pickled(self) -> None:
-        """With store.pickle, a value that refuses to be pickled is an error that names its path."""
+        """With store.pickle, the error for a value that cannot be pickled names its path."""
         with pytest.raises(SerializationError) as caught:
-            self.codec(pickled=True).encode({"v": [lambda: 0]}, _PLACE)
+            self.codec(pickled=True).encode({"v": [lambda: 0]}, _CONTEXT)
         assert caught.value.path == "session['v'][0]"
 
     def test_pickle_is_not_loaded_without_the_option(self) -> None:
-        """A stored pickle is an error when store.pickle is off, whoever stored it."""
-        tree = self.through(self.codec(pickled=True).encode({"v": Owner("a")}, _PLACE))
+        """A stored pickle is an error without store.pickle."""
+        tree = self.through(self.codec(pickled=True).encode({"v": Owner("a")}, _CONTEXT))
         with pytest.raises(SerializationError, match="pickles from the database are not loaded"):
-            self.codec().decode(tree, _PLACE)
+            self.codec().decode(tree, _CONTEXT)
 
     def test_signed_pickle_is_loaded_in_its_own_session_only(self) -> None:
-        """A signed pickle is loaded in its own session, and refused in a copy or unsigned."""
+        """A signed pickle is only loaded in its own session and field, with its signature."""
         signer = Signer(b"key")
         codec = self.codec(pickled=True, signer=signer)
-        tree = self.through(codec.encode({"v": Owner("a")}, _PLACE))
-        assert codec.decode(tree, _PLACE) == {"v": Owner("a")}
+        tree = self.through(codec.encode({"v": Owner("a")}, _CONTEXT))
+        assert codec.decode(tree, _CONTEXT) == {"v": Owner("a")}
         with pytest.raises(SerializationError, match="signature"):
             codec.decode(tree, b"another session")
         with pytest.raises(SerializationError, match="signature"):
-            self.codec(pickled=True, signer=Signer(b"other")).decode(tree, _PLACE)
+            self.codec(pickled=True, signer=Signer(b"other")).decode(tree, _CONTEXT)
         with pytest.raises(SerializationError, match="signature"):
-            codec.decode({"another key": tree["v"]}, _PLACE)
+            codec.decode({"another key": tree["v"]}, _CONTEXT)
         unsigned = copy.deepcopy(tree)
         del unsigned["v"]["signature"]
         with pytest.raises(SerializationError, match="signature"):
-            codec.decode(unsigned, _PLACE)
+            codec.decode(unsigned, _CONTEXT)
 
     @pytest.mark.parametrize(
         "value",
@@ -152,9 +152,9 @@ class CodecContract:
         ids=repr,
     )
     def test_damaged_value_is_an_error(self, value: dict[str, Any]) -> None:
-        """A tagged value that does not fit its tag is one clear error that quotes none of it."""
+        """The error for an invalid tagged value names the path, and does not quote the value."""
         with pytest.raises(SerializationError) as caught:
-            self.codec().decode({"v": value}, _PLACE)
+            self.codec().decode({"v": value}, _CONTEXT)
         assert caught.value.path == "session['v']"
         assert "zzz" not in str(caught.value)
         assert "etc" not in str(caught.value)
@@ -170,17 +170,17 @@ class CodecContract:
         ],
         ids=repr,
     )
-    def test_what_only_looks_tagged_is_left_alone(self, value: dict[str, Any]) -> None:
-        """Another application's sub-document that has our tag's key is read as it is."""
-        assert {"v": value} == self.codec().decode({"v": copy.deepcopy(value)}, _PLACE)
+    def test_dict_that_resembles_a_tagged_value_is_a_dict(self, value: dict[str, Any]) -> None:
+        """A sub-document of another application that has a __type__ field is read unchanged."""
+        assert {"v": value} == self.codec().decode({"v": copy.deepcopy(value)}, _CONTEXT)
 
-    def test_keys_that_no_field_holds_have_a_field_each(self) -> None:
-        """Top-level keys that no update path can hold are stored in fields of their own."""
+    def test_keys_that_cannot_be_field_names_have_a_field_each(self) -> None:
+        """Each top-level key that cannot be a field name is stored in its own field."""
         session = {"$a": 1, "$b": 2, 3: 4, ("t", 1): 5, "__type__": 6, "__key__x": 7}
-        tree = self.codec().encode(session, _PLACE)
+        tree = self.codec().encode(session, _CONTEXT)
         assert len(session) == len(tree)
         assert "__type__" not in tree
-        assert session == self.codec().decode(self.through(tree), _PLACE)
+        assert session == self.codec().decode(self.through(tree), _CONTEXT)
 
 
 class TestNativeCodec(CodecContract):
@@ -189,18 +189,18 @@ class TestNativeCodec(CodecContract):
     form = NativeCodec
 
     def through(self, tree: dict[str, Any]) -> dict[str, Any]:
-        """Return the tree after a pass through BSON."""
+        """Return the tree after it was encoded as BSON and decoded."""
         return decode_document(bson.encode(tree))
 
     @pytest.mark.timeout(_SECONDS)
     @settings(max_examples=_EXAMPLES)
     @given(SESSIONS)
     def test_round_trip(self, session: dict[Any, Any]) -> None:
-        """A session comes back equal and of the same types after a pass through BSON."""
+        """A session that was stored as BSON is read equal and of the same types."""
         assert is_same(session, self.round_trip(session))
 
     def test_native_types_stay_native(self) -> None:
-        """Bytes, dates of whole milliseconds and the driver's own types are stored natively."""
+        """Bytes, dates without microseconds and the types of PyMongo are stored natively."""
         session = {
             "bytes": b"\0",
             "date": datetime.datetime(2026, 1, 2, 3, 4, 5, 678000),
@@ -208,7 +208,7 @@ class TestNativeCodec(CodecContract):
             "long": 2**40,
             "nan": float("inf"),
         }
-        assert session == self.codec().encode(session, _PLACE)
+        assert session == self.codec().encode(session, _CONTEXT)
 
 
 class TestJsonCodec(CodecContract):
@@ -217,7 +217,7 @@ class TestJsonCodec(CodecContract):
     form = JsonCodec
 
     def through(self, tree: dict[str, Any]) -> dict[str, Any]:
-        """Return the tree after a pass through JSON text in BSON."""
+        """Return the tree after it was stored as a JSON text."""
         codec = JsonCodec()
         text = codec.dumps(tree)
         stored: str = bson.decode(bson.encode({"session": text}))["session"]
@@ -227,17 +227,17 @@ class TestJsonCodec(CodecContract):
     @settings(max_examples=_EXAMPLES)
     @given(SESSIONS)
     def test_round_trip(self, session: dict[Any, Any]) -> None:
-        """A session comes back equal and of the same types after a pass through JSON text."""
+        """A session that was stored as JSON is read equal and of the same types."""
         assert is_same(session, self.round_trip(session))
 
     @pytest.mark.parametrize("number", [float("nan"), float("inf"), 2**53, -(2**53)])
-    def test_numbers_that_javascript_would_spoil_are_tagged(self, number: float) -> None:
-        """Numbers that JSON.parse refuses or rounds are not written as JSON numbers."""
-        text = JsonCodec().dumps(JsonCodec().encode({"n": number}, _PLACE))
+    def test_numbers_that_javascript_cannot_hold_are_tagged(self, number: float) -> None:
+        """Numbers that JSON.parse rejects or rounds are not written as JSON numbers."""
+        text = JsonCodec().dumps(JsonCodec().encode({"n": number}, _CONTEXT))
         assert '"__type__"' in text
 
     @pytest.mark.parametrize("text", ["", "[]", "{", "1", '"x"', "{'a': 1}", "[" * 100_000])
     def test_text_without_an_object_is_an_error(self, text: str) -> None:
-        """A text that is not that of a JSON object is one clear error."""
-        with pytest.raises(SerializationError, match="no JSON object"):
+        """A stored text that is not a JSON object is a SerializationError."""
+        with pytest.raises(SerializationError, match="not a JSON object"):
             JsonCodec().loads(text)

@@ -1,4 +1,4 @@
-"""What a document, an id or a log line may not do."""
+"""Planted documents and ids, and the contents of log lines."""
 
 import base64
 import datetime
@@ -26,12 +26,12 @@ _DAY = datetime.timedelta(days=1)
 
 
 class TestSecurity:
-    """What a document may not do."""
+    """Documents and ids that an attacker chose."""
 
     def test_planted_pickle_is_not_loaded(
         self, options: Options, database: Db, tmp_path: Path
     ) -> None:
-        """A pickle planted in any field or form of a document never runs; the document stays."""
+        """A pickle planted in any field or form of a document is not loaded, and stays stored."""
         target = tmp_path / "written"
         payload = f"cpathlib\nPath\n(V{target}\ntR.".encode()
         attack = pickle.dumps(_Writes(target), 2)
@@ -66,7 +66,7 @@ class TestSecurity:
         assert target.exists()
 
     def test_transform_id_hides_the_session_id(self, options: Options, database: Db) -> None:
-        """With store.transformId, the collection holds no id that could be used as a cookie."""
+        """With store.transformId, no stored id can be used as a cookie."""
         site = Site(options | {"store.transformId": "sha256"})
         visitor = site.visitor()
         visitor.save(user="ann")
@@ -85,7 +85,7 @@ class TestSecurity:
     def test_odd_ids_match_nothing_but_themselves(
         self, options: Options, database: Db, session_id: str
     ) -> None:
-        """A session id is compared as a text: no pattern, operator or expression in it works."""
+        """A session id is compared as text: patterns, operators and expressions do not work."""
         Site(options).visitor().save(user="ann")
         namespace = MongoNamespaceManager(session_id, digest_filenames=False, **options)
         with pytest.raises(KeyError):
@@ -95,7 +95,7 @@ class TestSecurity:
     def test_forged_ciphertext_is_not_opened(
         self, options: Options, database: Db, tmp_path: Path
     ) -> None:
-        """Ciphertext without authentication, which can be forged to run code, is refused."""
+        """Ciphertext without authentication is refused: it can be forged to run code."""
         target = tmp_path / "written"
         # Beaker's name for pycryptodome which 1.12 and 1.13 know as well.
         keys = {"encrypt_key": "k" * 10, "validate_key": "v" * 10, "crypto_type": "pycrypto"}
@@ -123,7 +123,7 @@ class TestSecurity:
     def test_ciphertext_without_a_cipher_is_refused(
         self, options: Options, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """Where Beaker found no library, encrypt_key is an error: it would store plain text."""
+        """If Beaker has no library that encrypts, encrypt_key is an error."""
         monkeypatch.setitem(crypto.CRYPTO_MODULES, "none", noencryption)
         keys = {"encrypt_key": "k" * 10, "validate_key": "v" * 10, "crypto_type": "none"}
         with pytest.raises(ConfigError, match="no library that can encrypt"):
@@ -133,13 +133,13 @@ class TestSecurity:
         "session_id", ["", "x" * 10_000, "a\0b", "\ud800", "a\nb", 5, None, {"$gt": ""}], ids=type
     )
     def test_impossible_ids_are_refused(self, options: Options, session_id: Any) -> None:
-        """What cannot be a session id is an error, and never reaches the database."""
+        """An id that cannot be a session id is an error, and is not sent to the database."""
         namespace = MongoNamespaceManager(session_id, digest_filenames=False, **options)
         with pytest.raises(SerializationError, match="session id"):
             namespace["session"]
 
     def test_impossible_cookies_get_a_new_id(self, options: Options, commands: Commands) -> None:
-        """A cookie that cannot be a session id is answered with a new id, without a warning."""
+        """A cookie that cannot hold a session id is replaced, without a warning."""
         visitor = Site(options).visitor("x" * 3000)
         assert visitor.read() == {}
         assert commands.names == []
@@ -150,7 +150,7 @@ class TestSecurity:
     def test_no_session_id_or_data_in_logs_and_reprs(
         self, options: Options, database: Db, caplog: pytest.LogCaptureFixture
     ) -> None:
-        """The log of a dropped save names neither the whole session id nor any data."""
+        """Log lines contain neither a whole session id nor session data."""
         caplog.set_level(logging.DEBUG, "beaker_mongo_soajs")
         visitor = Site(options).visitor()
         visitor.save(user="the-user-name")
@@ -170,7 +170,7 @@ class TestSecurity:
 
 
 class _Writes:
-    """Unpickling it writes a file."""
+    """An object whose pickle writes a file when it is loaded."""
 
     def __init__(self, target: Path) -> None:
         self.target = target

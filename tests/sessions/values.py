@@ -1,4 +1,4 @@
-"""What a session may hold, as Hypothesis strategies."""
+"""Hypothesis strategies for the values that a session may hold."""
 
 import datetime
 import decimal
@@ -37,7 +37,7 @@ BSON_VALUES = st.one_of(
     st.binary(min_size=12, max_size=12).map(ObjectId),
     st.integers(-(2**63), 2**63 - 1).map(Int64),
     st.builds(Timestamp, st.integers(0, 2**32 - 1), st.integers(0, 2**32 - 1)),
-    # The next one is the last; PyMongo 4.9 cannot encode it.
+    # Subtype 255 is left out: PyMongo 4.9 cannot encode it.
     st.builds(Binary, st.binary(), st.sampled_from([5, 128, 254])),
     st.decimals(
         allow_nan=False, allow_infinity=False, places=3, min_value=-9999, max_value=9999
@@ -90,6 +90,6 @@ def _containers(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
 
 
 VALUES = st.recursive(SCALARS | LOOKALIKES, _containers, max_leaves=8)
-"""Everything that the package promises to give back equal and of the same type."""
+"""All values that are read equal and of the same type as they were stored."""
 
 SESSIONS = st.dictionaries(TEXTS | HASHABLES, VALUES, max_size=3)
