@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from beaker_mongo_soajs.backend.creation_lock import CreationLock, lease_to_release, note_created
-from beaker_mongo_soajs.backend.single_flight import Creation, Place
+from beaker_mongo_soajs.backend.single_flight import EntryKey, ReadState
 from beaker_mongo_soajs.caches.entry import Entry
 from beaker_mongo_soajs.caches.store import CacheStore, Key
 from beaker_mongo_soajs.exceptions import SerializationError
@@ -20,14 +20,14 @@ class _Memory(threading.local):
     :param depth: how many of the namespace's locks it holds.
     :param asked: what it last asked for: the key and the entry, for one answer more.
     :param found: the key that it last asked for, and the entry without the value.
-    :param creation: the key whose creation lock it last wanted, and what it then knew.
+    :param read_state: the key whose creation lock it last wanted, and what it then knew.
     """
 
     def __init__(self) -> None:
         self.depth = 0
         self.asked: tuple[Key, Entry | None] | None = None
         self.found: tuple[Key, Entry | None] | None = None
-        self.creation: tuple[Key, Creation] | None = None
+        self.read_state: tuple[Key, ReadState] | None = None
 
 
 class CacheNamespace:
@@ -69,14 +69,14 @@ class CacheNamespace:
         :param key: the value's key.
         """
         memory = self._memory
-        creation = Creation()
+        read_state = ReadState()
         if memory.found is not None and memory.found[0] == key:
             entry = memory.found[1]
             if entry is None or not entry.is_fresh:
-                creation = Creation(reads=True, version=entry.version if entry else None)
+                read_state = ReadState(reads=True, version=entry.version if entry else None)
         memory.found = None
-        memory.creation = key, creation
-        return CreationLock(self._place(key), creation)
+        memory.read_state = key, read_state
+        return CreationLock(self._entry_key(key), read_state)
 
     def contains(self, key: Key) -> bool:
         """Tell whether there is a value.
@@ -126,7 +126,7 @@ class CacheNamespace:
         if not memory.depth:
             self._store.set(self._name, key, value, expire_seconds)
             return
-        place = self._place(key)
+        entry_key = self._entry_key(key)
         entry = self._store.set(
             self._name,
             key,
@@ -134,9 +134,9 @@ class CacheNamespace:
             expire_seconds,
             stored=_stored_time(value),
             grace_seconds=self._store.lease_seconds,
-            lease=lease_to_release(place),
+            lease=lease_to_release(entry_key),
         )
-        note_created(place, entry)
+        note_created(entry_key, entry)
 
     def delete(self, key: Key) -> int:
         """Delete a value; return how many there were, 1 or 0.
@@ -157,17 +157,17 @@ class CacheNamespace:
 
     def _ask(self, key: Key) -> Entry | None:
         memory = self._memory
-        if memory.creation is not None and memory.creation[0] == key:
-            creation = memory.creation[1]
-            if creation.has_ahead:
-                return creation.take_ahead()
+        if memory.read_state is not None and memory.read_state[0] == key:
+            read_state = memory.read_state[1]
+            if read_state.has_prefetched:
+                return read_state.take_prefetched()
         entry = self._store.find(self._name, key)
         # Without the value, which would stay in memory for as long as the thread.
         memory.found = key, entry._replace(payload=b"") if entry is not None else None
         return entry
 
-    def _place(self, key: Key) -> Place:
-        return Place(self._store, self._name, key)
+    def _entry_key(self, key: Key) -> EntryKey:
+        return EntryKey(self._store, self._name, key)
 
 
 def _stored_time(value: Any) -> datetime | None:

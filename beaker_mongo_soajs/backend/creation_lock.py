@@ -6,7 +6,7 @@ import time
 
 from beaker.synchronization import SynchronizerImpl
 
-from beaker_mongo_soajs.backend.single_flight import Creation, Place, Round
+from beaker_mongo_soajs.backend.single_flight import EntryKey, ReadState, SingleFlight
 from beaker_mongo_soajs.caches.entry import Entry
 from beaker_mongo_soajs.mongo.backoff import attempts
 from beaker_mongo_soajs.mongo.leases import LEASES_TO_WAIT, Expression, Lease, lock_timeout
@@ -15,21 +15,21 @@ from beaker_mongo_soajs.mongo.leases import LEASES_TO_WAIT, Expression, Lease, l
 class _Hold(SynchronizerImpl.SyncState):
     """What a thread holds of a lock: Beaker's count, and the lease behind it."""
 
-    __slots__ = ("created", "lease", "may_release_early", "round", "thread")
+    __slots__ = ("created", "flight", "lease", "may_release_early", "thread")
 
     def __init__(self) -> None:
         super().__init__()
         self.thread = threading.current_thread()
         self.lease: Lease | None = None
-        self.round: Round | None = None
+        self.flight: SingleFlight | None = None
         self.may_release_early = False
         self.created: Entry | None = None
 
 
 # Plain dicts, found by process and thread: no lock is inherited across a fork, and none was made
 # before gevent patched the threading module.
-_rounds: dict[tuple[int, Place], Round] = {}
-_holds: dict[tuple[int, int, Place], _Hold] = {}
+_flights: dict[tuple[int, EntryKey], SingleFlight] = {}
+_holds: dict[tuple[int, int, EntryKey], _Hold] = {}
 
 
 class CreationLock(SynchronizerImpl):
@@ -45,19 +45,19 @@ class CreationLock(SynchronizerImpl):
 
     Within a process only one thread asks the server; the others wait for that thread.
 
-    :param place: the value.
-    :param creation: what the thread has read.
+    :param entry_key: the value.
+    :param read_state: what the thread has read.
     """
 
-    def __init__(self, place: Place, creation: Creation) -> None:
+    def __init__(self, entry_key: EntryKey, read_state: ReadState) -> None:
         super().__init__()
-        self._place = place
-        self._creation = creation
+        self._entry_key = entry_key
+        self._read_state = read_state
 
     @property
     def state(self) -> _Hold:  # type: ignore[override]
         """Return what this thread holds of the lock, through whichever object."""
-        slot = _slot(self._place)
+        slot = _slot(self._entry_key)
         hold = _holds.get(slot)
         # The number of a thread comes again when it has ended.
         if hold is None or hold.thread is not threading.current_thread():
@@ -109,7 +109,9 @@ class CreationLock(SynchronizerImpl):
 
     def do_acquire_read_lock(self, wait: bool) -> bool:
         """Acquire a shared lease."""
-        lease = self._place.store.lease(self._place.namespace, self._place.key, shared=True)
+        lease = self._entry_key.store.lease(
+            self._entry_key.namespace, self._entry_key.key, shared=True
+        )
         acquired = lease.acquire(wait)
         self.state.lease = lease
         return acquired
@@ -123,14 +125,14 @@ class CreationLock(SynchronizerImpl):
     def do_acquire_write_lock(self, wait: bool) -> bool:
         """Lead a round of this process, or wait for the end of the one that there is."""
         start = time.monotonic()
-        deadline = start + self._place.store.lease_seconds * LEASES_TO_WAIT
-        slot = (os.getpid(), self._place)
+        deadline = start + self._entry_key.store.lease_seconds * LEASES_TO_WAIT
+        slot = (os.getpid(), self._entry_key)
         while True:
-            mine = Round()
-            other = _rounds.setdefault(slot, mine)
+            mine = SingleFlight()
+            other = _flights.setdefault(slot, mine)
             if other is mine:
                 return self._lead(mine, wait, start, deadline)
-            if not other.goes_on:
+            if not other.is_running:
                 self._drop(other)
                 continue
             if not wait:
@@ -139,22 +141,22 @@ class CreationLock(SynchronizerImpl):
                 entry = other.wait(deadline)
             except TimeoutError:
                 raise lock_timeout(time.monotonic() - start) from None
-            if self._creation.is_answered_by(entry):
-                self._creation.bring(entry)
+            if self._read_state.is_answered_by(entry):
+                self._read_state.prefetch(entry)
                 return True
 
     def do_release_write_lock(self) -> None:
         """Release the lease, if there is one, and end the round with what was created."""
         hold = self.state
-        self._creation.take_ahead()
-        if hold.round is not None:
+        self._read_state.take_prefetched()
+        if hold.flight is not None:
             try:
                 if hold.lease is not None:
                     hold.lease.release()
             finally:
-                self._end(hold.round, hold.created)
+                self._end(hold.flight, hold.created)
 
-    def _lead(self, mine: Round, wait: bool, start: float, deadline: float) -> bool:
+    def _lead(self, mine: SingleFlight, wait: bool, start: float, deadline: float) -> bool:
         try:
             lease, entry = self._ask(wait, deadline)
         except BaseException:
@@ -162,13 +164,13 @@ class CreationLock(SynchronizerImpl):
             raise
         if lease is not None:
             hold = self.state
-            hold.lease, hold.round, hold.may_release_early = lease, mine, self._creation.reads
-            if self._creation.reads:
-                self._creation.bring(entry)
+            hold.lease, hold.flight, hold.may_release_early = lease, mine, self._read_state.reads
+            if self._read_state.reads:
+                self._read_state.prefetch(entry)
             return True
         self._end(mine, entry)
-        if self._creation.is_answered_by(entry):
-            self._creation.bring(entry)
+        if self._read_state.is_answered_by(entry):
+            self._read_state.prefetch(entry)
             return True
         if wait:
             raise lock_timeout(time.monotonic() - start)
@@ -176,85 +178,87 @@ class CreationLock(SynchronizerImpl):
 
     def _ask(self, wait: bool, deadline: float) -> tuple[Lease | None, Entry | None]:
         """Ask the server for the lease; return it once acquired, and the entry as it is then."""
-        lease = self._place.store.lease(self._place.namespace, self._place.key)
+        lease = self._entry_key.store.lease(self._entry_key.namespace, self._entry_key.key)
         lease.begin()
         entry = None
         for _ in attempts(deadline - time.monotonic()):
             acquired, entry = self._attempt(lease, wait)
             if acquired:
                 return lease, entry
-            if not wait or self._creation.is_answered_by(entry):
+            if not wait or self._read_state.is_answered_by(entry):
                 break
         lease.give_up()
         return None, entry
 
     def _attempt(self, lease: Lease, wait: bool) -> tuple[bool, Entry | None]:
         acquired = lease.attempt(claim=wait, unless=self._is_newer())
-        entry = self._place.store.entry_of(lease)
-        if acquired or entry is None or not self._creation.reads:
+        entry = self._entry_key.store.entry_of(lease)
+        if acquired or entry is None or not self._read_state.reads:
             return acquired, entry
-        if entry.version == self._creation.version or entry.is_fresh:
+        if entry.version == self._read_state.version or entry.is_fresh:
             return False, entry
         # Newer, and expired already: that is now what was read.
-        self._creation.version = entry.version
-        return lease.attempt(claim=wait, unless=self._is_newer()), self._place.store.entry_of(lease)
+        self._read_state.version = entry.version
+        return lease.attempt(claim=wait, unless=self._is_newer()), self._entry_key.store.entry_of(
+            lease
+        )
 
     def _is_newer(self) -> Expression:
-        if not self._creation.reads:
+        if not self._read_state.reads:
             return False
         is_stored = {"$ne": [{"$type": "$value"}, "missing"]}
         version = {"$ifNull": ["$version", None]}
-        return {"$and": [is_stored, {"$ne": [version, {"$literal": self._creation.version}]}]}
+        return {"$and": [is_stored, {"$ne": [version, {"$literal": self._read_state.version}]}]}
 
-    def _end(self, mine: Round, entry: Entry | None) -> None:
+    def _end(self, mine: SingleFlight, entry: Entry | None) -> None:
         self._drop(mine)
         mine.end(entry)
 
-    def _drop(self, ended: Round) -> None:
-        slot = (os.getpid(), self._place)
-        if _rounds.get(slot) is ended:
-            _rounds.pop(slot, None)
+    def _drop(self, ended: SingleFlight) -> None:
+        slot = (os.getpid(), self._entry_key)
+        if _flights.get(slot) is ended:
+            _flights.pop(slot, None)
 
     def _tidy(self) -> None:
-        slot = _slot(self._place)
+        slot = _slot(self._entry_key)
         hold = _holds.get(slot)
         if hold is not None and not hold.reentrantcount:
             del _holds[slot]
 
 
-def lease_to_release(place: Place) -> Lease | None:
+def lease_to_release(entry_key: EntryKey) -> Lease | None:
     """Return the lease under which this thread creates a value, if storing it is all that is left.
 
     That is so for Beaker's ``Value``, which releases the lock as soon as it has stored the value;
     the two are one command then.
 
-    :param place: the value.
+    :param entry_key: the value.
     """
-    hold = _holds.get(_slot(place))
+    hold = _holds.get(_slot(entry_key))
     if hold is None or hold.thread is not threading.current_thread() or hold.lease is None:
         return None
     may_release = hold.may_release_early and hold.reentrantcount == 1 and hold.lease.held
     return hold.lease if may_release else None
 
 
-def note_created(place: Place, entry: Entry) -> None:
+def note_created(entry_key: EntryKey, entry: Entry) -> None:
     """Note what was created under the lock that this thread holds, for those who wait for it.
 
-    :param place: the value.
+    :param entry_key: the value.
     :param entry: what was stored.
     """
-    hold = _holds.get(_slot(place))
+    hold = _holds.get(_slot(entry_key))
     if hold is not None and hold.thread is threading.current_thread():
         hold.created = entry
 
 
-def _slot(place: Place) -> tuple[int, int, Place]:
-    return os.getpid(), threading.get_ident(), place
+def _slot(entry_key: EntryKey) -> tuple[int, int, EntryKey]:
+    return os.getpid(), threading.get_ident(), entry_key
 
 
 def _forget_all() -> None:
     # They are the parent's; and a process id can come again.
-    _rounds.clear()
+    _flights.clear()
     _holds.clear()
 
 

@@ -13,7 +13,7 @@ _LOOK_SECONDS = 1.0
 """So often those who wait for a thread look whether it still lives."""
 
 
-class Place(NamedTuple):
+class EntryKey(NamedTuple):
     """A value to create.
 
     :param store: where its cache is.
@@ -31,28 +31,28 @@ class Place(NamedTuple):
 
 
 @dataclass(repr=False)
-class Creation:
+class ReadState:
     """What a thread knows of a value that it may have to create.
 
     :param reads: whether it has just read the entry, as Beaker's ``Value`` does, and found it
         absent or expired.
     :param version: the version of the entry that it read; ``None`` if there was none.
-    :param ahead: the entry that acquiring the lock brought along, to be read next.
-    :param has_ahead: whether there is one; that entry itself may be ``None``, for absent.
+    :param prefetched: the entry that acquiring the lock brought along, to be read next.
+    :param has_prefetched: whether there is one; that entry itself may be ``None``, for absent.
     """
 
     reads: bool = False
     version: Any = None
-    ahead: Entry | None = None
-    has_ahead: bool = False
+    prefetched: Entry | None = None
+    has_prefetched: bool = False
 
-    def bring(self, entry: Entry | None) -> None:
+    def prefetch(self, entry: Entry | None) -> None:
         """Have an entry read without another command."""
-        self.ahead, self.has_ahead = entry, True
+        self.prefetched, self.has_prefetched = entry, True
 
-    def take_ahead(self) -> Entry | None:
+    def take_prefetched(self) -> Entry | None:
         """Read the entry that was brought along."""
-        entry, self.ahead, self.has_ahead = self.ahead, None, False
+        entry, self.prefetched, self.has_prefetched = self.prefetched, None, False
         return entry
 
     def is_answered_by(self, entry: Entry | None) -> bool:
@@ -60,7 +60,7 @@ class Creation:
         return self.reads and entry is not None and entry.version != self.version and entry.is_fresh
 
 
-class Round:
+class SingleFlight:
     """The creation of a value in this process, from the first who wants the lock to its release."""
 
     def __init__(self) -> None:
@@ -72,7 +72,7 @@ class Round:
         self._outcome.set_result(entry)
 
     @property
-    def goes_on(self) -> bool:
+    def is_running(self) -> bool:
         """Tell whether its thread can still end it."""
         return self._outcome.done() or self._leader.is_alive()
 
@@ -81,7 +81,7 @@ class Round:
 
         :raises TimeoutError: neither came about until the deadline.
         """
-        while self.goes_on:
+        while self.is_running:
             left = deadline - time.monotonic()
             try:
                 return self._outcome.result(max(0, min(left, _LOOK_SECONDS)))

@@ -241,11 +241,11 @@ class CacheStore:
 class _EntryLease(Lease):
     """A lease that stands in an entry."""
 
-    def _taking(self, *, claim: bool, unless: Expression) -> list[Document]:
+    def _acquire_update(self, *, claim: bool, unless: Expression) -> list[Document]:
         # A lease lets its document live on; a value that was to have vanished shall not.
         is_over = {"$and": [{"$gt": ["$expires", None]}, {"$lte": ["$expires", "$$NOW"]}]}
         emptied = {"$replaceWith": {"$cond": [is_over, {"_id": "$_id"}, "$$ROOT"]}}
-        return [emptied, *super()._taking(claim=claim, unless=unless)]
+        return [emptied, *super()._acquire_update(claim=claim, unless=unless)]
 
     def _free(self) -> bool:
         return self._delete_empty() or super()._free()
@@ -253,7 +253,7 @@ class _EntryLease(Lease):
     def _delete_empty(self) -> bool:
         if self._shared or "value" in self.document:
             return False
-        query = {**self._mine, "value": {"$exists": False}}
+        query = {**self._own_filter, "value": {"$exists": False}}
         return self._run(lambda entries: entries.delete_one(query).deleted_count > 0)
 
 

@@ -78,7 +78,7 @@ def check_client(config: DbConfig) -> None:
 
 
 @contextmanager
-def passing_client(config: DbConfig) -> Iterator[MongoClient[Any]]:
+def temporary_client(config: DbConfig) -> Iterator[MongoClient[Any]]:
     """Lend a client that is none of the process's: closed at the end, it can meet no fork.
 
     A client that the configuration brings is lent as it is, and stays open.
@@ -125,7 +125,7 @@ def _make_client(config: DbConfig) -> MongoClient[Any]:
     if config.credentials is not None:
         keywords["username"] = config.credentials.username
         keywords["password"] = config.credentials.password
-    _veil(keywords)
+    _hide_secrets(keywords)
     from_dns = config.host.startswith("mongodb+srv:")
     with PemFiles(keywords, config.origins, keep=from_dns) as files:
         try:
@@ -136,7 +136,7 @@ def _make_client(config: DbConfig) -> MongoClient[Any]:
             ) from error
 
 
-class _Veiled(str):
+class _HiddenText(str):
     """Text that is a secret: a client's ``repr`` shows its keywords."""
 
     __slots__ = ()
@@ -145,13 +145,13 @@ class _Veiled(str):
         return repr(MASK)
 
 
-def _veil(keywords: dict[str, Any]) -> None:
+def _hide_secrets(keywords: dict[str, Any]) -> None:
     if PASSPHRASE_KEYWORD in keywords:
-        keywords[PASSPHRASE_KEYWORD] = _Veiled(keywords[PASSPHRASE_KEYWORD])
+        keywords[PASSPHRASE_KEYWORD] = _HiddenText(keywords[PASSPHRASE_KEYWORD])
     properties = keywords.get("authMechanismProperties", {})
     for name, value in properties.items():
         if "TOKEN" in name and isinstance(value, str):
-            properties[name] = _Veiled(value)
+            properties[name] = _HiddenText(value)
 
 
 def _hint(error: Exception) -> str:

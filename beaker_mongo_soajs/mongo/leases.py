@@ -19,7 +19,7 @@ from beaker_mongo_soajs.exceptions import LockTimeout, StoreUnavailable
 from beaker_mongo_soajs.mongo.backoff import attempts
 from beaker_mongo_soajs.mongo.collection import Document, StoreCollection, ttl_index
 from beaker_mongo_soajs.mongo.errors import DRIVER_ERRORS, raise_translated
-from beaker_mongo_soajs.mongo.renewal import Keeper, get_keeper
+from beaker_mongo_soajs.mongo.renewal import LeaseRenewer, get_renewer
 
 logger = logging.getLogger(__name__)
 
@@ -142,7 +142,7 @@ class Lease:
         :returns: whether the lock is acquired.
         :raises StoreUnavailable: the database does not carry out the command.
         """
-        self.document = self._take(self._taking(claim=claim, unless=unless))
+        self.document = self._run_acquire(self._acquire_update(claim=claim, unless=unless))
         readers = [reader["owner"] for reader in self.document.get("readers", ())]
         if self._shared:
             acquired = self.owner in readers
@@ -150,7 +150,7 @@ class Lease:
             acquired = self.document.get("owner") == self.owner and not readers
         if acquired:
             self._holder = (os.getpid(), threading.current_thread())
-            self._keeper.add(self)
+            self._renewer.add(self)
         return acquired
 
     def give_up(self) -> None:
@@ -174,7 +174,7 @@ class Lease:
         """
         held, self._holder = self.held, None
         if held:
-            self._keeper.discard(self)
+            self._renewer.discard(self)
         return held
 
     def extend(self) -> bool:
@@ -194,13 +194,13 @@ class Lease:
         return self._update([{"$set": changed}])
 
     @property
-    def _mine(self) -> Document:
+    def _own_filter(self) -> Document:
         owner = "readers.owner" if self._shared else "owner"
         return {"_id": self._stored_id, owner: self.owner}
 
     @property
-    def _keeper(self) -> Keeper:
-        return get_keeper(self._collection.config.connection_key, self.lease_seconds)
+    def _renewer(self) -> LeaseRenewer:
+        return get_renewer(self._collection.config.connection_key, self.lease_seconds)
 
     @property
     def _until(self) -> Expression:
@@ -220,7 +220,7 @@ class Lease:
             return False
 
     def _update(self, update: Document | list[Document]) -> bool:
-        return self._run(lambda locks: locks.update_one(self._mine, update).matched_count > 0)
+        return self._run(lambda locks: locks.update_one(self._own_filter, update).matched_count > 0)
 
     def _run(self, command: Callable[[Collection[Document]], _Result]) -> _Result:
         try:
@@ -228,7 +228,7 @@ class Lease:
         except DRIVER_ERRORS as error:
             raise_translated(error)
 
-    def _take(self, update: list[Document], collisions: int = 0) -> Document:
+    def _run_acquire(self, update: list[Document], collisions: int = 0) -> Document:
         def take(locks: Collection[Document]) -> Document | None:
             try:
                 return locks.find_one_and_update(
@@ -243,9 +243,9 @@ class Lease:
                     raise
                 return None
 
-        return self._run(take) or self._take(update, collisions + 1)
+        return self._run(take) or self._run_acquire(update, collisions + 1)
 
-    def _taking(self, *, claim: bool, unless: Expression) -> list[Document]:
+    def _acquire_update(self, *, claim: bool, unless: Expression) -> list[Document]:
         """Return an update that takes the lock if it is free, and else changes nothing."""
         until = self._until
         others = {"$gt": ["$acquired_until", "$$NOW"]}
@@ -304,7 +304,7 @@ class _OwnDocumentLease(Lease):
     def _free(self) -> bool:
         if self._shared:
             return super()._free()
-        return self._run(lambda locks: locks.delete_one(self._mine).deleted_count > 0)
+        return self._run(lambda locks: locks.delete_one(self._own_filter).deleted_count > 0)
 
 
 def lock_timeout(waited_seconds: float) -> LockTimeout:

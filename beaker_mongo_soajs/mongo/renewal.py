@@ -17,8 +17,8 @@ _ATTEMPTS_PER_EXTENSION = 4
 """So often an extension that failed is tried again until the next one is due."""
 
 
-class Extensible(Protocol):
-    """A lease, as its keeper knows it."""
+class Renewable(Protocol):
+    """A lease, as its renewer knows it."""
 
     @property
     def owner_lives(self) -> bool:
@@ -28,7 +28,7 @@ class Extensible(Protocol):
         """Extend it; return whether it was still its owner's."""
 
 
-class Keeper:
+class LeaseRenewer:
     """Extend leases until they are released, or their owners are gone.
 
     A lease is forgotten as soon as nothing else refers to it and when the thread that acquired it
@@ -40,24 +40,24 @@ class Keeper:
 
     def __init__(self, lease_seconds: float) -> None:
         self._period_seconds = lease_seconds / _EXTENSIONS_PER_LEASE
-        self._leases: weakref.WeakSet[Extensible] = weakref.WeakSet()
+        self._leases: weakref.WeakSet[Renewable] = weakref.WeakSet()
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
 
-    def add(self, lease: Extensible) -> None:
+    def add(self, lease: Renewable) -> None:
         """Extend a lease from now on."""
         with self._lock:
             self._leases.add(lease)
             if self._thread is None:
                 self._start()
 
-    def discard(self, lease: Extensible) -> None:
+    def discard(self, lease: Renewable) -> None:
         """Extend a lease no longer."""
         with self._lock:
             self._leases.discard(lease)
 
     def _start(self) -> None:
-        thread = threading.Thread(target=self._run, name="beaker_mongo_soajs-keeper", daemon=True)
+        thread = threading.Thread(target=self._run, name="beaker_mongo_soajs-renewer", daemon=True)
         try:
             thread.start()
         except RuntimeError as error:
@@ -103,11 +103,11 @@ class Keeper:
         return failed
 
 
-_keepers: dict[tuple[int, Hashable, float], Keeper] = {}
+_renewers: dict[tuple[int, Hashable, float], LeaseRenewer] = {}
 
 
-def get_keeper(connection: Hashable, lease_seconds: float) -> Keeper:
-    """Get this process's keeper of leases of one length on one connection.
+def get_renewer(connection: Hashable, lease_seconds: float) -> LeaseRenewer:
+    """Get this process's renewer of leases of one length on one connection.
 
     A server that is slow to answer delays the extension of no lease elsewhere.
 
@@ -115,10 +115,12 @@ def get_keeper(connection: Hashable, lease_seconds: float) -> Keeper:
     :param lease_seconds: how long the leases are.
     """
     slot = (os.getpid(), connection, lease_seconds)
-    keeper = _keepers.get(slot)
-    return keeper if keeper is not None else _keepers.setdefault(slot, Keeper(lease_seconds))
+    renewer = _renewers.get(slot)
+    return (
+        renewer if renewer is not None else _renewers.setdefault(slot, LeaseRenewer(lease_seconds))
+    )
 
 
 if hasattr(os, "register_at_fork"):
     # The child inherits no thread; and a process id can come again.
-    os.register_at_fork(after_in_child=_keepers.clear)
+    os.register_at_fork(after_in_child=_renewers.clear)

@@ -5,7 +5,7 @@ from pymongo import ReadPreference
 from beaker_mongo_soajs.config import DbConfig
 from beaker_mongo_soajs.exceptions import BeakerMongoError, StoreUnavailable
 from beaker_mongo_soajs.mongo.backoff import attempts
-from beaker_mongo_soajs.mongo.client import passing_client
+from beaker_mongo_soajs.mongo.client import temporary_client
 from beaker_mongo_soajs.mongo.errors import (
     AUTHENTICATION_FAILED,
     DRIVER_ERRORS,
@@ -25,7 +25,7 @@ def wait_for_database(config: DbConfig, wait_seconds: float) -> None:
     :raises StoreUnavailable: it does not within the time, or refuses.
     """
     failure: BeakerMongoError | None = None
-    with passing_client(config) as client:
+    with temporary_client(config) as client:
         sessions = client[config.database].get_collection(
             config.collection, read_preference=ReadPreference.PRIMARY
         )

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from beaker.cache import Cache
 
-from beaker_mongo_soajs.backend import single_flight as creation
+from beaker_mongo_soajs.backend import single_flight
 from beaker_mongo_soajs.caches.entry import Entry
 from tests.caches.contract import Clock, Creator
 from tests.recorder import Commands
@@ -69,13 +69,13 @@ class TestCommands:
     ) -> None:
         """Threads that wait for one of their process ask nobody else."""
         waiting: list[object] = []
-        real = creation.Round.wait
+        real = single_flight.SingleFlight.wait
 
-        def wait(self: creation.Round, deadline: float) -> Entry | None:
+        def wait(self: single_flight.SingleFlight, deadline: float) -> Entry | None:
             waiting.append(self)
             return real(self, deadline)
 
-        monkeypatch.setattr(creation.Round, "wait", wait)
+        monkeypatch.setattr(single_flight.SingleFlight, "wait", wait)
         creator.may_return.clear()
         commands.clear()
         with ThreadPoolExecutor(16) as threads:

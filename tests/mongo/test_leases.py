@@ -186,8 +186,8 @@ class TestExpiry:
         before = set(threading.enumerate())
         with locks.lease("name"):
             wait_until(lambda: commands.names.count("update") >= 2)
-            (keeper,) = [thread for thread in _keepers() if thread not in before]
-        wait_until(lambda: not keeper.is_alive())
+            (renewer,) = [thread for thread in _renewers() if thread not in before]
+        wait_until(lambda: not renewer.is_alive())
 
     def test_dropped_lease_runs_out(self, options: Options) -> None:
         """A lease that is forgotten without a release is not extended for ever."""
@@ -409,5 +409,5 @@ def test_api_is_what_is_said(locks: Locks) -> None:
     assert isinstance(locks.lease("name"), Lease)
 
 
-def _keepers() -> list[threading.Thread]:
-    return [thread for thread in threading.enumerate() if "keeper" in thread.name]
+def _renewers() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if "renewer" in thread.name]
