@@ -124,8 +124,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     ):
         backends: dict[str, Options] = {
             "Beaker's `ext:mongodb`": of_beaker(url, beakers),
-            "here": {"url": url, "name": native},
-            "here, `stringify`": {"url": url, "name": text, "stringify": True},
+            "this package": {"url": url, "name": native},
+            "this package, `stringify`": {"url": url, "name": text, "stringify": True},
         }
         for row in rows(backends, workers, rounds):
             print(f"| {' | '.join(row)} |", flush=True)
