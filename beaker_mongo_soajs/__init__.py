@@ -1,15 +1,37 @@
-"""Beaker's sessions and caches in MongoDB, configured by the dbConfig of connect-mongo-soajs."""
+"""Beaker's sessions and caches in MongoDB, configured by the dbConfig of connect-mongo-soajs.
 
-from beaker_mongo_soajs.config import DbConfig as DbConfig
-from beaker_mongo_soajs.exceptions import BeakerMongoError as BeakerMongoError
-from beaker_mongo_soajs.exceptions import ConfigError as ConfigError
-from beaker_mongo_soajs.exceptions import LockTimeout as LockTimeout
-from beaker_mongo_soajs.exceptions import SerializationError as SerializationError
-from beaker_mongo_soajs.exceptions import StoreUnavailable as StoreUnavailable
-from beaker_mongo_soajs.middleware import InsecureSessionWarning as InsecureSessionWarning
-from beaker_mongo_soajs.middleware import SessionMiddleware as SessionMiddleware
-from beaker_mongo_soajs.mongo.client import close_clients as close_clients
-from beaker_mongo_soajs.namespace import MongoContainer as MongoContainer
-from beaker_mongo_soajs.namespace import MongoNamespaceManager as MongoNamespaceManager
-from beaker_mongo_soajs.session import MongoSession as MongoSession
-from beaker_mongo_soajs.sessions.store import SessionStore as SessionStore
+``__all__`` and the modules that the documentation imports from are public. Everything else may
+change in any release.
+"""
+
+from beaker_mongo_soajs.config import DbConfig
+from beaker_mongo_soajs.exceptions import (
+    BeakerMongoError,
+    ConfigError,
+    LockTimeout,
+    SerializationError,
+    StoreUnavailable,
+)
+from beaker_mongo_soajs.middleware import InsecureSessionWarning, SessionMiddleware
+from beaker_mongo_soajs.mongo.client import close_clients
+from beaker_mongo_soajs.mongo.leases import Locks
+from beaker_mongo_soajs.namespace import MongoContainer, MongoNamespaceManager
+from beaker_mongo_soajs.session import MongoSession
+from beaker_mongo_soajs.sessions.store import SessionStore
+
+__all__ = [
+    "BeakerMongoError",
+    "ConfigError",
+    "DbConfig",
+    "InsecureSessionWarning",
+    "LockTimeout",
+    "Locks",
+    "MongoContainer",
+    "MongoNamespaceManager",
+    "MongoSession",
+    "SerializationError",
+    "SessionMiddleware",
+    "SessionStore",
+    "StoreUnavailable",
+    "close_clients",
+]

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 from pymongo.database import Database
 
-from beaker_mongo_soajs import DbConfig, LockTimeout, StoreUnavailable
-from beaker_mongo_soajs.mongo.leases import Lease, Locks
+from beaker_mongo_soajs import DbConfig, Locks, LockTimeout, StoreUnavailable
+from beaker_mongo_soajs.mongo.leases import Lease
 from tests.conftest import FailPoint, StartPython
 from tests.recorder import Commands
 from tests.waiting import wait_until
@@ -335,8 +335,7 @@ class TestProcesses:
 
     HOLD = """
         import os, sys, time
-        from beaker_mongo_soajs import DbConfig
-        from beaker_mongo_soajs.mongo.leases import Locks
+        from beaker_mongo_soajs import DbConfig, Locks
         locks = Locks(DbConfig.from_options(eval(os.environ["OPTIONS"])))
         lease = locks.lease("name")
         lease.acquire()
@@ -387,8 +386,7 @@ class TestProcesses:
         code = """
             import os
             from pymongo import MongoClient
-            from beaker_mongo_soajs import DbConfig
-            from beaker_mongo_soajs.mongo.leases import Locks
+            from beaker_mongo_soajs import DbConfig, Locks
             options = eval(os.environ["OPTIONS"])
             locks = Locks(DbConfig.from_options(options))
             numbers = MongoClient(options["url"])[options["name"]].numbers
