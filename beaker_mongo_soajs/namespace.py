@@ -126,7 +126,7 @@ class MongoNamespaceManager(NamespaceManager):
         """Return the keys in this namespace."""
         if self._is_session:
             return [SESSION_KEY] if SESSION_KEY in self else []
-        return self._cache.keys()
+        return [*self._cache.keys()]
 
     def do_remove(self) -> None:
         """Delete the session, or all values of the cache."""

@@ -23,7 +23,7 @@ from beaker_mongo_soajs import (
     SessionMiddleware,
     StoreUnavailable,
 )
-from beaker_mongo_soajs.mongo.collection import utc_now
+from beaker_mongo_soajs.mongo.documents import utc_now
 from beaker_mongo_soajs.testing import MongoServer
 from tests.application import only_document
 from tests.recorder import Commands

@@ -8,7 +8,7 @@ from typing import Any
 from beaker_mongo_soajs.backend.creation_lock import CreationLock, lease_to_release, note_created
 from beaker_mongo_soajs.backend.single_flight import EntryKey, ReadState
 from beaker_mongo_soajs.caches.entry import Entry
-from beaker_mongo_soajs.caches.store import CacheStore, Key
+from beaker_mongo_soajs.caches.store import CacheStore, Key, StoredKey, stored_key
 from beaker_mongo_soajs.exceptions import SerializationError
 
 logger = logging.getLogger(__name__)
@@ -25,9 +25,9 @@ class _Memory(threading.local):
 
     def __init__(self) -> None:
         self.depth = 0
-        self.asked: tuple[Key, Entry | None] | None = None
-        self.found: tuple[Key, Entry | None] | None = None
-        self.read_state: tuple[Key, ReadState] | None = None
+        self.asked: tuple[StoredKey, Entry | None] | None = None
+        self.found: tuple[StoredKey, Entry | None] | None = None
+        self.read_state: tuple[StoredKey, ReadState] | None = None
 
 
 class CacheNamespace:
@@ -68,6 +68,7 @@ class CacheNamespace:
 
         :param key: the value's key.
         """
+        key = stored_key(key)
         memory = self._memory
         read_state = ReadState()
         if memory.found is not None and memory.found[0] == key:
@@ -83,6 +84,7 @@ class CacheNamespace:
 
         :param key: the value's key.
         """
+        key = stored_key(key)
         memory = self._memory
         if not memory.depth:
             return self._store.contains(self._name, key)
@@ -98,6 +100,7 @@ class CacheNamespace:
             so that a new one is created.
         :raises SerializationError: it cannot be loaded.
         """
+        key = stored_key(key)
         memory = self._memory
         if not memory.depth:
             return self._store.get(self._name, key)
@@ -121,6 +124,7 @@ class CacheNamespace:
         :param expire_seconds: how long it lives; ``None`` for ever.
         :raises SerializationError: it cannot be pickled, or is too large.
         """
+        key = stored_key(key)
         memory = self._memory
         memory.asked = None
         if not memory.depth:
@@ -143,6 +147,7 @@ class CacheNamespace:
 
         :param key: the value's key.
         """
+        key = stored_key(key)
         self._memory.asked = None
         return self._store.delete(self._name, key)
 
@@ -151,11 +156,11 @@ class CacheNamespace:
         self._memory.asked = None
         self._store.clear(self._name)
 
-    def keys(self) -> list[Key]:
+    def keys(self) -> list[StoredKey]:
         """Return the keys of the values that have not expired."""
         return self._store.keys(self._name)
 
-    def _ask(self, key: Key) -> Entry | None:
+    def _ask(self, key: StoredKey) -> Entry | None:
         memory = self._memory
         if memory.read_state is not None and memory.read_state[0] == key:
             read_state = memory.read_state[1]
@@ -166,7 +171,7 @@ class CacheNamespace:
         memory.found = key, entry._replace(payload=b"") if entry is not None else None
         return entry
 
-    def _entry_key(self, key: Key) -> EntryKey:
+    def _entry_key(self, key: StoredKey) -> EntryKey:
         return EntryKey(self._store, self._name, key)
 
 

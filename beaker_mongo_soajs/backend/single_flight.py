@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from beaker_mongo_soajs.caches.entry import Entry
-from beaker_mongo_soajs.caches.store import CacheStore, Key
+from beaker_mongo_soajs.caches.store import CacheStore, StoredKey
 
 _LOOK_SECONDS = 1.0
 """So often those who wait for a thread look whether it still lives."""
@@ -23,7 +23,7 @@ class EntryKey(NamedTuple):
 
     store: CacheStore
     namespace: str
-    key: Key
+    key: StoredKey
 
     def __repr__(self) -> str:
         # Keys may tell of whom they are about.

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from beaker_mongo_soajs.mongo.collection import Document, utc_now
+from beaker_mongo_soajs.mongo.documents import Document, utc_now
 
 
 class Entry(NamedTuple):

@@ -14,7 +14,8 @@ from pymongo.errors import ExecutionTimeout, OperationFailure, WriteError
 from beaker_mongo_soajs.caches.entry import Entry, read_entry
 from beaker_mongo_soajs.config import DbConfig
 from beaker_mongo_soajs.exceptions import SerializationError
-from beaker_mongo_soajs.mongo.collection import Document, StoreCollection, ttl_index, utc_now
+from beaker_mongo_soajs.mongo.collection import StoreCollection, ttl_index
+from beaker_mongo_soajs.mongo.documents import Document, utc_now
 from beaker_mongo_soajs.mongo.errors import DRIVER_ERRORS, raise_translated
 from beaker_mongo_soajs.mongo.leases import LEASE_FIELDS, Expression, Lease
 from beaker_mongo_soajs.signature import Signer
@@ -22,9 +23,16 @@ from beaker_mongo_soajs.signature import Signer
 DEFAULT_COLLECTION = "cache"
 
 Key = str | bytes | int
+"""A key as a namespace takes it: text or bytes, which are one key, or a 64-bit number."""
+
+StoredKey = bytes | int
+"""A key as it is stored. :func:`stored_key` returns it."""
 
 # The document's other fields, those of a lease included, have to fit into MongoDB's 16 MB as well.
 _LARGEST_PAYLOAD_BYTES = 16 * 1024 * 1024 - 16 * 1024
+
+_KEY_LIMIT = 2**63
+_SHOWN_LENGTH = 6
 
 _FIRST_BATCH_MS = 1000
 _TIME_IS_OVER = 50
@@ -41,8 +49,7 @@ class CacheStore:
     acquires it and reads what others stored meanwhile.
 
     Every method raises :class:`~beaker_mongo_soajs.StoreUnavailable` when the database does not
-    carry out its command, and :class:`~beaker_mongo_soajs.SerializationError` for a key that is
-    neither text nor bytes nor a 64-bit number.
+    carry out its command.
 
     :param config: the configuration; its ``collection`` if it names one, else ``cache``.
     """
@@ -55,7 +62,7 @@ class CacheStore:
         key = config.store.signing_key
         self._signer = Signer(key) if key is not None else None
 
-    def find(self, namespace: str, key: Key) -> Entry | None:
+    def find(self, namespace: str, key: StoredKey) -> Entry | None:
         """Return what is stored, in one command; see whether it :attr:`~Entry.is_there`.
 
         :param namespace: the cache's namespace.
@@ -63,7 +70,7 @@ class CacheStore:
         """
         return read_entry(self._collection.find_one(_id(namespace, key)) or {})
 
-    def load(self, namespace: str, key: Key, entry: Entry) -> Any:
+    def load(self, namespace: str, key: StoredKey, entry: Entry) -> Any:
         """Return the value of an entry; no command.
 
         :param namespace: the namespace in which it was found.
@@ -82,7 +89,7 @@ class CacheStore:
         except Exception as error:
             raise _unreadable(key, f"cannot be unpickled ({type(error).__name__})") from error
 
-    def get(self, namespace: str, key: Key) -> Any:
+    def get(self, namespace: str, key: StoredKey) -> Any:
         """Return a value.
 
         :param namespace: the cache's namespace.
@@ -95,7 +102,7 @@ class CacheStore:
             raise KeyError(key)
         return self.load(namespace, key, entry)
 
-    def contains(self, namespace: str, key: Key) -> bool:
+    def contains(self, namespace: str, key: StoredKey) -> bool:
         """Tell whether there is a value that has not expired.
 
         :param namespace: the cache's namespace.
@@ -107,7 +114,7 @@ class CacheStore:
     def set(
         self,
         namespace: str,
-        key: Key,
+        key: StoredKey,
         value: object,
         expire_seconds: float | None = None,
         *,
@@ -152,7 +159,7 @@ class CacheStore:
         assert entry is not None
         return entry
 
-    def delete(self, namespace: str, key: Key) -> int:
+    def delete(self, namespace: str, key: StoredKey) -> int:
         """Delete a value; return how many there were, 1 or 0.
 
         :param namespace: the cache's namespace.
@@ -172,14 +179,14 @@ class CacheStore:
             # What was deleted is deleted. Twice the time, lest a busy server never gets on.
             batch_ms *= 2
 
-    def keys(self, namespace: str) -> list[Key]:
+    def keys(self, namespace: str) -> list[StoredKey]:
         """Return the keys of a namespace whose values have not expired.
 
         :param namespace: the cache's namespace.
         """
         return list(self._keys(namespace))
 
-    def lease(self, namespace: str, key: Key, *, shared: bool = False) -> Lease:
+    def lease(self, namespace: str, key: StoredKey, *, shared: bool = False) -> Lease:
         """Return the lease of an entry, not acquired yet; the entry need not be there.
 
         :param namespace: the cache's namespace.
@@ -195,12 +202,13 @@ class CacheStore:
         """
         return read_entry(lease.document)
 
-    def _keys(self, namespace: str) -> Iterator[Key]:
+    def _keys(self, namespace: str) -> Iterator[StoredKey]:
         query = {**_range(namespace), "value": {"$exists": True}}
         for document in self._collection.find(query, {"fresh_until": 1, "expires": 1}):
             entry = read_entry({"value": None, **document})
-            if entry is not None and entry.is_fresh:
-                yield document["_id"]["key"]
+            key = document["_id"].get("key")
+            if entry is not None and entry.is_fresh and isinstance(key, bytes | int):
+                yield key
 
     def _write(
         self, stored_id: Document, fields: Document, absent: Document, lease: Lease | None
@@ -257,13 +265,27 @@ class _EntryLease(Lease):
         return self._run(lambda entries: entries.delete_one(query).deleted_count > 0)
 
 
-def _id(namespace: str, key: Key) -> Document:
-    if not isinstance(key, str | bytes | int):
-        raise SerializationError(
-            f"{key!r} is no key for a cached value.",
-            path=repr(key),
-            hint="Keys are text, bytes or whole numbers: str(key) makes text of it.",
-        )
+def stored_key(key: Key) -> StoredKey:
+    """Return a key as it is stored: Beaker's ``Cache`` makes bytes of text in the same way.
+
+    :param key: the key.
+    :raises SerializationError: it is neither text nor bytes nor a 64-bit number.
+    """
+    if isinstance(key, str):
+        return key.encode("ascii", "backslashreplace")
+    if isinstance(key, bytes):
+        return bytes(key)
+    if isinstance(key, int) and abs(key) < _KEY_LIMIT:
+        # Of another type, an equal number would be another key: True and 1.
+        return int(key)
+    raise SerializationError(
+        f"A cached value cannot be stored under {_shortened(key)}.",
+        path=repr(key),
+        hint="Keys are text, bytes or 64-bit numbers: use str(key).",
+    )
+
+
+def _id(namespace: str, key: StoredKey) -> Document:
     return {"ns": namespace, "key": key}
 
 
@@ -277,7 +299,7 @@ def _range(namespace: str) -> Document:
     }
 
 
-def _context(namespace: str, key: Key) -> bytes:
+def _context(namespace: str, key: StoredKey) -> bytes:
     return bson.encode(_id(namespace, key))
 
 
@@ -291,7 +313,7 @@ def _after(start: datetime | None, seconds: float | None) -> datetime | None:
         return None
 
 
-def _pickled(key: Key, value: object) -> bytes:
+def _pickled(key: StoredKey, value: object) -> bytes:
     try:
         payload = pickle.dumps(value, pickle.HIGHEST_PROTOCOL)
     except Exception as error:
@@ -301,17 +323,25 @@ def _pickled(key: Key, value: object) -> bytes:
     return payload
 
 
-def _unstorable(key: Key, problem: str) -> SerializationError:
+def _unstorable(key: StoredKey, problem: str) -> SerializationError:
     return SerializationError(
-        f"The value to cache under {key!r} {problem}.",
+        f"The value to cache under {_shortened(key)} {problem}.",
         path=repr(key),
         hint="What was stored there before is unchanged. Cache plain values of less than 16 MB.",
     )
 
 
-def _unreadable(key: Key, problem: str) -> SerializationError:
+def _unreadable(key: StoredKey, problem: str) -> SerializationError:
     return SerializationError(
-        f"The cached value of {key!r} {problem}.",
+        f"The cached value of {_shortened(key)} {problem}.",
         path=repr(key),
         hint="Remove it from the cache to have it created anew.",
     )
+
+
+def _shortened(key: object) -> str:
+    """Return a key for messages, shortened as session ids are: it may hold one."""
+    if isinstance(key, str | bytes) and len(key) > _SHOWN_LENGTH:
+        return f"{key[:_SHOWN_LENGTH]!r}…"
+    text = repr(key)
+    return text if len(text) <= 40 else f"{text[:40]}…"

@@ -4,11 +4,9 @@ import logging
 import os
 import time
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import bson
-from bson.codec_options import CodecOptions, DatetimeConversion
 from bson.errors import BSONError
 from bson.raw_bson import RawBSONDocument
 from pymongo import IndexModel, ReadPreference, WriteConcern
@@ -18,6 +16,7 @@ from pymongo.errors import ConnectionFailure, DuplicateKeyError, OperationFailur
 from beaker_mongo_soajs.config import DbConfig
 from beaker_mongo_soajs.exceptions import StoreUnavailable
 from beaker_mongo_soajs.mongo.client import clients_generation, get_client
+from beaker_mongo_soajs.mongo.documents import CODEC_OPTIONS, RAW_OPTIONS, Document, utc_now
 from beaker_mongo_soajs.mongo.errors import (
     AUTHENTICATION_FAILED,
     DRIVER_ERRORS,
@@ -27,16 +26,6 @@ from beaker_mongo_soajs.mongo.errors import (
 )
 
 logger = logging.getLogger(__name__)
-
-Document = dict[str, Any]
-
-# Naive UTC dates as Beaker's users know them. A date beyond Python's years is read as the nearest
-# one.
-_CODEC_OPTIONS: CodecOptions[Document] = CodecOptions(
-    tz_aware=False, datetime_conversion=DatetimeConversion.DATETIME_CLAMP
-)
-
-_RAW: CodecOptions[RawBSONDocument] = CodecOptions(document_class=RawBSONDocument)
 
 TTL_INDEX_NAME = "expires_1"
 
@@ -53,11 +42,6 @@ _INDEX_REMEDIES = {
     UNAUTHORIZED: "Give the MongoDB user the role readWrite, or have the index made by hand.",
 }
 _TTL_CONSEQUENCE = " Until then nothing removes expired documents; they still read as absent."
-
-
-def utc_now() -> datetime:
-    """Return the time now as MongoDB's driver returns dates: in UTC, without a time zone."""
-    return datetime.now(UTC).replace(tzinfo=None)
 
 
 class _Bound(NamedTuple):
@@ -134,7 +118,7 @@ class StoreCollection:
         """Yield the documents that a query finds; one that is no valid BSON is only logged."""
         for document in self.find_raw(query, projection):
             try:
-                yield bson.decode(document, _CODEC_OPTIONS)
+                yield bson.decode(document, CODEC_OPTIONS)
             except BSONError:
                 logger.warning("A document in %s is no valid BSON.", self.namespace)
 
@@ -233,8 +217,8 @@ class StoreCollection:
         bound = self._bound
         if bound is None or bound[1] != now:
             database = get_client(self.config)[self.config.database]
-            decoded = database.get_collection(self.name, codec_options=_CODEC_OPTIONS)
-            raw = decoded.with_options(codec_options=_RAW)
+            decoded = database.get_collection(self.name, codec_options=CODEC_OPTIONS)
+            raw = decoded.with_options(codec_options=RAW_OPTIONS)
             is_newest = raw.read_preference == ReadPreference.PRIMARY
             primary = raw.with_options(read_preference=ReadPreference.PRIMARY)
             self._bound = bound = (_Bound(decoded, raw, raw if is_newest else primary), now)

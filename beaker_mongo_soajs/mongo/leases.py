@@ -17,7 +17,8 @@ from pymongo.errors import DuplicateKeyError
 from beaker_mongo_soajs.config import DbConfig
 from beaker_mongo_soajs.exceptions import LockTimeout, StoreUnavailable
 from beaker_mongo_soajs.mongo.backoff import attempts
-from beaker_mongo_soajs.mongo.collection import Document, StoreCollection, ttl_index
+from beaker_mongo_soajs.mongo.collection import StoreCollection, ttl_index
+from beaker_mongo_soajs.mongo.documents import Document
 from beaker_mongo_soajs.mongo.errors import DRIVER_ERRORS, raise_translated
 from beaker_mongo_soajs.mongo.renewal import LeaseRenewer, get_renewer
 

@@ -9,13 +9,13 @@ from typing import Any
 
 from beaker_mongo_soajs.config import DbConfig
 from beaker_mongo_soajs.exceptions import KEPT, ConfigError, SerializationError
+from beaker_mongo_soajs.mongo.documents import Document
 from beaker_mongo_soajs.sessions.changes import ACCESSED_TIME
 from beaker_mongo_soajs.sessions.codec import JsonCodec, NativeCodec, has_escapes, is_plain
 from beaker_mongo_soajs.sessions.serializer import Serializer
 from beaker_mongo_soajs.sessions.stored import (
     EXPRESS_COOKIE,
     LATEST_TIME,
-    Document,
     Form,
     StoredId,
     StoredSession,

@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from beaker_mongo_soajs.mongo.documents import Document
 from beaker_mongo_soajs.sessions.changes import ACCESSED_TIME, Changes
 from beaker_mongo_soajs.sessions.codec import Codec
-from beaker_mongo_soajs.sessions.stored import EXPRESS_COOKIE, LATEST_TIME, Document, StoredSession
+from beaker_mongo_soajs.sessions.stored import EXPRESS_COOKIE, LATEST_TIME, StoredSession
 from beaker_mongo_soajs.sessions.tags import Tree
 
 

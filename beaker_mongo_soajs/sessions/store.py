@@ -10,7 +10,8 @@ from pymongo import IndexModel
 from beaker_mongo_soajs.config import DbConfig
 from beaker_mongo_soajs.config.beaker_options import PREFIXES
 from beaker_mongo_soajs.exceptions import ConfigError, SerializationError
-from beaker_mongo_soajs.mongo.collection import Document, StoreCollection, ttl_index, utc_now
+from beaker_mongo_soajs.mongo.collection import StoreCollection, ttl_index
+from beaker_mongo_soajs.mongo.documents import Document, utc_now
 from beaker_mongo_soajs.sessions.codec import NativeCodec
 from beaker_mongo_soajs.sessions.document import SessionDocuments
 from beaker_mongo_soajs.sessions.stored import Form, StoredId, StoredSession

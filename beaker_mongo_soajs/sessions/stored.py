@@ -3,44 +3,21 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
-from typing import Any
 
 import bson
-from bson.codec_options import CodecOptions, DatetimeConversion, TypeDecoder, TypeRegistry
 from bson.errors import BSONError
-from bson.int64 import Int64
 
 from beaker_mongo_soajs.exceptions import KEPT, SerializationError
+from beaker_mongo_soajs.mongo.documents import CODEC_OPTIONS, Document
 from beaker_mongo_soajs.sessions.changes import ACCESSED_TIME
 from beaker_mongo_soajs.sessions.serializer import Serializer
 from beaker_mongo_soajs.sessions.tags import Tree
-
-Document = dict[str, Any]
 
 EXPRESS_COOKIE = "cookie"
 """The session key under which express-session keeps the attributes of its cookie."""
 
 LATEST_TIME = 2**53
 """No time of access lies further from 1970, in seconds."""
-
-
-class _Int64Decoder(TypeDecoder):
-    """Read 64-bit integers as what they are in Python."""
-
-    bson_type = Int64
-
-    def transform_bson(self, value: int) -> int:
-        """Return the number."""
-        return int(value)
-
-
-# Naive UTC dates as Beaker's users know them. A date beyond Python's years is read as the nearest
-# one.
-_CODEC_OPTIONS: CodecOptions[Document] = CodecOptions(
-    tz_aware=False,
-    datetime_conversion=DatetimeConversion.DATETIME_CLAMP,
-    type_registry=TypeRegistry([_Int64Decoder()]),
-)
 
 
 class StoredId(str):
@@ -127,7 +104,7 @@ def decode_document(raw: bytes) -> Document:
     :raises SerializationError: when it is no BSON.
     """
     try:
-        return bson.decode(raw, _CODEC_OPTIONS)
+        return bson.decode(raw, CODEC_OPTIONS)
     except BSONError as error:
         raise SerializationError(
             f"The stored document is not valid BSON ({type(error).__name__}).",

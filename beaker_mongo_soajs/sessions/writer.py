@@ -7,7 +7,8 @@ from typing import Any
 
 from beaker_mongo_soajs.exceptions import SerializationError, StoreUnavailable
 from beaker_mongo_soajs.mongo.backoff import attempts
-from beaker_mongo_soajs.mongo.collection import Document, StoreCollection, utc_now
+from beaker_mongo_soajs.mongo.collection import StoreCollection
+from beaker_mongo_soajs.mongo.documents import Document, utc_now
 from beaker_mongo_soajs.sessions.changes import ACCESSED_TIME, Changes, changes_between
 from beaker_mongo_soajs.sessions.document import SessionDocuments
 from beaker_mongo_soajs.sessions.native_update import (

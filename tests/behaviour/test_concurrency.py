@@ -14,7 +14,7 @@ from beaker.session import Session
 from pymongo.database import Database
 
 from beaker_mongo_soajs import ConfigError
-from beaker_mongo_soajs.mongo import collection
+from beaker_mongo_soajs.mongo import documents
 from benchmarks import lost_updates
 from tests.behaviour.scenarios import (
     LOGOUT,
@@ -187,7 +187,7 @@ class Clock:
         return self.now
 
     def utc_now(self) -> datetime:
-        """Tell the time as :func:`beaker_mongo_soajs.mongo.collection.utc_now` does."""
+        """Tell the time as :func:`beaker_mongo_soajs.mongo.documents.utc_now` does."""
         return datetime.fromtimestamp(self.now, UTC).replace(tzinfo=None)
 
 
@@ -195,7 +195,7 @@ class Clock:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """Lend the clock."""
     clock = Clock()
-    utc_now = collection.utc_now
+    utc_now = documents.utc_now
     for name, module in list(sys.modules.items()):
         if name.startswith("beaker_mongo_soajs") and vars(module).get("utc_now") is utc_now:
             monkeypatch.setattr(module, "utc_now", clock.utc_now)

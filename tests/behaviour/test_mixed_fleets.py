@@ -11,7 +11,7 @@ from pymongo import MongoClient
 from pymongo.database import Database
 
 from beaker_mongo_soajs import MongoSession, SerializationError, SessionStore
-from beaker_mongo_soajs.mongo.collection import utc_now
+from beaker_mongo_soajs.mongo.documents import utc_now
 from beaker_mongo_soajs.testing import ReplicaSet
 from tests.application import only_document
 from tests.recorder import Commands

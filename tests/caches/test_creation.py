@@ -185,6 +185,16 @@ class TestCreation:
         assert document is not None
         assert "another" == document["owner"]
 
+    def test_lock_of_a_text_key(self, cache: Cache, creator: Creator) -> None:
+        """The creation lock of a text key is the lock under which a cache creates its value."""
+        creator.may_return.clear()
+        with ThreadPoolExecutor(1) as thread:
+            answer = thread.submit(cache.get_value, "key", createfunc=creator)
+            wait_until(lambda: creator.calls)
+            assert not cache.namespace.get_creation_lock("key").acquire(wait=False)
+            creator.may_return.set()
+            assert "value 1" == answer.result(30)
+
     def test_readers_and_writers(self, cache: Cache) -> None:
         """The creation lock has readers, who share it, and a writer, who does not."""
         lock = cache.namespace.get_creation_lock(b"key")

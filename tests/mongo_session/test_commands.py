@@ -8,7 +8,7 @@ from beaker.session import SessionObject
 from beaker_mongo_soajs import (
     MongoSession,
 )
-from beaker_mongo_soajs.mongo.collection import utc_now
+from beaker_mongo_soajs.mongo.documents import utc_now
 from tests.application import only_document
 from tests.mongo_session.support import VARIANTS, Db, MakeSite, Options, age, login
 from tests.recorder import Commands
