@@ -103,6 +103,17 @@ class TestDocuments:
                 answer = run_python(code, check=False)
                 assert 0 == answer.returncode, f"{place} fails:\n{answer.stderr}"
 
+    def test_documents_import_only_what_is_public(self) -> None:
+        """Code in the documents imports names from no internal module of the package."""
+        public = {PACKAGE.name, f"{PACKAGE.name}.pyramid", f"{PACKAGE.name}.testing"}
+        for place, code, _ in self._code("python"):
+            for node in ast.walk(ast.parse(code)):
+                if isinstance(node, ast.ImportFrom) and str(node.module).startswith(PACKAGE.name):
+                    assert node.module in public, f"{place} imports from {node.module}"
+                    names = {alias.name for alias in node.names}
+                    if node.module == PACKAGE.name:
+                        assert names <= set(beaker_mongo_soajs.__all__), place
+
     def test_the_readme_holds_code_that_runs(self) -> None:
         """What a newcomer sees first is code that the test above has run."""
         places = [place for place, _, executed in self._code("python") if executed]
