@@ -16,7 +16,7 @@ from typing import Any
 from bson.binary import Binary
 
 from beaker_mongo_soajs.exceptions import KEPT, SerializationError
-from beaker_mongo_soajs.sessions import tags
+from beaker_mongo_soajs.sessions import known_types, scalars, tags
 from beaker_mongo_soajs.sessions.tags import Tree
 from beaker_mongo_soajs.signature import Signer
 
@@ -166,7 +166,7 @@ class Codec:
         return self._encode_other(value, context)
 
     def _encode_other(self, value: Any, context: bytes) -> Tree:
-        tagged = tags.encode_scalar(value)
+        tagged = scalars.encode_scalar(value)
         if tagged is not None:
             return tagged
         if not self._pickled:
@@ -214,7 +214,7 @@ class Codec:
         return tags.tagged("str", self._encode(value.encode("utf-8", "surrogatepass"), context))
 
     def _encode_int(self, value: int, _context: bytes) -> Tree:
-        return value if -(2**63) <= value < 2**63 else tags.tag_int(value)
+        return value if -(2**63) <= value < 2**63 else scalars.tag_int(value)
 
     def _is_plain_key(self, key: str) -> bool:
         if key == tags.TAG or key[:1] == "$" or "\0" in key:
@@ -232,8 +232,8 @@ class Codec:
         return value
 
     def _decode_tagged(self, value: dict[str, Tree], context: bytes) -> Any:
-        if tags.is_tagged(value):
-            return tags.decode(value[tags.TAG], self._decode(value[tags.VALUE], context))
+        if known_types.is_tagged(value):
+            return known_types.decode(value[tags.TAG], self._decode(value[tags.VALUE], context))
         if value[tags.TAG] == tags.PICKLE and tags.VALUE in value:
             return self._decode_pickle(value, context)
         return {key: self._decode(item, context) for key, item in value.items()}
@@ -258,7 +258,7 @@ class Codec:
 class NativeCodec(Codec):
     """Codec of the native form (``stringify: false``): a sub-document of BSON types."""
 
-    _scalars = frozenset[type]({bool, type(None), float, bytes}) | (tags.BSON_SCALARS - {Binary})
+    _scalars = frozenset[type]({bool, type(None), float, bytes}) | (scalars.BSON_SCALARS - {Binary})
 
     def __init__(self, *, pickled: bool = False, signer: Signer | None = None) -> None:
         super().__init__(pickled=pickled, signer=signer)
@@ -282,7 +282,7 @@ class JsonCodec(Codec):
         super().__init__(pickled=pickled, signer=signer)
         self._encoders[float] = self._encode_float
         self._encoders[bytes] = self._encode_bytes
-        self._encoders.update(dict.fromkeys(tags.BSON_SCALARS, self._encode_bson))
+        self._encoders.update(dict.fromkeys(scalars.BSON_SCALARS, self._encode_bson))
 
     def dumps(self, tree: dict[str, Tree]) -> str:
         """Return the JSON text of an encoded session."""
@@ -311,18 +311,18 @@ class JsonCodec(Codec):
 
     def _encode_int(self, value: int, _context: bytes) -> Tree:
         # Node rounds larger integers when it parses the text, and would save the rounded number.
-        return value if abs(value) <= _JSON_SAFE_INTEGER else tags.tag_int(value)
+        return value if abs(value) <= _JSON_SAFE_INTEGER else scalars.tag_int(value)
 
     def _encode_float(self, value: float, _context: bytes) -> Tree:
-        return value if math.isfinite(value) else tags.tag_float(value)
+        return value if math.isfinite(value) else scalars.tag_float(value)
 
     def _encode_bytes(self, value: bytes, _context: bytes) -> Tree:
-        return tags.tag_bytes(value)
+        return scalars.tag_bytes(value)
 
     def _encode_bson(self, value: Any, context: bytes) -> Tree:
         if type(value) is Binary and value.subtype == 0:
             return self._encode_other(value, context)
-        return tags.tag_bson(value)
+        return scalars.tag_bson(value)
 
     def _is_plain_key(self, key: str) -> bool:
         return key != tags.TAG and (key.isascii() or tags.is_utf8(key))
