@@ -1,8 +1,7 @@
-"""Requests that overlap in a known order, from threads or processes: the rounds to survive.
+"""Requests that overlap in a known order, in threads or processes.
 
-The tests and ``benchmarks.lost_updates`` play the same rounds, so that the tests prove what the
-benchmark compares. A request stops inside the application once its session is loaded, and goes on
-when it is told to. Nothing here waits for a time to pass.
+The tests and ``benchmarks.lost_updates`` play the same rounds. A request loads its session, then
+stops inside the application until the round lets it continue. No round depends on elapsed time.
 """
 
 import multiprocessing
@@ -40,7 +39,7 @@ class Change:
     is_logout: bool = False
 
     def make(self, session: Any) -> None:
-        """Make the change in a session, and save that; one that changes nothing only reads."""
+        """Apply the change to a session and save it; an empty change only reads."""
         if self.is_logout:
             session.delete()
             return
@@ -58,10 +57,10 @@ LOGOUT = Change(is_logout=True)
 
 @dataclass(frozen=True)
 class Answer:
-    """What became of a request.
+    """The result of a request.
 
-    :param seen: the session as the request met it, without Beaker's own keys.
-    :param cookies: the values of the session cookies that the answer sets.
+    :param seen: the session that the request loaded, without Beaker's own keys.
+    :param cookies: the values of the session cookies that the response sets.
     """
 
     seen: dict[str, Any]
@@ -69,9 +68,9 @@ class Answer:
 
 
 class Site:
-    """An application behind Beaker's SessionMiddleware, safe to be called from many threads.
+    """An application in Beaker's SessionMiddleware, safe to use from many threads.
 
-    :param options: the session options; ``type`` is this package's unless it is given.
+    :param options: the session options; by default, ``type`` is this package's.
     """
 
     def __init__(self, options: Options) -> None:
@@ -89,10 +88,10 @@ class Site:
     ) -> Answer:
         """Serve one request.
 
-        :param cookie: the session cookie that it brings.
+        :param cookie: its session cookie.
         :param change: what it does to its session.
-        :param pause: is called between loading and saving the session.
-        :param headers: receives the headers of the answer; also where an error ends the request.
+        :param pause: called between loading and saving the session.
+        :param headers: receives the headers of the response, even if the request raises an error.
         """
         seen: dict[str, Any] = {}
 
@@ -113,12 +112,12 @@ class Site:
         return Answer(seen, cookies_in(headers))
 
     def begin_session(self, **values: object) -> str:
-        """Serve a new visitor, and return the cookie."""
+        """Serve a new visitor, and return the session cookie."""
         (cookie,) = self.serve(None, Change(values)).cookies
         return cookie
 
     def read(self, cookie: str) -> dict[str, Any]:
-        """Serve a request that only reads, and return the session that it saw."""
+        """Serve a request that only reads, and return the session that it loaded."""
         return self.serve(cookie).seen
 
     def _respond(self, environ: dict[str, Any], start_response: Any) -> list[bytes]:
@@ -131,7 +130,7 @@ def of_beaker(url: str, database: str) -> dict[str, str]:
     """Return session options for Beaker's own ``ext:mongodb``.
 
     :param url: the URL of a server.
-    :param database: the name of the database, which Beaker takes from the URL alone.
+    :param database: the name of the database; Beaker reads it from the URL.
     """
     parts = urlsplit(url)
     query = parts.query
@@ -144,7 +143,7 @@ def of_beaker(url: str, database: str) -> dict[str, str]:
 
 
 def cookies_in(headers: list[tuple[str, str]]) -> list[str]:
-    """Return the values of the session cookies that the headers of an answer set."""
+    """Return the values of the session cookies that response headers set."""
     texts = [text for name, text in headers if name.lower() == "set-cookie"]
     morsels = [SimpleCookie(text).get(COOKIE) for text in texts]
     return [morsel.value for morsel in morsels if morsel is not None]
@@ -154,16 +153,16 @@ class Request(Protocol):
     """A request that has loaded its session."""
 
     def go(self) -> None:
-        """Let it change and save its session; others may do so at the same time."""
+        """Let it change and save its session, without waiting for the response."""
 
     def answer(self) -> Answer:
-        """Wait for its answer."""
+        """Wait for its response."""
 
 
 class Server(Protocol):
-    """Serves requests that stop when they have loaded their session.
+    """Serves requests that stop after loading their session.
 
-    At most :data:`MOST_TOGETHER` are open at a time.
+    At most :data:`MOST_TOGETHER` can be open at a time.
     """
 
     site: Site
@@ -240,7 +239,7 @@ class _ProcessRequest:
 class ProcessServer:
     """Serves each request in a process of its own.
 
-    :param workers: processes that are free, as :func:`worker_processes` lends them.
+    :param workers: idle processes, from :func:`worker_processes`.
     :param options: the session options.
     """
 
@@ -256,7 +255,7 @@ class ProcessServer:
 
 @contextmanager
 def worker_processes(number: int = MOST_TOGETHER) -> Iterator[list[Connection]]:
-    """Start processes for :class:`ProcessServer`, which end with the context.
+    """Start processes for :class:`ProcessServer`; they end with the context.
 
     :param number: how many.
     :returns: a context manager whose value is the list of their connections.
@@ -301,16 +300,16 @@ def _work(connection: Connection) -> None:
             connection.send(site.serve(cookie, change, pause))
         except EOFError:
             return
-        except Exception as error:  # noqa: BLE001 - it is told where the request was made
+        except Exception as error:  # noqa: BLE001 - reported to the process that made the request
             connection.send(f"{type(error).__name__}: {error}")
 
 
 class Tally(NamedTuple):
-    """What one or more rounds came to.
+    """The results of one or more rounds.
 
-    :param changes: how many changes the requests made, as their users were told.
-    :param lost: how many of these were not there afterwards.
-    :param resurrected: how many sessions were there that had been logged out.
+    :param changes: how many changes the requests saved without an error.
+    :param lost: how many of these changes were missing afterwards.
+    :param resurrected: how many sessions existed after their logout.
     """
 
     changes: int = 0
@@ -331,7 +330,7 @@ def different_keys(server: Server, number: int) -> Tally:
     """Let 2 to 8 requests load the session, then each change another key, all at once."""
     together = 2 + number % (MOST_TOGETHER - 1)
     cookie = server.site.begin_session(**{f"k{i}": 0 for i in range(0, together, 2)})
-    # Of each pair one changes a key that was there, and the other one adds a key.
+    # Every other request changes an existing key, and the rest add a key.
     changes = {f"k{i}": i + 1 for i in range(together)}
     requests = [server.begin(cookie, Change({key: changes[key]})) for key in changes]
     _finish(*requests)
@@ -340,7 +339,7 @@ def different_keys(server: Server, number: int) -> Tally:
 
 
 def deletion_beside_change(server: Server, number: int) -> Tally:
-    """Let one request delete a key and another one change another key; either may save first."""
+    """Let one request delete a key and another one change another key, in both orders."""
     cookie = server.site.begin_session(old=1)
     one = server.begin(cookie, Change(removed=("old",)))
     other = server.begin(cookie, Change({"new": 2}))
@@ -351,7 +350,7 @@ def deletion_beside_change(server: Server, number: int) -> Tally:
 
 
 def same_key(server: Server, number: int) -> Tally:
-    """Let two requests change one key; the later save is to win, whoever loaded first."""
+    """Let two requests change one key; the later save has to win."""
     cookie = server.site.begin_session(k=0)
     requests = [server.begin(cookie, Change({"k": value})) for value in (1, 2)]
     first = number % 2
@@ -422,10 +421,10 @@ ROUNDS: tuple[Round, ...] = (
 def play(play_round: Round, server: Server, rounds: int) -> Tally:
     """Play a round again and again.
 
-    :param play_round: one of :data:`ROUNDS`; it is told how many were played before.
+    :param play_round: one of :data:`ROUNDS`; it receives the number of rounds played before.
     :param server: serves the requests.
     :param rounds: how often.
-    :returns: what all of them came to.
+    :returns: the sum of their results.
     """
     tallies = [play_round(server, number) for number in range(rounds)]
     return Tally(*map(sum, zip(*tallies, strict=True)))

@@ -1,4 +1,4 @@
-"""Requests at the same time: nothing is lost, nothing comes back, and each costs what it should."""
+"""Requests that overlap: no change is lost, no session is restored, no extra command is sent."""
 
 import json
 import sys
@@ -53,20 +53,20 @@ KEYS = {
 
 
 def name_of(play_round: object) -> str:
-    """Return the name of a round, for the name of its test."""
+    """Return the name of a round, for use in a test id."""
     return getattr(play_round, "__name__", "")
 
 
 @pytest.fixture(scope="module")
 def workers() -> Iterator[list[Connection]]:
-    """Start the processes that serve requests."""
+    """Start processes that serve requests."""
     with worker_processes() as workers:
         yield workers
 
 
 @pytest.fixture
 def text_or_native(options: Options, *, stringify: bool) -> Options:
-    """Return the options of each form of document."""
+    """Return the options for each storage form."""
     return options | {"stringify": stringify}
 
 
@@ -77,7 +77,7 @@ class TestRounds:
     def test_threads_lose_nothing(
         self, text_or_native: Options, database: Db, play_round: Round
     ) -> None:
-        """Of requests that overlap in threads, no change is lost and no logout undone."""
+        """When requests overlap in threads, no change is lost and no logout is undone."""
         with ThreadServer(text_or_native) as server:
             tally = play(play_round, server, ROUNDS_EACH)
         assert (0, 0) == (tally.lost, tally.resurrected)
@@ -91,16 +91,16 @@ class TestRounds:
     def test_processes_lose_nothing(
         self, text_or_native: Options, workers: list[Connection], play_round: Round
     ) -> None:
-        """Of requests that overlap in processes, no change is lost and no logout undone."""
+        """When requests overlap in processes, no change is lost and no logout is undone."""
         tally = play(play_round, ProcessServer(workers, text_or_native), ROUNDS_EACH)
         assert (0, 0) == (tally.lost, tally.resurrected)
         assert tally.changes >= ROUNDS_EACH
 
     @pytest.mark.parametrize("play_round", [read_overlaps_login, same_key, *LOGOUTS], ids=name_of)
-    def test_encrypted_sessions_lose_what_cannot_be_merged_alone(
+    def test_encrypted_sessions_keep_saves_and_logouts(
         self, options: Options, database: Db, play_round: Round
     ) -> None:
-        """Also of sessions that cannot be merged, no read undoes a save, and nothing a logout."""
+        """With encryption too, a read does not undo a save, and no request undoes a logout."""
         with ThreadServer(options | KEYS) as server:
             tally = play(play_round, server, 50)
         assert (0, 0) == (tally.lost, tally.resurrected)
@@ -109,22 +109,22 @@ class TestRounds:
 
     @pytest.mark.parametrize(
         "play_round",
-        # The one has a winner whoever serves it, the other one is a matter of luck.
+        # The first has a winner with every backend, the second depends on timing.
         [each for each in ROUNDS if each not in (same_key, save_beside_logout)],
         ids=name_of,
     )
-    def test_rounds_can_be_lost(
+    def test_beakers_own_backend_loses_the_rounds(
         self, mongo_url: str, database_name: str, play_round: Round
     ) -> None:
-        """The rounds are worth surviving: Beaker's own backend loses each of them."""
+        """The rounds find faults: Beaker's own backend loses each of them."""
         with ThreadServer(of_beaker(mongo_url, database_name)) as server:
             tally = play(play_round, server, 3)
         assert tally.lost + tally.resurrected > 0
 
-    def test_the_benchmark_counts_them(
+    def test_the_benchmark_counts_losses(
         self, mongo_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        """The benchmark's table tells of losses of Beaker's own backend, and of none here."""
+        """The benchmark reports losses of Beaker's own backend, and none of this package."""
         monkeypatch.setenv("MONGODB_URL", mongo_url)
         lost_updates.main(["--rounds", "7"])
         lines = capsys.readouterr().out.splitlines()
@@ -136,7 +136,7 @@ class TestRounds:
     def test_a_dropped_save_is_logged(
         self, text_or_native: Options, caplog: pytest.LogCaptureFixture
     ) -> None:
-        """A change that comes after the logout is told in the log, without the session's id."""
+        """A save after a logout is dropped and logged, without the session id."""
         caplog.set_level("INFO", "beaker_mongo_soajs")
         with ThreadServer(text_or_native) as server:
             assert Tally(1) == save_overlaps_logout(server, 0)
@@ -145,8 +145,8 @@ class TestRounds:
         ]
         assert "destroyed meanwhile" in message
 
-    def test_saves_amid_a_request_keep_what_others_saved(self, text_or_native: Options) -> None:
-        """A request that saves several times keeps, each time, what others saved meanwhile."""
+    def test_repeated_saves_keep_what_others_saved(self, text_or_native: Options) -> None:
+        """A request that saves several times keeps what others saved between its saves."""
         site = Site(text_or_native)
         cookie = site.begin_session(a=0)
         session = Session({}, id=cookie, type="ext:mongodb_soajs", **text_or_native)
@@ -161,10 +161,8 @@ class TestRounds:
         theirs = {f"theirs{number}": number for number in range(3)}
         assert {"a": 0, "theirs": 1} | mine | theirs == site.read(cookie)
 
-    def test_first_saves_amid_a_request_keep_what_others_saved(
-        self, text_or_native: Options
-    ) -> None:
-        """The same holds for a session that another request saved under the same new id."""
+    def test_repeated_first_saves_keep_what_others_saved(self, text_or_native: Options) -> None:
+        """Repeated first saves under one new id keep what another request saved first."""
         options = text_or_native | {"type": "ext:mongodb_soajs", "use_cookies": False}
         one, other = (Session({}, id="a-new-id", **options) for _ in range(2))
         other["theirs"] = 1
@@ -176,24 +174,24 @@ class TestRounds:
 
 
 class Clock:
-    """The clock of Beaker and of this package, which moves only when the test moves it."""
+    """A clock for Beaker and this package that only the test moves."""
 
     def __init__(self) -> None:
-        """Start at the true time."""
+        """Start at the current time."""
         self.now = time.time()
 
     def time(self) -> float:
-        """Tell the time as :func:`time.time` does."""
+        """Return the time as :func:`time.time` does."""
         return self.now
 
     def utc_now(self) -> datetime:
-        """Tell the time as :func:`beaker_mongo_soajs.mongo.documents.utc_now` does."""
+        """Return the time as :func:`beaker_mongo_soajs.mongo.documents.utc_now` does."""
         return datetime.fromtimestamp(self.now, UTC).replace(tzinfo=None)
 
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """Lend the clock."""
+    """Replace the clock of Beaker and this package."""
     clock = Clock()
     utc_now = documents.utc_now
     for name, module in list(sys.modules.items()):
@@ -204,7 +202,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 def only_document(database: Db) -> dict[str, Any]:
-    """Return the one session document, its session as a dict whatever its form."""
+    """Return the only session document, with its session as a dict in each storage form."""
     (document,) = database.sessions.find()
     if isinstance(document["session"], str):
         document["session"] = json.loads(document["session"])
@@ -212,7 +210,7 @@ def only_document(database: Db) -> dict[str, Any]:
 
 
 def times_in(database: Db) -> tuple[float, datetime]:
-    """Return the times of the one session document."""
+    """Return the times of the only session document."""
     document = only_document(database)
     return document["session"]["_accessed_time"], document["expires"]
 
@@ -222,18 +220,18 @@ class TestCommands:
 
     @pytest.fixture
     def site(self, text_or_native: Options, commands: Commands) -> Site:
-        """Return a site whose index has been made."""
+        """Return a site."""
         return Site(text_or_native)
 
     @pytest.fixture
     def cookie(self, site: Site, commands: Commands) -> str:
-        """Return the cookie of a session, whose commands are forgotten."""
+        """Return the cookie of a new session, and forget the commands so far."""
         cookie = site.begin_session(user="ann", old=1)
         commands.clear()
         return cookie
 
     def stored(self, database: Db) -> dict[str, Any]:
-        """Return the only document as it is."""
+        """Return the only document unchanged."""
         (document,) = database.sessions.find()
         return document
 
@@ -258,7 +256,7 @@ class TestCommands:
         return update
 
     def test_new_session(self, site: Site, commands: Commands, database: Db) -> None:
-        """The first request makes the index, once; a new session is one insert."""
+        """The first request makes the index, once; a new session costs one insert."""
         assert [] == site.serve().cookies or commands.names
         cookie = site.begin_session(user="ann")
         assert ["createIndexes", "insert"] == commands.names
@@ -271,7 +269,7 @@ class TestCommands:
     def test_request_that_reads(
         self, site: Site, cookie: str, commands: Commands, database: Db, *, stringify: bool
     ) -> None:
-        """A request that only reads is a find and an update of the times, forward alone."""
+        """A request that only reads costs a find and an update that moves the times forward."""
         text = self.stored(database)["session"]
         site.read(cookie)
         assert ["find", "update"] == commands.names
@@ -287,13 +285,13 @@ class TestCommands:
                 "session._accessed_time": document["session"]["_accessed_time"],
                 "expires": document["expires"],
             }
-            # As MongoDB keeps them: dates are of milliseconds.
+            # MongoDB stores dates in milliseconds.
             assert times == bson.decode(bson.encode(update["$max"]))
 
     def test_request_that_changes(
         self, site: Site, cookie: str, commands: Commands, database: Db, *, stringify: bool
     ) -> None:
-        """A request that changes its session is a find and an update of what it changed."""
+        """A request that changes its session costs a find and an update of the changed keys."""
         text = self.stored(database)["session"]
         site.serve(cookie, Change({"user": "bob"}, removed=("old",)))
         assert ["find", "update"] == commands.names
@@ -309,14 +307,14 @@ class TestCommands:
             assert {"session._accessed_time", "expires"} == update["$max"].keys()
             assert {"$set", "$unset", "$max"} == update.keys()
 
-    def test_deletion_alone_is_a_change(self, site: Site, cookie: str, commands: Commands) -> None:
-        """A request that only deletes a key is a find and an update, and the key is gone."""
+    def test_deleting_a_key_is_a_change(self, site: Site, cookie: str, commands: Commands) -> None:
+        """A request that only deletes a key costs a find and an update, and the key is removed."""
         site.serve(cookie, Change(removed=("old",)))
         assert ["find", "update"] == commands.names
         assert {"user": "ann"} == site.read(cookie)
 
     def test_logout(self, site: Site, cookie: str, commands: Commands) -> None:
-        """A request that deletes its session is a find and a delete."""
+        """A request that deletes its session costs a find and a delete."""
         site.serve(cookie, LOGOUT)
         assert ["find", "delete"] == commands.names
         assert [{"_id": cookie}] * 2 == self.filters(commands)
@@ -324,7 +322,7 @@ class TestCommands:
     def test_request_within_touch_after(
         self, text_or_native: Options, commands: Commands, clock: Clock
     ) -> None:
-        """Within touchAfter, a request that only reads is one find; after it, an update more."""
+        """Within touchAfter, a request that only reads costs one find; later it also updates."""
         site = Site(text_or_native | {"store.touchAfter": 60, "timeout": 600})
         cookie = site.begin_session(user="ann")
         for seconds, expected in ((59, ["find"]), (2, ["find", "update"]), (59, ["find"])):
@@ -337,7 +335,7 @@ class TestCommands:
     def test_change_within_touch_after(
         self, text_or_native: Options, commands: Commands, clock: Clock
     ) -> None:
-        """Within touchAfter, a request that changes its session costs what it always costs."""
+        """Within touchAfter, a request that changes its session costs the usual commands."""
         site = Site(text_or_native | {"store.touchAfter": 60})
         cookie = site.begin_session(user="ann")
         commands.clear()
@@ -345,8 +343,8 @@ class TestCommands:
         assert ["find", "update"] == commands.names
         assert {"user": "bob"} == site.read(cookie)
 
-    def test_merge_of_texts(self, options: Options, commands: Commands) -> None:
-        """With stringify, a request that finds another's text reads it and merges: two more."""
+    def test_conflicting_text(self, options: Options, commands: Commands) -> None:
+        """With stringify, a conflicting save reads the newer text and merges: two more commands."""
         with ThreadServer(options | {"stringify": True}) as server:
             cookie = server.site.begin_session(a=1)
             slow = server.begin(cookie, Change({"b": 2}))
@@ -360,7 +358,7 @@ class TestCommands:
     def test_one_changed_key_of_a_large_session(
         self, proxy: CuttingProxy, database_name: str, commands: Commands
     ) -> None:
-        """One changed key in a session of 200 keys and 100 kB sends less than 1 kB."""
+        """A change of one key in a session of 200 keys and 100 kB sends less than 1 kB."""
         options = {"url": proxy.url, "name": database_name, "URLParam.heartbeatFrequencyMS": 60_000}
         site = Site(options)
         cookie = site.begin_session(**{f"key{number:03}": "x" * 500 for number in range(200)})
@@ -376,13 +374,13 @@ class TestCommands:
 
 
 class TestTimes:
-    """The times of a session, which never move backwards."""
+    """The times of a session never move backwards."""
 
     @pytest.mark.parametrize("change", [Change(), Change({"k": 1})], ids=["reads", "changes"])
-    def test_a_late_end_moves_nothing_back(
+    def test_a_request_that_ends_late_keeps_later_times(
         self, text_or_native: Options, database: Db, clock: Clock, change: Change
     ) -> None:
-        """A request that began before another one and ends after it leaves the later times."""
+        """A request that begins before another one and ends after it keeps the later times."""
         with ThreadServer(text_or_native) as server:
             cookie = server.site.begin_session(user="ann")
             began = clock.now
@@ -391,7 +389,7 @@ class TestTimes:
             server.site.serve(cookie, Change({"other": 1}))
             later = times_in(database)
             assert began + 60 == later[0]
-            # It ends on a machine whose clock is behind.
+            # It ends on a machine whose clock is slow.
             clock.now = began + 30
             slow.go()
             slow.answer()
@@ -399,10 +397,10 @@ class TestTimes:
             assert {"user": "ann", "other": 1, **change.assigned} == server.site.read(cookie)
 
     @pytest.mark.parametrize("change", [Change(), Change({"k": 1})], ids=["reads", "changes"])
-    def test_a_clock_behind_moves_nothing_back(
+    def test_a_slow_clock_keeps_later_times(
         self, text_or_native: Options, database: Db, clock: Clock, change: Change
     ) -> None:
-        """A machine whose clock is behind leaves the times that another one wrote."""
+        """A machine whose clock is slow keeps the times that another machine wrote."""
         site = Site(text_or_native)
         cookie = site.begin_session(user="ann")
         before = times_in(database)
@@ -411,10 +409,10 @@ class TestTimes:
         assert before == times_in(database)
         assert {"user": "ann", **change.assigned} == site.read(cookie)
 
-    def test_a_request_moves_them_forward(
+    def test_a_request_moves_the_times_forward(
         self, text_or_native: Options, database: Db, clock: Clock
     ) -> None:
-        """A request that only reads moves both times by what has passed."""
+        """A request that only reads moves both times forward by the time that has passed."""
         site = Site(text_or_native)
         cookie = site.begin_session(user="ann")
         accessed_time, expires = times_in(database)
@@ -430,12 +428,12 @@ class TestTouchAfter:
 
     @pytest.fixture(params=["native", "text", "encrypted"])
     def site(self, options: Options, request: pytest.FixtureRequest) -> Site:
-        """Return a site whose sessions end after 600 seconds, and are touched after 300."""
+        """Return a site with a session timeout of 600 seconds and a touchAfter of 300."""
         forms: dict[str, Options] = {"native": {}, "text": {"stringify": True}, "encrypted": KEYS}
         return Site(options | forms[request.param] | {"timeout": 600, "store.touchAfter": 300})
 
     def test_a_session_in_use_lives(self, site: Site, database: Db, clock: Clock) -> None:
-        """A session that is used within each timeout never ends, whatever was not written."""
+        """A session that is used within each timeout never ends, though times are written late."""
         cookie = site.begin_session(user="ann")
         for seconds in (299, 599, 1, 598, 299, 300, 301, 150, 149, 599, 0, 599):
             clock.now += seconds
@@ -447,7 +445,7 @@ class TestTouchAfter:
     def test_encrypted_sessions_without_a_timeout(
         self, options: Options, commands: Commands
     ) -> None:
-        """Encrypted sessions are spared writes where no timeout can end them."""
+        """Within touchAfter, a read of an encrypted session without a timeout writes nothing."""
         site = Site(options | KEYS | {"store.touchAfter": 300})
         cookie = site.begin_session(user="ann")
         commands.clear()
@@ -455,7 +453,7 @@ class TestTouchAfter:
         assert ["find"] == commands.names
 
     def test_an_idle_session_ends(self, site: Site, clock: Clock) -> None:
-        """A session that was not used for timeout and touchAfter has ended."""
+        """A session that is not used for longer than timeout plus touchAfter ends."""
         cookie = site.begin_session(user="ann")
         clock.now += 901
         assert {} == site.read(cookie)
@@ -463,10 +461,10 @@ class TestTouchAfter:
     @pytest.mark.filterwarnings("ignore:Invalidating corrupt session")
     @pytest.mark.parametrize("touch_after", [600, 601])
     @pytest.mark.parametrize("cookie", [None, "an-id"], ids=["new", "returning"])
-    def test_it_must_be_below_the_timeout(
+    def test_it_must_be_shorter_than_the_timeout(
         self, options: Options, touch_after: int, cookie: str | None
     ) -> None:
-        """As long as the timeout or longer, it is refused at the first request that saves."""
+        """At the first save, a touchAfter as long as the timeout or longer raises ConfigError."""
         site = Site(options | {"timeout": 600, "store.touchAfter": touch_after})
         with pytest.raises(ConfigError, match=r"touchAfter.*smaller than the session timeout"):
             site.serve(cookie, Change({"user": "ann"}))

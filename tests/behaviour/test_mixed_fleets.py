@@ -1,4 +1,4 @@
-"""Sessions in which others have a hand: other options, serializers, servers, and Node."""
+"""Sessions shared with Node, or with applications that have other options or serializers."""
 
 import datetime
 import time
@@ -26,19 +26,19 @@ _KEYS = {"encrypt_key": "a key", "validate_key": "another", "crypto_type": "cryp
 
 @pytest.fixture(params=[Session, MongoSession], ids=["type alone", "MongoSession"])
 def kind(request: pytest.FixtureRequest) -> type[Session]:
-    """Return Beaker's own Session, and MongoSession."""
+    """Return Beaker's own Session, then MongoSession."""
     session_class: type[Session] = request.param
     return session_class
 
 
 def open_session(kind: type[Session], options: Options, **more: Any) -> Any:
-    """Return the one session of a test, as a request that has loaded it."""
+    """Load the session of a test, as a request does."""
     given = {"type": "ext:mongodb_soajs", "use_cookies": False, **options, **more}
     return kind({}, id=_ID, **given)
 
 
 def begin(options: Options, **more: Any) -> Any:
-    """Return the session as a new one: Beaker's own Session takes any id."""
+    """Create the session of a test; Beaker's own Session accepts any id."""
     session = open_session(Session, options, **more)
     assert session.is_new
     session.save()
@@ -46,22 +46,22 @@ def begin(options: Options, **more: Any) -> Any:
 
 
 def visit(kind: type[Session], options: Options, **more: Any) -> Any:
-    """Make a request with the session's cookie that only reads, and return the session."""
+    """Load the session in a request that only reads, and return it."""
     session = open_session(kind, options, use_cookies=True, key="sid", **more)
     session.save(accessed_only=True)
     return session
 
 
 class User:
-    """What ``store.pickle`` keeps as a pickle."""
+    """A class that ``store.pickle`` stores as a pickle."""
 
     def __init__(self, name: str, roles: set[str]) -> None:
         self.name = name
         self.roles = roles
 
 
-class Moody:
-    """What can be pickled once, and not again."""
+class PicklesOnce:
+    """A class whose objects can be pickled once, and not again."""
 
     def __init__(self) -> None:
         self.was_loaded = False
@@ -76,13 +76,13 @@ class Moody:
 
 
 class TestExpressCookie:
-    """The cookie that express-session wants to find in each session."""
+    """The cookie that express-session needs in each session."""
 
     @pytest.mark.parametrize("key", ["a", "a.b", "$a", ""])
-    def test_it_comes_with_the_next_change(
+    def test_a_change_adds_it(
         self, options: Options, database: Db, kind: type[Session], key: str
     ) -> None:
-        """A session from before the option was set gets the cookie, whatever the changed key."""
+        """A change adds the cookie to a session from before the option was set."""
         begin(options)
         session = open_session(kind, options, store={"expressCookie": True})
         session[key] = 1
@@ -90,10 +90,10 @@ class TestExpressCookie:
         assert "originalMaxAge" in only_document(database)["session"]["cookie"]
         assert 1 == open_session(kind, options, store={"expressCookie": True})[key]
 
-    def test_it_comes_with_a_read(
+    def test_a_read_adds_it(
         self, options: Options, database: Db, kind: type[Session], commands: Commands
     ) -> None:
-        """A request that only reads brings the cookie as well, in the command that touches."""
+        """A request that only reads also adds the cookie, in the command that updates the times."""
         SessionStore(options).set(_ID, {"user": "ann"})
         commands.clear()
         request = {"cookie": f"sid={_ID.replace(' ', '%20')}"}
@@ -105,10 +105,10 @@ class TestExpressCookie:
         assert (["findAndModify"] if kind is MongoSession else ["find", "update"]) == names
 
     @pytest.mark.parametrize("change", [{}, {"n": 1}, {"a.b": 1}], ids=["touch", "plain", "odd"])
-    def test_that_of_node_stays(
+    def test_nodes_cookie_is_kept(
         self, options: Options, database: Db, kind: type[Session], change: dict[str, Any]
     ) -> None:
-        """The cookie that express-session wrote between load and save is not overwritten."""
+        """A save does not overwrite the cookie that express-session wrote since the load."""
         begin(options)
         session = open_session(kind, options, store={"expressCookie": True})
         database.sessions.update_one({"_id": _ID}, {"$set": {"session.cookie": _NODES_COOKIE}})
@@ -118,12 +118,12 @@ class TestExpressCookie:
 
 
 class TestSerializers:
-    """What an application's serializer does to a session is no change of a request's."""
+    """A difference that only a serializer makes is not a change by the request."""
 
-    def test_json_makes_lists_of_tuples(
+    def test_json_keeps_unchanged_tuples(
         self, options: Options, kind: type[Session], *, stringify: bool
     ) -> None:
-        """A JSON application that only reads does not put an old tuple over a newer one."""
+        """A JSON application that does not change a tuple keeps the newer tuple of another one."""
         options = options | {"stringify": stringify}
         SessionStore(options).set(_ID, {"roles": ("admin",), "n": 1})
         slow = open_session(kind, options, data_serializer="json")
@@ -134,16 +134,18 @@ class TestSerializers:
         assert ("admin", "dev") == open_session(kind, options)["roles"]
         assert 2 == open_session(kind, options)["n"]
 
-    def test_json_itself_changes_tuples(self, options: Options, kind: type[Session]) -> None:
-        """A JSON application that changes what was a tuple stores the list that it has."""
+    def test_json_stores_changed_tuples_as_lists(
+        self, options: Options, kind: type[Session]
+    ) -> None:
+        """A JSON application that changes a tuple stores its list."""
         SessionStore(options).set(_ID, {"roles": ("admin",)})
         session = open_session(kind, options, data_serializer="json")
         session["roles"] = [*session["roles"], "dev"]
         session.save()
         assert ["admin", "dev"] == open_session(kind, options)["roles"]
 
-    def test_pickles_change_the_order_of_sets(self, options: Options, kind: type[Session]) -> None:
-        """A request that only reads does not put an old object back because of a set in it."""
+    def test_pickled_sets_are_no_change(self, options: Options, kind: type[Session]) -> None:
+        """A request that only reads does not restore an old object because it contains a set."""
         options = options | {"store": {"pickle": True}}
         lost = 0
         begin(options)
@@ -161,17 +163,17 @@ class TestSerializers:
         assert 0 == lost
 
     def test_key_error_of_an_object(self, options: Options) -> None:
-        """An object that fails with KeyError is an unreadable session, and not an absent one."""
+        """If an object raises KeyError, the session is unreadable, not absent."""
         options = options | {"store": {"pickle": True}, "invalidate_corrupt": False}
-        SessionStore(options).set(_ID, {"moody": Moody(), "user": "ann"})
+        SessionStore(options).set(_ID, {"object": PicklesOnce(), "user": "ann"})
         with pytest.raises(SerializationError, match="KeyError"):
             open_session(Session, options)
         found = SessionStore(options).get(_ID)
         assert found is not None
         assert "ann" == found["user"]
 
-    def test_whole_session_in_place_of_one_of_json(self, options: Options, database: Db) -> None:
-        """SessionStore.set replaces what the document says of the serializer, too."""
+    def test_set_replaces_a_json_session(self, options: Options, database: Db) -> None:
+        """SessionStore.set also replaces the serializer that the document names."""
         begin(options, data_serializer="json")
         assert "json" == only_document(database)["dataSerializer"]
         SessionStore(options).set(_ID, {"roles": ("admin",)})
@@ -180,13 +182,13 @@ class TestSerializers:
 
 
 class TestOtherForms:
-    """A session that changes its form while a request has it."""
+    """A session whose storage form changes while a request uses it."""
 
     @pytest.mark.parametrize("loaded", [{"stringify": True}, _KEYS, {}], ids=["text", "sealed", ""])
-    def test_is_said_at_once(
+    def test_a_save_fails_at_once(
         self, options: Options, database: Db, kind: type[Session], loaded: Options
     ) -> None:
-        """The save of what was loaded in another form is one error, and nothing is changed."""
+        """A save after the storage form changed raises an error at once and changes nothing."""
         begin(options, **loaded)
         session = open_session(kind, options, **loaded)
         other = {"stringify": not loaded}
@@ -199,8 +201,10 @@ class TestOtherForms:
         assert time.monotonic() - start < 5
         assert stored == only_document(database)
 
-    def test_plain_session_under_a_new_sealed_one(self, options: Options, database: Db) -> None:
-        """Ciphertext never takes the place of a plain session under the same new id."""
+    def test_ciphertext_does_not_replace_a_plain_session(
+        self, options: Options, database: Db
+    ) -> None:
+        """Ciphertext never replaces a plain session that was saved first under the same new id."""
         session = open_session(Session, options, **_KEYS)
         SessionStore(options).set(_ID, {"y": 1})
         stored = only_document(database)
@@ -211,13 +215,13 @@ class TestOtherForms:
 
 
 class TestTimes:
-    """Ends of sessions that others have set."""
+    """Expiry dates that other applications wrote."""
 
     @pytest.mark.parametrize("timeout", [7200, None])
-    def test_touch_after_sees_a_nearer_end(
+    def test_touch_after_extends_an_earlier_end(
         self, options: Options, database: Db, kind: type[Session], timeout: int | None
     ) -> None:
-        """A session in use lives on, also when another application let it end earlier."""
+        """A session in use stays alive, even if another application set an earlier end."""
         more = {"timeout": timeout, "store": {"touchAfter": 3600}}
         begin(options, **more)
         soon = utc_now() + datetime.timedelta(seconds=60)
@@ -225,10 +229,10 @@ class TestTimes:
         visit(kind, options, **more)
         assert only_document(database)["expires"] > soon + datetime.timedelta(seconds=3600)
 
-    def test_touch_after_still_spares_the_write(
+    def test_touch_after_saves_the_write(
         self, options: Options, commands: Commands, kind: type[Session]
     ) -> None:
-        """Within touchAfter, the session of an application with the same options is only read."""
+        """Within touchAfter, a session with the usual end is only read."""
         more = {"timeout": 7200, "store": {"touchAfter": 3600}}
         begin(options, **more)
         commands.clear()
@@ -236,10 +240,10 @@ class TestTimes:
         assert ["find"] == commands.names
 
     @pytest.mark.parametrize("wrong", [float("nan"), float("inf"), 2.0**60])
-    def test_time_that_is_none_is_kept(
+    def test_invalid_time_is_kept(
         self, options: Options, database: Db, kind: type[Session], wrong: float
     ) -> None:
-        """A number that is no time is an error, and the document stays as it is."""
+        """A number that is not a valid time raises an error, and the document is kept."""
         document = {
             "_id": _ID,
             "session": {"user": "ann", "_accessed_time": wrong},
@@ -250,15 +254,13 @@ class TestTimes:
             visit(kind, options, invalidate_corrupt=False)
         assert str(document) == str(only_document(database))
 
-    def test_sweeps_come_with_reads(
-        self, options: Options, database: Db, kind: type[Session]
-    ) -> None:
-        """With autoRemove interval, an application that only reads removes what has expired."""
+    def test_reads_sweep(self, options: Options, database: Db, kind: type[Session]) -> None:
+        """With autoRemove interval, an application that only reads removes expired sessions."""
         options = options | {"store": {"autoRemove": "interval"}}
         begin(options)
         expired = {"_id": "expired", "session": {}, "expires": datetime.datetime(2020, 1, 1)}
         database.sessions.insert_one(expired)
-        # Another lifetime is another store, which has not swept yet.
+        # A different timeout makes another store, which has not swept yet.
         visit(kind, options, timeout=600)
         deadline = time.monotonic() + 10
         while database.sessions.count_documents({"_id": "expired"}):
@@ -266,7 +268,7 @@ class TestTimes:
 
 
 class TestSecondaries:
-    """Reads from members of a replica set that are behind."""
+    """Reads from members of a replica set that lag behind."""
 
     @pytest.fixture(scope="class")
     @classmethod
@@ -276,7 +278,7 @@ class TestSecondaries:
             yield members
 
     def test_new_session_is_found(self, replica_set: ReplicaSet, kind: type[Session]) -> None:
-        """A session that the secondary does not have yet is loaded from the primary, and saved."""
+        """A session that a secondary does not have yet is loaded from the primary, and saved."""
         name = f"behind_{kind.__name__}"
         options: Options = {
             "url": replica_set.url,
@@ -287,7 +289,7 @@ class TestSecondaries:
         }
         (secondary,) = [one for one in replica_set.members if one is not replica_set.primary]
         with MongoClient[dict[str, Any]](secondary.url) as client:
-            # The collection is made before replication stops.
+            # Make the collection before replication stops.
             SessionStore({key: options[key] for key in ("url", "name")}).set("another", {})
             client.admin.command({"configureFailPoint": "stopReplProducer", "mode": "alwaysOn"})
             try:
@@ -305,8 +307,8 @@ class TestSecondaries:
         assert found is not None
         assert ("ann", 1) == (found["user"], found["n"])
 
-    def test_only_a_miss_is_asked_again(self, options: Options, commands: Commands) -> None:
-        """A read that finds the session is one command, also from a secondary."""
+    def test_only_a_miss_is_repeated(self, options: Options, commands: Commands) -> None:
+        """Only a read that finds nothing on a secondary is repeated on the primary."""
         store = SessionStore(options | {"URLParam": {"readPreference": "nearest"}})
         store.set(_ID, {"n": 1})
         commands.clear()

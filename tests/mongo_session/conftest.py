@@ -1,4 +1,4 @@
-"""Sites whose sessions are MongoSession."""
+"""Fixtures: applications with MongoSession."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from tests.mongo_session.support import VARIANTS, MakeSite, Options
 
 @pytest.fixture
 def make_site(options: Options) -> MakeSite:
-    """Lend a function that makes sites whose sessions are MongoSession."""
+    """Return a function that makes applications with MongoSession."""
 
     def make(**more: Any) -> Site:
         return Site(options | {"session_class": MongoSession} | more)
@@ -23,5 +23,5 @@ def make_site(options: Options) -> MakeSite:
 
 @pytest.fixture(params=list(VARIANTS))
 def variant(request: pytest.FixtureRequest) -> Options:
-    """Return the options of each way to keep a session."""
+    """Return the options for each storage form."""
     return VARIANTS[request.param]

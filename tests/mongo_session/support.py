@@ -1,4 +1,4 @@
-"""What the tests of MongoSession share."""
+"""Helpers for the tests of MongoSession."""
 
 import datetime
 from collections.abc import Callable
@@ -13,7 +13,7 @@ Options = dict[str, Any]
 Db = Database[dict[str, Any]]
 MakeSite = Callable[..., Site]
 
-# What makes the driver neither ask again nor look for another server.
+# With these options, the driver neither retries nor searches for another server.
 REFUSED = 8000
 PAST = datetime.datetime(2020, 1, 1)
 KEYS = {"encrypt_key": "a key", "validate_key": "another", "crypto_type": "cryptography"}
@@ -29,7 +29,7 @@ VARIANTS: dict[str, Options] = {
 
 
 def age(database: Db, seconds: float) -> None:
-    """Make the one stored session look as if it had been used last so long ago."""
+    """Move the last use of the only stored session into the past."""
     document = only_document(database)
     document["session"]["_accessed_time"] -= seconds
     document["expires"] -= datetime.timedelta(seconds=seconds)

@@ -1,4 +1,4 @@
-"""What requests cost, in commands."""
+"""The commands of each kind of request."""
 
 import datetime
 
@@ -15,10 +15,10 @@ from tests.recorder import Commands
 
 
 class TestCommands:
-    """What a request costs, in commands."""
+    """The commands of each kind of request."""
 
     def test_a_request_that_reads(self, make_site: MakeSite, commands: Commands) -> None:
-        """Loading a session and moving its times is one command."""
+        """One command loads a session and moves its times."""
         visitor = make_site(timeout=600).visitor()
         visitor.save(n=1)
         commands.clear()
@@ -26,7 +26,7 @@ class TestCommands:
         assert ["findAndModify"] == commands.names
 
     def test_a_request_that_changes(self, make_site: MakeSite, commands: Commands) -> None:
-        """A change is one command more."""
+        """A change costs one more command."""
         visitor = make_site().visitor()
         visitor.save(n=1)
         commands.clear()
@@ -34,10 +34,10 @@ class TestCommands:
         assert ["findAndModify", "update"] == commands.names
 
     @pytest.mark.parametrize("key", ["n", "a.b"], ids=["operators", "pipeline"])
-    def test_a_change_leaves_alone_the_times_that_its_load_moved(
+    def test_a_change_does_not_move_the_times_again(
         self, make_site: MakeSite, commands: Commands, database: Db, key: str
     ) -> None:
-        """Loading the session has moved its times, and the save of a change leaves them alone."""
+        """A save soon after the load does not move the times again."""
         visitor = make_site(timeout=600).visitor()
         visitor.save_items({key: 1})
         age(database, 60)
@@ -58,7 +58,7 @@ class TestCommands:
         monkeypatch: pytest.MonkeyPatch,
         key: str,
     ) -> None:
-        """A request that saves long after it loaded the session keeps it alive from then on."""
+        """A save long after the load moves the times again."""
         monkeypatch.setattr("beaker_mongo_soajs.sessions.writer._TOUCHED_SECONDS", 0)
         visitor = make_site(timeout=600).visitor()
         visitor.save_items({key: 1})
@@ -69,7 +69,7 @@ class TestCommands:
         assert "_accessed_time" in update
 
     def test_a_request_that_saves_no_change(self, make_site: MakeSite, commands: Commands) -> None:
-        """A save of what is stored already costs nothing."""
+        """A save without changes costs no command."""
         visitor = make_site().visitor()
         visitor.save(n=1)
         commands.clear()
@@ -77,7 +77,7 @@ class TestCommands:
         assert ["findAndModify"] == commands.names
 
     def test_a_login(self, make_site: MakeSite, commands: Commands) -> None:
-        """A login with a new id costs three commands, one below what is allowed."""
+        """A login with a new id costs three commands."""
         visitor = make_site().visitor()
         visitor.save(n=1)
         commands.clear()
@@ -85,7 +85,7 @@ class TestCommands:
         assert ["findAndModify", "findAndModify", "insert"] == commands.names
 
     def test_touch_after(self, make_site: MakeSite, commands: Commands, database: Db) -> None:
-        """Within touchAfter a reading request writes nothing; once it has passed, it does."""
+        """Within touchAfter a request that only reads writes nothing; later it writes the times."""
         visitor = make_site(timeout=600, store={"touchAfter": 60}).visitor()
         visitor.save(n=1)
         commands.clear()
@@ -98,17 +98,17 @@ class TestCommands:
         assert ["find", "update", "find"] == commands.names
 
     def test_without_times(self, make_site: MakeSite, commands: Commands) -> None:
-        """With save_accessed_time off, a reading request writes nothing."""
+        """With save_accessed_time off, a request that only reads writes nothing."""
         visitor = make_site(save_accessed_time=False).visitor()
         visitor.save(n=1)
         commands.clear()
         assert {"n": 1} == visitor.read()
         assert ["find"] == commands.names
 
-    def test_what_no_single_command_can_touch(
+    def test_text_and_ciphertext_need_two_commands(
         self, make_site: MakeSite, commands: Commands
     ) -> None:
-        """Text and ciphertext cost a command to load and one to touch."""
+        """JSON text and ciphertext cost one command to load and one to touch."""
         for name in ("text", "sealed"):
             visitor = make_site(**VARIANTS[name]).visitor()
             visitor.save(n=1)
@@ -116,8 +116,8 @@ class TestCommands:
             assert {"n": 1} == visitor.read()
             assert ["find", "update"] == commands.names
 
-    def test_ids_that_lead_nowhere(self, make_site: MakeSite, commands: Commands) -> None:
-        """An unknown id costs one command, one that no session can have none."""
+    def test_unknown_and_impossible_ids(self, make_site: MakeSite, commands: Commands) -> None:
+        """An unknown id costs one command, an impossible id costs none."""
         site = make_site()
         site.visitor().save(n=1)
         commands.clear()
@@ -128,14 +128,14 @@ class TestCommands:
         assert [] == commands.names
 
     def test_visitors_that_leave_nothing(self, make_site: MakeSite, commands: Commands) -> None:
-        """A new visitor who only looks costs nothing, and gets no cookie."""
+        """A new visitor who only reads costs no command, and gets no cookie."""
         visitor = make_site().visitor()
         assert {} == visitor.read()
         assert ([], []) == (commands.names, visitor.set_cookies)
 
     @pytest.mark.parametrize("end", ["delete", "invalidate"])
     def test_endings(self, make_site: MakeSite, commands: Commands, end: str) -> None:
-        """Ending a session costs one command besides the load, also when it is done twice."""
+        """Ending a session costs one command besides the load, even if it is ended twice."""
         visitor = make_site().visitor()
         visitor.save(n=1)
         commands.clear()
@@ -150,7 +150,7 @@ class TestCommands:
     def test_peeks_touch_nothing(
         self, make_site: MakeSite, options: Options, commands: Commands, database: Db
     ) -> None:
-        """A session that is only looked at by its id costs one find, and its times stay."""
+        """Reading another session by its id costs one find, and its times do not move."""
         site = make_site(timeout=600)
         visitor = site.visitor()
         visitor.save(n=1)
@@ -163,7 +163,7 @@ class TestCommands:
         assert before == only_document(database)
 
     def test_new_visitors_with_auto(self, make_site: MakeSite, commands: Commands) -> None:
-        """With auto, a session that was looked at is saved."""
+        """With auto, a new session is saved after a read."""
         visitor = make_site(auto=True).visitor()
         visitor.request(lambda session: session.get("n"))
         assert ["createIndexes", "insert"] == commands.names

@@ -1,4 +1,4 @@
-"""Sessions that end."""
+"""Logging out: delete() and invalidate()."""
 
 import pytest
 from beaker.session import SessionObject
@@ -8,13 +8,13 @@ from tests.mongo_session.support import Db, MakeSite, Options
 
 
 class TestEndings:
-    """Sessions that end when they are ended."""
+    """Logging out: delete() and invalidate()."""
 
     @pytest.mark.parametrize("end", ["delete", "invalidate"])
-    def test_the_old_id_is_dead(
+    def test_the_old_id_is_invalid(
         self, make_site: MakeSite, database: Db, variant: Options, end: str
     ) -> None:
-        """delete() and invalidate() remove the document, so the old id leads nowhere."""
+        """delete() and invalidate() remove the document, so the old id is no longer valid."""
         site = make_site(**variant)
         visitor = site.visitor()
         visitor.save(user="ann")
@@ -24,7 +24,7 @@ class TestEndings:
         assert {} == site.visitor(old).read()
 
     def test_deleted_cookie(self, make_site: MakeSite) -> None:
-        """delete() ends the cookie in the browser."""
+        """delete() removes the cookie from the browser."""
         visitor = make_site().visitor()
         visitor.save(user="ann")
         visitor.request(lambda session: session.delete())
@@ -34,7 +34,7 @@ class TestEndings:
     def test_a_save_after_delete_is_a_new_session(
         self, make_site: MakeSite, cookie_expires: object
     ) -> None:
-        """What is saved after delete() lives under a new id, with a cookie that lasts."""
+        """A save after delete() stores a session under a new id, with a cookie."""
         site = make_site(cookie_expires=cookie_expires)
         visitor = site.visitor()
         visitor.save(user="ann")
@@ -54,7 +54,7 @@ class TestEndings:
     def test_a_save_after_an_emptying_save_is_a_new_session(
         self, make_site: MakeSite, database: Db
     ) -> None:
-        """A session that was saved empty is gone, and its id with it."""
+        """Saving an empty session removes it; a later save stores it under a new id."""
         visitor = make_site().visitor()
         visitor.save(user="ann")
         old = visitor.cookie

@@ -1,4 +1,4 @@
-"""Sessions that are loaded and saved."""
+"""Loading and saving sessions."""
 
 import datetime
 import logging
@@ -18,10 +18,10 @@ from tests.mongo_session.support import KEYS, PAST, VARIANTS, Db, MakeSite, Opti
 
 
 class TestLoading:
-    """What a visitor finds."""
+    """Loading a session."""
 
     def test_times_move(self, make_site: MakeSite, database: Db) -> None:
-        """A reading request moves the time of access and the date of expiry, and nothing else."""
+        """A request that only reads moves the access time and the expiry date, and nothing else."""
         visitor = make_site(timeout=600).visitor()
         visitor.save(n=1)
         age(database, 100)
@@ -41,7 +41,7 @@ class TestLoading:
         variant: Options,
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
-        """A session past its timeout is removed when its visitor comes; a peek leaves it alone."""
+        """A visit removes a session past its timeout; reading it by its id does not."""
         variant = variant | {"timeout": 60}
         visitor = make_site(**variant).visitor()
         visitor.save(n=1)
@@ -54,8 +54,10 @@ class TestLoading:
         assert (True, None) == answer
         assert 0 == database.sessions.count_documents({})
 
-    def test_touch_revives_nothing(self, make_site: MakeSite, database: Db) -> None:
-        """Loading a session that is over moves none of its times."""
+    def test_loading_does_not_touch_expired_sessions(
+        self, make_site: MakeSite, database: Db
+    ) -> None:
+        """Loading an expired session does not move its times."""
         site = make_site(timeout=600)
         visitor = site.visitor()
         visitor.save(n=1)
@@ -65,13 +67,13 @@ class TestLoading:
         assert before == only_document(database)
 
     def test_last_accessed_is_unknown_for_new_sessions(self, make_site: MakeSite) -> None:
-        """A new session has no time of a last visit."""
+        """A new session has no last_accessed time."""
         assert make_site().visitor().request(lambda session: session.last_accessed) is None
 
     def test_corrupt_sessions_are_replaced_and_kept(
         self, make_site: MakeSite, database: Db, caplog: pytest.LogCaptureFixture
     ) -> None:
-        """With invalidate_corrupt the visitor goes on, the document stays, and no log names it."""
+        """With invalidate_corrupt, the visitor gets a new session, and the document is kept."""
         id_ = "0123456789abcdef"
         database.sessions.insert_one({"_id": id_, "session": 3})
         with caplog.at_level(logging.DEBUG, "beaker_mongo_soajs"):
@@ -80,26 +82,26 @@ class TestLoading:
         assert "cannot be read" in caplog.text
         assert id_[:8] not in caplog.text
 
-    def test_corrupt_sessions_are_errors_if_that_is_wanted(
+    def test_corrupt_sessions_raise_without_invalidate_corrupt(
         self, make_site: MakeSite, database: Db
     ) -> None:
-        """Without invalidate_corrupt the error is raised."""
+        """Without invalidate_corrupt, a corrupt session raises its error."""
         database.sessions.insert_one({"_id": "corrupt", "session": 3})
         with pytest.raises(SerializationError):
             make_site(invalidate_corrupt=False).visitor("corrupt").read()
 
-    def test_wrong_options_are_no_corrupt_session(self, make_site: MakeSite) -> None:
-        """An option that cannot be used is an error, whatever invalidate_corrupt says."""
+    def test_wrong_options_raise_config_error(self, make_site: MakeSite) -> None:
+        """A wrong option raises ConfigError, even with invalidate_corrupt."""
         with pytest.raises(ConfigError):
             make_site(invalidate_corrupt=True, collection="").visitor("known").read()
 
     def test_another_type_is_refused(self, make_site: MakeSite) -> None:
-        """MongoSession does not keep sessions in memory or files."""
+        """MongoSession refuses other session types, such as memory and file."""
         with pytest.raises(ConfigError, match=r"Leave session\.type out"):
             make_site(type="memory").visitor().read()
 
     def test_loading_again_drops_what_was_not_saved(self, make_site: MakeSite) -> None:
-        """load() in the middle of a request answers what is stored, also under a new id."""
+        """load() in the middle of a request returns what is stored, even after a new id."""
         visitor = make_site().visitor()
         visitor.save(n=1)
 
@@ -114,10 +116,10 @@ class TestLoading:
 
 
 class TestSaving:
-    """What a request leaves."""
+    """Saving a session."""
 
     def test_saves_within_one_request_add_up(self, make_site: MakeSite, variant: Options) -> None:
-        """Every save of a request counts, of a new session and of one that was there."""
+        """Several saves in one request are all kept, for new and for existing sessions."""
         visitor = make_site(**variant).visitor()
 
         def save_twice(session: SessionObject) -> None:
@@ -131,8 +133,8 @@ class TestSaving:
             visitor.request(save_twice)
             assert {"b": n} == visitor.read()
 
-    def test_nothing_is_saved_unasked(self, make_site: MakeSite, variant: Options) -> None:
-        """What a request changes and does not save is not saved with the times, however deep."""
+    def test_unsaved_changes_are_not_stored(self, make_site: MakeSite, variant: Options) -> None:
+        """An unsaved change, even a nested one, is not saved with the times."""
         visitor = make_site(**variant).visitor()
         visitor.save(cart=["a"])
 
@@ -144,7 +146,7 @@ class TestSaving:
         assert {"cart": ["a"]} == visitor.read()
 
     def test_revert(self, make_site: MakeSite) -> None:
-        """revert() brings back what was loaded."""
+        """revert() restores what was loaded."""
         visitor = make_site().visitor()
         visitor.save(n=1)
 
@@ -158,7 +160,7 @@ class TestSaving:
         assert {"n": 1} == visitor.read()
 
     def test_overlapping_requests_keep_each_others_keys(self, make_site: MakeSite) -> None:
-        """Two requests that change different keys both keep what they wrote."""
+        """Two overlapping requests that change different keys keep both changes."""
         site = make_site()
         visitor = site.visitor()
         visitor.save(n=1)
@@ -172,10 +174,10 @@ class TestSaving:
         visitor.request(overlapped)
         assert {"n": 1, "mine": 1, "theirs": 2} == visitor.read()
 
-    def test_a_late_save_brings_nothing_back(
+    def test_a_late_save_does_not_restore_a_session(
         self, make_site: MakeSite, database: Db, variant: Options
     ) -> None:
-        """A session that was destroyed while a request ran stays destroyed."""
+        """A save does not restore a session that was destroyed during the request."""
         site = make_site(**variant)
         visitor = site.visitor()
         visitor.save(n=1)
@@ -189,16 +191,16 @@ class TestSaving:
         visitor.request(outlived)
         assert 0 == database.sessions.count_documents({})
 
-    def test_json_makes_of_a_session_what_beaker_makes_of_it(self, make_site: MakeSite) -> None:
-        """With data_serializer json tuples become lists, and sets are an error, as in Beaker."""
+    def test_json_changes_values_as_in_beaker(self, make_site: MakeSite) -> None:
+        """With data_serializer json, tuples become lists and sets raise an error, as in Beaker."""
         visitor = make_site(data_serializer="json").visitor()
         visitor.save(roles=("a", "b"), names={1: "one"})
         assert {"roles": ["a", "b"], "names": {"1": "one"}} == visitor.read()
         with pytest.raises(SerializationError, match="data_serializer"):
             visitor.save(roles={"a"})
 
-    def test_what_cannot_be_encrypted_is_named(self, make_site: MakeSite) -> None:
-        """An error of the serializer under encryption is one of ours, with the path it knows."""
+    def test_a_value_that_cannot_be_encrypted_is_named(self, make_site: MakeSite) -> None:
+        """If an encrypted session cannot be serialized, SerializationError names the path."""
         visitor = make_site(**KEYS).visitor()
         with pytest.raises(SerializationError, match=r"session\['call'\]"):
             visitor.save(call=lambda: None)

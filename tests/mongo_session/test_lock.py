@@ -1,4 +1,4 @@
-"""Sessions that one request locks."""
+"""Session locks within one process."""
 
 from contextlib import suppress
 from types import SimpleNamespace
@@ -30,11 +30,11 @@ class TestLock:
 
     @pytest.fixture
     def other(self, make_site: MakeSite, visitor: Visitor) -> Visitor:
-        """Return the same visitor's other window."""
+        """Return a second window of the same visitor's browser."""
         return make_site().visitor(visitor.cookie)
 
-    def test_loads_anew_and_saves(self, visitor: Visitor, other: Visitor) -> None:
-        """Within the lock stands what others saved meanwhile, and what this request changed."""
+    def test_loads_again_and_saves(self, visitor: Visitor, other: Visitor) -> None:
+        """A locked block sees what others have saved, and keeps this request's own changes."""
 
         def count(session: SessionObject) -> None:
             last = session.last_accessed
@@ -65,8 +65,8 @@ class TestLock:
             "delete",
         ] == commands.names
 
-    def test_nests(self, visitor: Visitor, other: Visitor) -> None:
-        """A request that holds the lock gets it again; the outermost end frees it."""
+    def test_locks_nest(self, visitor: Visitor, other: Visitor) -> None:
+        """A request can lock its session again; the outermost block releases the lock."""
 
         def count(session: SessionObject) -> None:
             with session.locked():
@@ -79,8 +79,8 @@ class TestLock:
         visitor.request(count)
         assert {"n": 2} == visitor.read()
 
-    def test_waiting_has_an_end(self, visitor: Visitor, other: Visitor) -> None:
-        """Who does not get the lock in time gets LockTimeout, and saves nothing."""
+    def test_waiting_times_out(self, visitor: Visitor, other: Visitor) -> None:
+        """If the lock is not acquired in time, LockTimeout is raised and nothing is saved."""
 
         def hold(session: SessionObject) -> None:
             with session.locked(), pytest.raises(LockTimeout) as caught:
@@ -90,7 +90,7 @@ class TestLock:
         visitor.request(hold)
 
     def test_an_error_saves_nothing(self, visitor: Visitor, other: Visitor) -> None:
-        """When the block ends with an error, its changes are gone and the lock is free."""
+        """If the block raises an error, its changes are dropped and the lock is released."""
 
         def fail(session: SessionObject) -> None:
             with suppress(ZeroDivisionError), session.locked():
@@ -104,7 +104,7 @@ class TestLock:
         assert {"n": 0} == visitor.read()
 
     def test_lock_and_unlock(self, visitor: Visitor, other: Visitor) -> None:
-        """lock() and unlock() do the same by hand; an unlock without a lock does nothing."""
+        """lock() and unlock() work without a block; unlock() without lock() does nothing."""
 
         def count(session: SessionObject) -> None:
             session.unlock()
@@ -118,7 +118,7 @@ class TestLock:
         visitor.request(count)
 
     def test_new_sessions(self, make_site: MakeSite, database: Db) -> None:
-        """A new session can be locked; it is stored if something is put into it."""
+        """A new session can be locked; it is stored if it gets a value."""
 
         def lock(session: SessionObject) -> None:
             with session.locked():
@@ -132,7 +132,7 @@ class TestLock:
         assert {"n": 1} == visitor.read()
 
     def test_a_session_that_ended_meanwhile(self, visitor: Visitor, other: Visitor) -> None:
-        """Whoever gets the lock of a session that is gone holds a new, empty one."""
+        """Locking a session that was destroyed in the meantime gives a new, empty session."""
 
         def find(session: SessionObject) -> object:
             other.request(lambda theirs: theirs.delete())
@@ -144,7 +144,7 @@ class TestLock:
         assert old == visitor.cookie
 
     def test_a_new_id_under_the_lock(self, visitor: Visitor, database: Db) -> None:
-        """A login may get its new id while it holds the lock."""
+        """A login can get its new id inside a locked block."""
 
         def login(session: SessionObject) -> None:
             with session.locked():
@@ -159,7 +159,7 @@ class TestLock:
     def test_a_lost_lease_saves_nothing(
         self, visitor: Visitor, database: Db, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """A process that was stopped for longer than its lease learns so, and saves nothing."""
+        """After a stop longer than its lease, a process gets LockTimeout and saves nothing."""
         now = [0.0]
         clock = SimpleNamespace(monotonic=lambda: now[0])
         monkeypatch.setattr("beaker_mongo_soajs.session_lock.time", clock)
@@ -175,11 +175,11 @@ class TestLock:
         visitor.request(outlive)
         assert {"n": 0} == visitor.read()
 
-    def test_errors_while_loading_free_the_lock(
+    def test_errors_while_loading_release_the_lock(
         self, make_site: MakeSite, options: Options, fail_point: FailPoint
     ) -> None:
-        """A session that cannot be loaded under its lock is unlocked again."""
-        # As text it is loaded by another command than the one that locks.
+        """If a session cannot be loaded under its lock, the lock is released."""
+        # JSON text is loaded by another command than the one that locks.
         visitor = make_site(stringify=True).visitor()
         visitor.save(n=0)
 

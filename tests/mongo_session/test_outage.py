@@ -1,4 +1,4 @@
-"""Sessions while the database is away."""
+"""MongoSession while the database is unavailable."""
 
 from collections.abc import Callable
 from types import SimpleNamespace
@@ -15,11 +15,11 @@ from tests.mongo_session.support import REFUSED, Db, MakeSite, login
 
 
 class TestOutage:
-    """While the database is away."""
+    """Requests while the database is unavailable."""
 
     @pytest.fixture
     def visitor(self, make_site: MakeSite) -> Visitor:
-        """Return a visitor with a session, of a site that goes on in outages."""
+        """Return a visitor with a session, in an application with onUnavailable = anonymous."""
         visitor = make_site(store={"onUnavailable": "anonymous"}).visitor()
         visitor.save(user="ann")
         return visitor
@@ -28,10 +28,10 @@ class TestOutage:
         "call",
         "save delete invalidate regenerate_id revert load clear lock unlock".split(),
     )
-    def test_every_method_leaves_session_and_cookie_alone(
+    def test_no_method_changes_session_or_cookie(
         self, visitor: Visitor, fail_point: FailPoint, call: str
     ) -> None:
-        """Nothing that a request calls changes the session or the browser's cookie."""
+        """No method of the session changes the stored session or the browser's cookie."""
 
         def act(session: SessionObject) -> object:
             assert not session.available
@@ -52,7 +52,7 @@ class TestOutage:
         assert visitor.request(lambda session: session.available)
 
     def test_new_visitors(self, make_site: MakeSite, fail_point: FailPoint, database: Db) -> None:
-        """A new visitor whose session cannot be saved gets an answer, and no cookie."""
+        """A new visitor whose session cannot be saved gets a response without a cookie."""
         visitor = make_site(store={"onUnavailable": "anonymous"}).visitor()
         with fail_point("insert", "createIndexes", error_code=REFUSED):
             visitor.save(n=1)
@@ -60,17 +60,17 @@ class TestOutage:
         assert 0 == database.sessions.count_documents({})
 
     def test_a_touch_that_fails(self, make_site: MakeSite, fail_point: FailPoint) -> None:
-        """A request that read its session is answered though its times do not move."""
+        """A request that only reads is answered even if its times cannot be moved."""
         visitor = make_site(stringify=True, store={"onUnavailable": "anonymous"}).visitor()
         visitor.save(n=1)
         with fail_point("update", error_code=REFUSED):
             assert {"n": 1} == visitor.read()
 
     @pytest.mark.parametrize("act", [login, lambda session: session.delete()])
-    def test_what_was_to_be_saved_is_an_error(
+    def test_a_lost_change_raises(
         self, visitor: Visitor, fail_point: FailPoint, act: Callable[[SessionObject], None]
     ) -> None:
-        """A change, or a logout, of a session that was loaded does not vanish in silence."""
+        """If a loaded session cannot be changed or deleted, an error is raised."""
         with (
             fail_point("update", "delete", "insert", error_code=REFUSED),
             pytest.raises(StoreUnavailable),
@@ -84,7 +84,7 @@ class TestOutage:
         caplog: pytest.LogCaptureFixture,
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
-        """However many requests an outage meets, a minute's log has one line of it."""
+        """An outage is logged once a minute, however many requests fail."""
         now = [1e9]
         clock = SimpleNamespace(monotonic=lambda: now[0])
         monkeypatch.setattr("beaker_mongo_soajs.mongo.outage_log.time", clock)
@@ -98,7 +98,7 @@ class TestOutage:
         assert [1, 1, 1, 2] == counts
 
     def test_raise_is_the_default(self, make_site: MakeSite, fail_point: FailPoint) -> None:
-        """Otherwise an outage is an error, also with invalidate_corrupt, and the session stays."""
+        """By default an outage raises StoreUnavailable, and the session is kept."""
         visitor = make_site(invalidate_corrupt=True).visitor()
         visitor.save(n=1)
         with (

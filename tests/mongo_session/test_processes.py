@@ -1,4 +1,4 @@
-"""Sessions under real processes: counters under the lock, killed owners, killed logins, forks."""
+"""MongoSession in several processes: locks, killed processes and forks."""
 
 import signal
 import subprocess
@@ -75,7 +75,7 @@ def _hear(process: subprocess.Popen[str], word: str) -> None:
 
 @pytest.fixture
 def start_ready(start_python: StartPython) -> Callable[..., subprocess.Popen[str]]:
-    """Lend a function that starts a process and returns when it waits for the word to go."""
+    """Return a function that starts a process and waits until it is ready to go."""
 
     def start(code: str, **values: Any) -> subprocess.Popen[str]:
         process = start_python(code.format(**values))
@@ -91,7 +91,7 @@ class TestLock:
     def test_no_increment_is_lost(
         self, options: Options, start_ready: Callable[..., subprocess.Popen[str]], database: Db
     ) -> None:
-        """8 processes that count to 500 each in one session count to 4,000 together."""
+        """With the lock, 8 processes that each count to 500 in one session reach 4,000."""
         id_ = _new_session(options)
         counters = [
             start_ready(_COUNT, id=id_, options=options, times=INCREMENTS) for _ in range(PROCESSES)
@@ -107,7 +107,7 @@ class TestLock:
     def test_without_the_lock_increments_are_lost(
         self, options: Options, start_ready: Callable[..., subprocess.Popen[str]]
     ) -> None:
-        """The test above would see it: without the lock the same processes lose some."""
+        """Without the lock, the same processes lose increments."""
         id_ = _new_session(options)
         code = _COUNT.replace("with session.locked(timeout=120):", "if True:").replace(
             '["n"] += 1', '["n"] += 1; session.save()'
@@ -119,10 +119,10 @@ class TestLock:
             _hear(counter, "done")
         assert 400 > MongoSession({}, use_cookies=False, id=id_, **options)["n"]
 
-    def test_a_killed_owner_keeps_nobody_for_long(
+    def test_a_killed_owner_releases_the_lock(
         self, options: Options, start_ready: Callable[..., subprocess.Popen[str]], database: Db
     ) -> None:
-        """When the owner is killed, others go on after the lease, without its half-done work."""
+        """After its owner is killed, a lock is released with its lease, and nothing was saved."""
         lease_seconds = 1.5
         options = options | {"store": {"lockLease": lease_seconds}}
         id_ = _new_session(options)
@@ -132,7 +132,7 @@ class TestLock:
         _hear(owner, "holding")
         for counter in counters:
             _say_go(counter)
-        # Extended while the owner lives: longer than one lease nobody else gets it.
+        # While its owner runs, the lease is extended, so nobody else acquires it.
         first = database.sessions_locks.find_one()
         assert first is not None
         wait_until(lambda: (database.sessions_locks.find_one() or first) != first)
@@ -146,7 +146,7 @@ class TestLock:
     def test_a_stopped_owner_overwrites_nothing(
         self, options: Options, start_ready: Callable[..., subprocess.Popen[str]]
     ) -> None:
-        """An owner that was stopped for longer than its lease saves nothing when it goes on."""
+        """An owner that was stopped for longer than its lease saves nothing when it continues."""
         options = options | {"store": {"lockLease": 0.6}}
         id_ = _new_session(options)
         owner = start_ready(_HOLD, id=id_, options=options)
@@ -166,12 +166,12 @@ class TestLock:
 
 
 class TestKilledLogin:
-    """A process that is killed in the middle of a new id."""
+    """A process that is killed while it changes the session id."""
 
     @pytest.mark.parametrize(
         ("command", "live_ids"), [("findAndModify", "old"), ("insert", "none")]
     )
-    def test_leaves_no_two_live_ids(
+    def test_never_leaves_two_valid_ids(
         self,
         options: Options,
         start_ready: Callable[..., subprocess.Popen[str]],
@@ -180,7 +180,7 @@ class TestKilledLogin:
         command: str,
         live_ids: str,
     ) -> None:
-        """Killed before the removal the old id lives; killed after it, none: a logout."""
+        """A process killed before the removal leaves the old id; killed after it, no id."""
         options = options | {"store": {"touchAfter": 60}, "timeout": 600}
         id_ = _new_session(options)
         code = (
@@ -194,7 +194,7 @@ class TestKilledLogin:
 """
         )
         login = start_ready(code, id=id_, options=options)
-        # The server answers this command when the process is gone, and does not carry it out.
+        # When the process is killed, the server drops this command without carrying it out.
         with fail_point(command, block_ms=3_000, error_code=11600):
             _say_go(login)
             _hear(login, "loaded")
@@ -213,12 +213,12 @@ class TestKilledLogin:
 
 
 class TestForks:
-    """Servers that load an application and then fork."""
+    """Servers that load an application before they fork."""
 
     def test_a_middleware_that_waited_for_the_database(
         self, options: Options, run_python: RunPython
     ) -> None:
-        """check_at_start leaves no client: the children of a preloaded application are clean."""
+        """check_at_start leaves no client that forked children would inherit."""
         said = run_python(
             f"""
             import os, threading, warnings

@@ -1,4 +1,4 @@
-"""Sessions that get a new id."""
+"""New session ids: regenerate_id()."""
 
 from typing import Any
 
@@ -16,10 +16,10 @@ from tests.recorder import Commands
 
 
 class TestRegenerate:
-    """New ids."""
+    """New session ids: regenerate_id()."""
 
     def test_the_session_moves(self, make_site: MakeSite, database: Db, variant: Options) -> None:
-        """After a regenerate the data lives under the new id alone."""
+        """After regenerate_id() the data is stored under the new id only."""
         site = make_site(**variant)
         visitor = site.visitor()
         visitor.save(cart=["a"])
@@ -34,7 +34,7 @@ class TestRegenerate:
     def test_without_a_save(
         self, make_site: MakeSite, variant: Options, *, save_accessed_time: bool
     ) -> None:
-        """A regenerate that is not saved moves what is stored, and no change that was not saved."""
+        """regenerate_id() without a save moves the stored session, without unsaved changes."""
         site = make_site(**variant, save_accessed_time=save_accessed_time)
         visitor = site.visitor()
         visitor.save(cart=["a"])
@@ -58,7 +58,7 @@ class TestRegenerate:
         assert 1 == len(visitor.set_cookies)
 
     def test_between_two_saves_of_a_new_session(self, make_site: MakeSite, database: Db) -> None:
-        """What a new session saved before its new id moves with it, saved again or not."""
+        """regenerate_id() moves what a new session saved before, with or without a later save."""
 
         def save_and_regenerate(session: SessionObject) -> None:
             session["n"] = 1
@@ -71,7 +71,7 @@ class TestRegenerate:
         assert 1 == database.sessions.count_documents({})
 
     def test_again_and_again(self, make_site: MakeSite, database: Db) -> None:
-        """Several new ids in a request, saved in between or not, leave one live id."""
+        """Several new ids in one request leave one valid id, whether saved in between or not."""
 
         def regenerate(session: SessionObject) -> None:
             session.regenerate_id()
@@ -88,8 +88,10 @@ class TestRegenerate:
         assert {"n": 2} == visitor.read()
 
     @pytest.mark.parametrize("end", ["delete", "invalidate", "clear"])
-    def test_then_an_ending(self, make_site: MakeSite, database: Db, end: str) -> None:
-        """A session that gets a new id and is then ended or emptied is gone under both."""
+    def test_of_a_session_that_is_then_ended(
+        self, make_site: MakeSite, database: Db, end: str
+    ) -> None:
+        """A session that gets a new id and is then ended has no valid id."""
 
         def end_regenerated(session: SessionObject) -> None:
             session.regenerate_id()
@@ -103,8 +105,8 @@ class TestRegenerate:
         assert old not in database.sessions.distinct("_id")
         assert {} == visitor.read()
 
-    def test_takes_concurrent_changes_along(self, make_site: MakeSite, variant: Options) -> None:
-        """What another request saved under the old id meanwhile is there under the new one."""
+    def test_concurrent_changes_are_moved(self, make_site: MakeSite, variant: Options) -> None:
+        """The new id includes what another request saved under the old id in the meantime."""
         site = make_site(**variant)
         visitor = site.visitor()
         visitor.save(cart=["a"])
@@ -119,8 +121,8 @@ class TestRegenerate:
         visitor.request(login)
         assert {"cart": ["a", "b"], "user": "ann"} == visitor.read()
 
-    def test_of_a_session_that_ends_meanwhile(self, make_site: MakeSite, database: Db) -> None:
-        """A session destroyed during the request stays so, and the browser's cookie is kept."""
+    def test_of_a_destroyed_session(self, make_site: MakeSite, database: Db) -> None:
+        """A session destroyed during the request is not restored, and the cookie is kept."""
         site = make_site()
         visitor = site.visitor()
         visitor.save(n=1)
@@ -136,8 +138,8 @@ class TestRegenerate:
         assert 0 == database.sessions.count_documents({})
         assert [] == visitor.set_cookies
 
-    def test_two_at_once_leave_one_live_id(self, make_site: MakeSite, database: Db) -> None:
-        """Of two requests that both log in, one wins; the other changes no cookie."""
+    def test_two_logins_leave_one_valid_id(self, make_site: MakeSite, database: Db) -> None:
+        """If two requests log in at once, one wins, and the other does not change the cookie."""
         site = make_site()
         visitor = site.visitor()
         visitor.save(n=1)
@@ -153,7 +155,7 @@ class TestRegenerate:
         assert other.cookie == only_document(database)["_id"]
 
     def test_starting_again_after_a_lost_race(self, make_site: MakeSite) -> None:
-        """A request that lost its session can invalidate it and go on with a new one."""
+        """After a lost race, invalidate() gives the request a new session."""
         site = make_site()
         visitor = site.visitor()
         visitor.save(n=1)
@@ -171,10 +173,10 @@ class TestRegenerate:
         assert {"m": 1} == visitor.read()
 
     @pytest.mark.parametrize("value", ["unstorable", "too large", "too deep"])
-    def test_what_cannot_be_saved_leaves_the_session_as_it_was(
+    def test_an_error_keeps_the_old_session(
         self, make_site: MakeSite, commands: Commands, value: str
     ) -> None:
-        """A value that cannot be stored is an error; the old id lives on with its data."""
+        """A value that cannot be stored raises an error, and the old session stays valid."""
         deep: Any = 1
         for _ in range(190):
             deep = [deep]
@@ -190,12 +192,12 @@ class TestRegenerate:
 
         with pytest.raises(SerializationError):
             visitor.request(login)
-        # What is seen here, the session is not taken away for.
+        # This value is refused before the old document is removed.
         assert value != "unstorable" or commands.names == ["findAndModify"]
         assert {"n": 1} == visitor.read()
 
     def test_crash_before_the_removal(self, make_site: MakeSite, fail_point: FailPoint) -> None:
-        """When the first command fails, the session lives on under its old id."""
+        """If the first command fails, the old id stays valid."""
         visitor = make_site(store={"touchAfter": 60}, timeout=600).visitor()
         visitor.save(n=1)
         with (
@@ -208,7 +210,7 @@ class TestRegenerate:
     def test_crash_between_removal_and_insert(
         self, make_site: MakeSite, fail_point: FailPoint, database: Db
     ) -> None:
-        """When the second command fails, no id is live: the visitor is logged out."""
+        """If the second command fails, no id is valid: the visitor is logged out."""
         site = make_site()
         visitor = site.visitor()
         visitor.save(n=1)

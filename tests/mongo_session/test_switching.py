@@ -1,4 +1,4 @@
-"""Applications that go from one kind of session to another."""
+"""Switching an application from one kind of Session to the other."""
 
 from beaker_mongo_soajs import (
     MongoSession,
@@ -8,14 +8,14 @@ from tests.mongo_session.support import Db, Options
 
 
 class TestSwitching:
-    """From session.type alone to MongoSession, and back."""
+    """Switching between session.type alone and MongoSession."""
 
     def _both(self, options: Options, variant: Options) -> tuple[Site, Site]:
         options = options | variant
         return Site(options), Site(options | {"session_class": MongoSession})
 
     def test_sessions_are_kept_both_ways(self, options: Options, variant: Options) -> None:
-        """Each reads, and goes on with, what the other saved."""
+        """Each kind reads and continues the sessions of the other."""
         plain, ours = self._both(options, variant)
         for first, second in ((plain, ours), (ours, plain)):
             visitor = first.visitor()
@@ -28,7 +28,7 @@ class TestSwitching:
             assert {"n": 2, "cart": [{"a": 1.5}], "m": 3} == elsewhere.read()
 
     def test_documents_are_the_same(self, options: Options, database: Db, variant: Options) -> None:
-        """Both write documents of the same fields and types."""
+        """Both kinds write documents with the same fields and types."""
         for site in self._both(options, variant):
             site.visitor().save(n=1, cart=["a"])
         one, other = (
@@ -40,7 +40,7 @@ class TestSwitching:
     def test_a_deleted_session_is_deleted_for_both(
         self, options: Options, variant: Options
     ) -> None:
-        """What one deletes the other does not find."""
+        """A session that one kind deletes is not found by the other."""
         plain, ours = self._both(options, variant)
         for first, second in ((plain, ours), (ours, plain)):
             visitor = first.visitor()
@@ -50,7 +50,7 @@ class TestSwitching:
             assert {} == first.visitor(id_).read()
 
     def test_mixed_serializers(self, options: Options) -> None:
-        """Pickle and JSON sessions of plain values can be read by either."""
+        """Both kinds read pickle and JSON sessions of plain values."""
         pickle, json = (
             Site(options | {"session_class": MongoSession, "data_serializer": name})
             for name in ("pickle", "json")
