@@ -3,19 +3,30 @@
 import logging
 import secrets
 import time
+from collections.abc import Mapping
+from itertools import islice
 from typing import Any
 
 from beaker_mongo_soajs.backend.session_options import SESSION_TYPE, check_encryption, check_type
 from beaker_mongo_soajs.backend.session_side import HUSK
+from beaker_mongo_soajs.cookies import session_ids
 from beaker_mongo_soajs.exceptions import SerializationError, StoreUnavailable
 from beaker_mongo_soajs.mongo.outage_log import OutageLog
 from beaker_mongo_soajs.namespace import MongoNamespaceManager
 from beaker_mongo_soajs.session_lock import CREATION_TIME, LockableSession
 from beaker_mongo_soajs.sessions.changes import ACCESSED_TIME
+from beaker_mongo_soajs.sessions.document import is_possible_id
 
 logger = logging.getLogger(__name__)
 
 _ID_BYTES = 24
+
+_COOKIE_NAME = "beaker.session.id"
+"""Beaker's default for the option ``key``."""
+
+# Of several cookies with the session's name, the first that leads to a session counts. Each may
+# cost a command.
+_MOST_IDS = 2
 
 _outages = OutageLog(logger)
 
@@ -70,7 +81,18 @@ class MongoSession(LockableSession):
         self._replaces_corrupt = invalidate_corrupt
         self._is_over = False
         options["namespace_class"] = MongoNamespaceManager
-        super().__init__(request, id=id, type=SESSION_TYPE, httponly=httponly, **options)
+        # Beaker's middleware asks for this even with use_cookies off.
+        request.setdefault("set_cookie", False)
+        ids = [id] if id else _cookie_ids(request, options)
+        self._other_ids = ids[1:]
+        # Beaker's own parser gives up at many cookies of others, so it gets none.
+        header = request.pop("cookie", None)
+        try:
+            super().__init__(
+                request, id=ids[0] if ids else None, type=SESSION_TYPE, httponly=httponly, **options
+            )
+        finally:
+            request["cookie"] = header
         self._check_cipher()
         # Beaker forgets this for a visitor who brings no id.
         self.accessed_dict = self.accessed_dict or dict(self)
@@ -99,7 +121,7 @@ class MongoSession(LockableSession):
             self.request["set_cookie"] = True
         now = time.time()
         try:
-            session = self._find(self._record.id or self.id, now)
+            session = self._find_first(now)
         except StoreUnavailable as error:
             if not self._goes_on_in_outages:
                 raise
@@ -188,6 +210,16 @@ class MongoSession(LockableSession):
         if self.available:
             super()._update_cookie_out(set_cookie)
 
+    def _find_first(self, now: float) -> dict[Any, Any] | None:
+        """Load the session of the first id that leads to one, and take that id."""
+        other_ids, self._other_ids = self._other_ids, []
+        session = self._find(self._record.id or self.id, now)
+        while session is None and other_ids:
+            self.id = other_ids.pop(0)
+            self.was_invalidated = False
+            session = self._find(self.id, now)
+        return session
+
     def _find(self, session_id: str, now: float) -> dict[Any, Any] | None:
         """Load the stored session, if there is one that this visitor may have."""
         touch = self.use_cookies and self.save_atime
@@ -266,3 +298,13 @@ class MongoSession(LockableSession):
             if not self._goes_on_in_outages:
                 raise
             _outages.report(error)
+
+
+def _cookie_ids(request: Mapping[str, Any], options: Mapping[str, Any]) -> list[str]:
+    """Return the session ids to try, from the request's cookies."""
+    if not options.get("use_cookies", True):
+        return []
+    name = options.get("key", _COOKIE_NAME)
+    secret = options.get("secret")
+    ids = session_ids(request.get("cookie"), name, [secret] if secret else [])
+    return list(islice(filter(is_possible_id, ids), _MOST_IDS))

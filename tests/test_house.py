@@ -23,7 +23,7 @@ PACKAGE = ROOT / "beaker_mongo_soajs"
 # and of the names before it.
 ORDER = (
     *("exceptions", "signature", "options", "config", "mongo", "sessions", "caches", "backend"),
-    *("namespace", "session_lock", "session", "middleware", "pyramid"),
+    *("namespace", "cookies", "session_lock", "session", "middleware", "pyramid"),
 )
 WITHOUT_BEAKER = {"options", "config", "mongo", "sessions", "caches"}
 """The folders that know nothing of Beaker."""

@@ -28,6 +28,18 @@ MAX_ID_LENGTH = 256
 _MISSING = object()
 
 
+def is_possible_id(session_id: object) -> bool:
+    """Check whether a session could have an id: a text of printable characters, not too long.
+
+    :param session_id: the id as Beaker or a cookie gave it: anything.
+    """
+    return (
+        type(session_id) is str
+        and 0 < len(session_id) <= MAX_ID_LENGTH
+        and session_id.isprintable()
+    )
+
+
 class SessionDocuments:
     """Make and read the documents of one configuration.
 
@@ -75,17 +87,6 @@ class SessionDocuments:
             return False
         return now - (stored.expires - self._expires_after) < self._touch_after
 
-    def is_possible_id(self, session_id: object) -> bool:
-        """Tell whether a session could have an id: a text of printable characters, not too long.
-
-        :param session_id: the id as Beaker or a cookie gave it: anything.
-        """
-        return (
-            type(session_id) is str
-            and 0 < len(session_id) <= MAX_ID_LENGTH
-            and session_id.isprintable()
-        )
-
     def stored_id(self, session_id: object) -> str:
         """Return the ``_id`` of a session's document.
 
@@ -94,7 +95,7 @@ class SessionDocuments:
         """
         if type(session_id) is StoredId:
             return str(session_id)
-        if type(session_id) is not str or not self.is_possible_id(session_id):
+        if type(session_id) is not str or not is_possible_id(session_id):
             raise SerializationError(
                 f"The session id is not a text of 1 to {MAX_ID_LENGTH} printable characters.",
                 path="_id",

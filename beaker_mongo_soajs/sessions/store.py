@@ -13,7 +13,7 @@ from beaker_mongo_soajs.exceptions import ConfigError, SerializationError
 from beaker_mongo_soajs.mongo.collection import StoreCollection, ttl_index
 from beaker_mongo_soajs.mongo.documents import Document, utc_now
 from beaker_mongo_soajs.sessions.codec import NativeCodec
-from beaker_mongo_soajs.sessions.document import SessionDocuments
+from beaker_mongo_soajs.sessions.document import SessionDocuments, is_possible_id
 from beaker_mongo_soajs.sessions.stored import Form, StoredId, StoredSession
 from beaker_mongo_soajs.sessions.writer import SessionSaver
 
@@ -176,7 +176,7 @@ class SessionStore:
 
         :param session_id: the id.
         """
-        return self._documents.is_possible_id(session_id)
+        return is_possible_id(session_id)
 
     def check(self, session: dict[Any, Any]) -> None:
         """Check that a session can be stored, without storing it.
