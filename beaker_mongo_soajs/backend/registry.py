@@ -4,7 +4,6 @@ from typing import Any, NamedTuple
 
 from beaker_mongo_soajs.caches.store import CacheStore
 from beaker_mongo_soajs.config import DbConfig
-from beaker_mongo_soajs.exceptions import ConfigError
 from beaker_mongo_soajs.sessions.store import SessionStore
 
 BEAKER_MARGIN_SECONDS = 120
@@ -58,15 +57,8 @@ def find_stores(timeout: float | None, options: dict[str, Any]) -> Stores:
 
 
 def _stores_of(config: DbConfig, timeout: float | None) -> Stores:
-    touch_after = config.store.touch_after
-    if timeout is not None and touch_after and touch_after >= timeout - BEAKER_MARGIN_SECONDS:
-        raise ConfigError(
-            f"store.touchAfter is {touch_after:g} seconds, and the session timeout "
-            f"{timeout - BEAKER_MARGIN_SECONDS:g}.",
-            option="store.touchAfter",
-            value=touch_after,
-            hint="Make it smaller than the session timeout.",
-        )
+    if timeout is not None:
+        config.store.check_touch_after(timeout - BEAKER_MARGIN_SECONDS)
     return _by_config.setdefault(
         (config, timeout),
         Stores(config, SessionStore(config, timeout=timeout), CacheStore(config)),

@@ -1,4 +1,4 @@
-"""The options of ``store``, this package's own, as a value."""
+"""The options of ``store``, which are this package's own."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from beaker_mongo_soajs.exceptions import ConfigError
 from beaker_mongo_soajs.options.option import Path
 from beaker_mongo_soajs.options.table import TABLE
 
@@ -14,17 +15,17 @@ from beaker_mongo_soajs.options.table import TABLE
 class StoreOptions:
     """Hold the options of ``store``.
 
-    :param touch_after: seconds; an unchanged session's times are written at most this often
-    :param auto_remove: who removes expired sessions
+    :param touch_after: seconds between two writes of the times of an unchanged session, at least
+    :param auto_remove: how expired sessions are removed
     :param auto_remove_interval_minutes: minutes between two removals, for ``interval``
-    :param pickle: whether values that no document can hold are stored pickled
-    :param signing_key: signs every pickled payload
-    :param transform_id: the digest that stands for the session id in the database
-    :param data_serializer: what Beaker's Session expects where a document does not say
+    :param pickle: whether values that a document cannot hold are stored pickled
+    :param signing_key: the key that signs pickled payloads
+    :param transform_id: the digest that is stored instead of the session id
+    :param data_serializer: the ``data_serializer`` of documents that do not name one
     :param express_cookie: whether to write the ``session.cookie`` of express-session
-    :param lock_lease_seconds: how long a lock outlives its owner
-    :param on_unavailable: what a session is while the database is away
-    :param indexes: fields to index besides the TTL index
+    :param lock_lease_seconds: seconds after which the lock of a crashed process is released
+    :param on_unavailable: how a request is answered during an outage
+    :param indexes: fields to index in addition to the TTL index
     """
 
     touch_after: float = 0
@@ -39,12 +40,27 @@ class StoreOptions:
     on_unavailable: Literal["raise", "anonymous"] = "raise"
     indexes: tuple[str, ...] = ()
 
+    def check_touch_after(self, lifetime_seconds: float) -> None:
+        """Refuse a ``touchAfter`` that is not shorter than the lifetime of a session.
+
+        :param lifetime_seconds: the timeout of a session, or its lifetime without a timeout
+        :raises ConfigError: ``touchAfter`` is not shorter
+        """
+        if self.touch_after and self.touch_after >= lifetime_seconds:
+            raise ConfigError(
+                f"store.touchAfter is {self.touch_after:g} seconds, but a session ends after"
+                f" {lifetime_seconds:g} seconds.",
+                option="store.touchAfter",
+                value=self.touch_after,
+                hint="Set it to a smaller number than the session timeout, or to 0.",
+            )
+
     @classmethod
     def from_values(cls, values: Mapping[Path, Any]) -> StoreOptions:
-        """Take the options of ``store`` out of all options.
+        """Take the options of ``store`` from all options.
 
-        :param values: the options given, each as its kind read it
-        :returns: the options, with the table's defaults where none was given
+        :param values: the given options, each as its kind reads it
+        :returns: the options, with the defaults of the table
         """
 
         def get(name: str) -> Any:

@@ -57,14 +57,7 @@ class SessionDocuments:
         self.form = Form.TEXT if config.stringify else Form.NATIVE
         self._digests_ids = store.transform_id is not None
         self._cookie = self._express_cookie(lifetime_seconds) if store.express_cookie else None
-        if store.touch_after >= lifetime_seconds:
-            raise ConfigError(
-                f"store.touchAfter is {store.touch_after:g} seconds, and a session lives only "
-                f"{lifetime_seconds:g}.",
-                option="store.touchAfter",
-                value=store.touch_after,
-                hint="Make it smaller than the session timeout, or 0.",
-            )
+        store.check_touch_after(lifetime_seconds)
         # Times are written up to touchAfter late, so a session in use would end that much too
         # early.
         self._touch_after = timedelta(seconds=store.touch_after)
