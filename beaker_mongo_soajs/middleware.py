@@ -1,4 +1,4 @@
-"""Beaker's SessionMiddleware with MongoSession in it, checked when the application starts."""
+"""Beaker's SessionMiddleware with MongoSession, and with all options checked at the start."""
 
 import warnings
 from collections.abc import Callable, Iterable, Mapping
@@ -30,7 +30,7 @@ _CHECK_AT_START = "check_at_start"
 class InsecureSessionWarning(UserWarning):
     """Warn at the start of an application that its session cookie could be safer.
 
-    An application that means it says so::
+    To silence it::
 
         warnings.simplefilter("ignore", InsecureSessionWarning)
     """
@@ -46,23 +46,23 @@ class SessionMiddleware(BeakerMiddleware):
             "session.timeout": 1800, "session.secret": "…", "session.secure": True,
         })
 
-    It is Beaker's, with ``type`` and ``session_class`` set, and ``get_by_id`` and
-    ``environ["beaker.get_session"]`` answering :class:`MongoSession` as well. All options are
-    checked here, with nothing connected to; what would be an error of the first request is one of
-    the start.
+    This is Beaker's middleware with ``type`` and ``session_class`` set. ``get_by_id`` and
+    ``environ["beaker.get_session"]`` return :class:`MongoSession` as well. All options are checked
+    here, without a connection, so that a mistake is an error at the start and not on the first
+    request.
 
     :param wrap_app: the application.
-    :param config: settings, of which those that start with ``session.`` or ``beaker.session.``
-        count. Texts, as from INI files, are read as what they stand for.
-    :param environ_key: where in the WSGI environment the session stands.
-    :param check_at_start: ``True`` to have the database answer once before the application starts,
-        or a number of seconds to wait for that. Also an option. The client that asks is closed
-        again, so that a server may fork afterwards.
-    :param options: more options, which go before those of ``config``; with or without prefix.
-    :raises ConfigError: when an option cannot be used.
-    :raises StoreUnavailable: when ``check_at_start`` is on and the database does not answer, or
-        refuses.
-    :warns InsecureSessionWarning: when there is no ``secret``, and when ``secure`` is not given.
+    :param config: settings; those that start with ``session.`` or ``beaker.session.`` are used.
+        Texts, as in INI files, are converted.
+    :param environ_key: key of the session in the WSGI environment.
+    :param check_at_start: ``True`` to send a command to the database before the application
+        starts, or a number of seconds to wait for it. Also an option. The client is closed
+        afterwards, so that a server can fork.
+    :param options: more options, with or without prefix, which override ``config``.
+    :raises ConfigError: an option is unknown, invalid, or contradicts another.
+    :raises StoreUnavailable: ``check_at_start`` is on, and the database does not answer or
+        refuses the command.
+    :warns InsecureSessionWarning: ``secret`` or ``secure`` is not set.
     """
 
     def __init__(
@@ -80,11 +80,11 @@ class SessionMiddleware(BeakerMiddleware):
 
     @property
     def store(self) -> SessionStore:
-        """Return the store of these sessions: to find those of a user, and to destroy them."""
+        """Return the store of these sessions, to find and destroy the sessions of a user."""
         return _make_session(self.options, use_cookies=True).store
 
     def _serve(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        # Beaker has put its SessionObject there, which knows nothing of session_class here.
+        # The get_by_id of Beaker's SessionObject ignores session_class.
         environ[self.environ_key].__dict__["get_by_id"] = self._get_by_id
         answer: Iterable[bytes] = self.app(environ, start_response)
         return answer
@@ -101,8 +101,8 @@ def session_filter_factory(
 ) -> Callable[[Application], SessionMiddleware]:
     """Make a Paste filter: ``use = egg:beaker_mongo_soajs#session``.
 
-    :param global_conf: Paste's defaults, of which those that start as above count.
-    :param options: those of the filter's section.
+    :param global_conf: Paste's defaults; those with a session prefix are used.
+    :param options: the options in the filter's section.
     """
 
     def make(app: Application) -> SessionMiddleware:
@@ -114,32 +114,34 @@ def session_filter_factory(
 def session_filter_app_factory(
     app: Application, global_conf: Mapping[str, Any], **options: Any
 ) -> SessionMiddleware:
-    """Put the sessions before an application, as Paste's ``filter-app`` does.
+    """Wrap an application, for Paste's ``filter-app``.
 
     :param app: the application.
-    :param global_conf: Paste's defaults.
-    :param options: those of the section.
+    :param global_conf: Paste's defaults; those with a session prefix are used.
+    :param options: the options in the section.
     """
     return SessionMiddleware(app, global_conf, **options)
 
 
 def find_session(options: Mapping[str, Any], session_id: str) -> MongoSession | None:
-    """Return another session than the visitor's, or ``None`` if there is none; its times stay.
+    """Find a session by its id, without moving its times.
 
-    :param options: the options of sessions.
-    :param session_id: its id.
+    :param options: the options of the sessions.
+    :param session_id: the session id.
+    :returns: the session, or ``None`` if there is none.
     """
     session = _make_session(options, id=session_id)
     return None if session.is_new else session
 
 
 def check_options(options: Mapping[str, Any], stacklevel: int = 2) -> dict[str, Any]:
-    """Return options for Beaker's SessionObject, after all checks that a start can make.
+    """Check the options of a session, and return them for Beaker's SessionObject.
 
-    :param options: options of a session without prefix, among them perhaps ``check_at_start``.
-    :param stacklevel: how far above the one responsible for them stands, for warnings.
+    :param options: options without prefix; ``check_at_start`` may be one of them.
+    :param stacklevel: position of the responsible caller in the stack, for warnings.
+    :returns: the options, converted.
     :raises ConfigError: as for :class:`SessionMiddleware`.
-    :raises StoreUnavailable: likewise.
+    :raises StoreUnavailable: as for :class:`SessionMiddleware`.
     """
     given = dict(options)
     wait_seconds = _read_check_at_start(given.pop(_CHECK_AT_START, False))
@@ -163,13 +165,13 @@ def _make_session(options: Mapping[str, Any], **more: Any) -> MongoSession:
 
 
 def _check(options: dict[str, Any]) -> DbConfig:
-    """Have Beaker and MongoSession look at the options as at the first request."""
+    """Check the options by creating a session, as the first request would."""
     session_class = options["session_class"]
     if not (isinstance(session_class, type) and issubclass(session_class, MongoSession)):
         raise ConfigError(
             f"session.session_class is {session_class!r}.",
             option="session_class",
-            hint="Leave it out, or make it MongoSession or a class derived from that.",
+            hint="Remove it, or set it to MongoSession or a subclass of MongoSession.",
         )
     try:
         config: DbConfig = session_class({}, **options).config
@@ -178,7 +180,7 @@ def _check(options: dict[str, Any]) -> DbConfig:
     except Exception as error:
         raise ConfigError(
             f"Beaker refuses the options of the session: {error}.",
-            hint="Beaker's documentation, under Configuration, lists them.",
+            hint="Beaker's documentation lists its options under Configuration.",
         ) from error
     return config
 
@@ -188,22 +190,22 @@ def _warn(options: Mapping[str, Any], given: Mapping[str, Any], stacklevel: int)
         return
     if not options.get("secret"):
         warnings.warn(
-            "session.secret is not set: cookies are not signed, so that any guess at a session id "
+            "session.secret is not set, so cookies are not signed and every guessed session id "
             "reaches the database. Set it to a long random text.",
             InsecureSessionWarning,
             stacklevel,
         )
     if "secure" not in given:
         warnings.warn(
-            "session.secure is not set: browsers send the session cookie over plain HTTP as well. "
-            "Set it to true where the site is served over HTTPS, and to false where it is not.",
+            "session.secure is not set, so browsers send the session cookie over plain HTTP, too. "
+            "Set it to true for a site on HTTPS, and to false for a site on plain HTTP.",
             InsecureSessionWarning,
             stacklevel,
         )
 
 
 def _read_check_at_start(value: object) -> float | None:
-    """Return the seconds to wait for the database: 0 to ask it once, ``None`` not to ask it."""
+    """Return the seconds to wait for the database: 0 for one command, ``None`` for none."""
     if isinstance(value, str):
         value = BOOLEANS.get(value.strip().lower(), value)
     if value is None or isinstance(value, bool):
@@ -217,6 +219,6 @@ def _read_check_at_start(value: object) -> float | None:
             f"session.check_at_start cannot be {value!r}.",
             option=_CHECK_AT_START,
             value=value,
-            hint="It is true, false or the seconds to wait for the database.",
+            hint="Set it to true, false or the seconds to wait for the database.",
         )
     return seconds

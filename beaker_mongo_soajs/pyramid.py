@@ -1,4 +1,4 @@
-"""Pyramid with sessions in MongoDB, from its settings alone: ``config.include``."""
+"""Pyramid sessions in MongoDB, configured by settings: ``config.include``."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -18,18 +18,18 @@ _PYRAMID_OPTIONS: dict[str, Callable[[Any], Any]] = {
 
 
 def includeme(config: Configurator) -> None:
-    """Set the session factory and the cache regions, as pyramid_beaker's own ``includeme`` does.
+    """Set the session factory and the cache regions, as pyramid_beaker's ``includeme`` does.
 
     ::
 
         config.include("beaker_mongo_soajs.pyramid")
 
-    with settings that start with ``session.`` or ``beaker.session.``, ``cache.`` or
-    ``beaker.cache.``. Sessions are :class:`~beaker_mongo_soajs.MongoSession`; their options are
-    checked as :class:`~beaker_mongo_soajs.SessionMiddleware` does.
+    The settings start with ``session.`` or ``beaker.session.``, ``cache.`` or ``beaker.cache.``.
+    Sessions are :class:`~beaker_mongo_soajs.MongoSession`. Their options are checked as in
+    :class:`~beaker_mongo_soajs.SessionMiddleware`.
 
     :param config: Pyramid's configurator.
-    :raises ConfigError: when an option of the sessions cannot be used.
+    :raises ConfigError: an option of the sessions is unknown, invalid, or contradicts another.
     """
     settings = config.registry.settings
     config.set_session_factory(session_factory_from_settings(settings))
@@ -40,7 +40,7 @@ def session_factory_from_settings(settings: Mapping[str, Any]) -> Any:
     """Return a Pyramid session factory.
 
     :param settings: the settings of the application.
-    :raises ConfigError: when an option cannot be used.
+    :raises ConfigError: an option is unknown, invalid, or contradicts another.
     """
     given = strip_prefixes(settings)
     own = {name: read(given.pop(name)) for name, read in _PYRAMID_OPTIONS.items() if name in given}
@@ -50,6 +50,6 @@ def session_factory_from_settings(settings: Mapping[str, Any]) -> Any:
         return find_session(options, session_id)
 
     factory = BeakerSessionFactoryConfig(**options, **own)
-    # Beaker's own makes a plain Session, whatever session_class says.
+    # Beaker's own get_by_id ignores session_class.
     factory.get_by_id = get_by_id
     return factory

@@ -1,4 +1,4 @@
-"""SessionMiddleware: its defaults, its checks at the start, the Paste filter."""
+"""SessionMiddleware: defaults, checks at the start, and the Paste filter."""
 
 import textwrap
 import threading
@@ -49,25 +49,25 @@ def _make(options: Options, **more: Any) -> SessionMiddleware:
 
 
 def count_app(global_conf: dict[str, str], **settings: str) -> Any:
-    """Make the application above, for Paste."""
+    """Return the application above, for Paste."""
     return _count
 
 
 class TestSessions:
-    """What the application gets."""
+    """The sessions that an application gets."""
 
     def test_sessions_are_mongo_sessions(
         self, options: Options, commands: Commands, database: Db
     ) -> None:
-        """With no type and no class given, sessions are MongoSession, in this database."""
+        """Without type and session_class, sessions are MongoSession."""
         browser: Any = TestApp(_make(options))
         assert ["1", "2", "3"] == [browser.get("/").text for _ in range(3)]
         names = ["createIndexes", "insert", *["findAndModify", "update"] * 2]
         assert names == commands.names
         assert 3 == only_document(database)["session"]["n"]
 
-    def test_it_is_beakers(self, options: Options) -> None:
-        """It can stand wherever Beaker's own can, with the same settings."""
+    def test_it_replaces_beakers_middleware(self, options: Options) -> None:
+        """It is a subclass of Beaker's middleware, and takes the same settings."""
         prefixed = {f"session.{name}": item for name, item in (options | _SAFE).items()}
         for settings in (
             prefixed,
@@ -79,7 +79,7 @@ class TestSessions:
             assert ["1", "2"] == [browser.get("/").text for _ in range(2)]
 
     def test_other_environ_key(self, options: Options) -> None:
-        """The session stands where environ_key says."""
+        """The session is in the WSGI environment under environ_key."""
         found: list[str] = []
 
         def app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
@@ -94,7 +94,7 @@ class TestSessions:
     def test_other_sessions_are_mongo_sessions_too(
         self, options: Options, commands: Commands
     ) -> None:
-        """get_by_id() and beaker.get_session answer MongoSession; the first touches nothing."""
+        """get_by_id() and beaker.get_session return MongoSession; the first writes nothing."""
         found: list[Any] = []
 
         def app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
@@ -119,8 +119,8 @@ class TestSessions:
         browser.get("/")
         assert found[3] is None
 
-    def test_a_class_of_ones_own(self, options: Options) -> None:
-        """A class derived from MongoSession can be given."""
+    def test_subclass(self, options: Options) -> None:
+        """session_class may be a subclass of MongoSession."""
 
         class Mine(MongoSession):
             pass
@@ -138,7 +138,7 @@ class TestSessions:
 
 
 class TestOptions:
-    """What is checked when the application starts."""
+    """The checks when the application starts."""
 
     @pytest.mark.parametrize(
         ("wrong", "option"),
@@ -167,23 +167,23 @@ class TestOptions:
             ({"check_at_start": -1}, "check_at_start"),
         ],
     )
-    def test_what_cannot_be_used_is_an_error_of_the_start(
+    def test_invalid_option_is_an_error_at_the_start(
         self, options: Options, wrong: Options, option: str | None
     ) -> None:
-        """Every wrong option is a ConfigError at once, with its name, and without secrets."""
+        """An invalid option is a ConfigError at the start that names it and shows no secret."""
         with pytest.raises(ConfigError) as caught:
             SessionMiddleware(_count, **options | _SAFE | wrong)
         assert option == caught.value.option
         assert "a key" not in str(caught.value)
 
-    def test_nothing_is_connected_to(self) -> None:
-        """Without check_at_start an application starts while its database is away."""
+    def test_no_connection_is_opened(self) -> None:
+        """Without check_at_start, an application starts while its database is unreachable."""
         threads = threading.active_count()
         _make({"url": "mongodb://127.0.0.1:9/", "name": "away"})
         assert threads == threading.active_count()
 
-    def test_texts_are_read(self, options: Options) -> None:
-        """Options from INI files mean what they say, with prefix and without it, false too."""
+    def test_texts_are_converted(self, options: Options) -> None:
+        """Texts from an INI file are converted, with and without a prefix."""
         texts = {"timeout": "60", "use_cookies": "false", "secure": "no"}
         for prefix in ("", "session.", "beaker.session."):
             given: Options = {f"{prefix}{name}": text for name, text in texts.items()}
@@ -191,22 +191,22 @@ class TestOptions:
             read = {name: middleware.options[name] for name in texts}
             assert {"timeout": 60, "use_cookies": False, "secure": False} == read
 
-    def test_arguments_go_before_settings(self, options: Options) -> None:
-        """A keyword argument overrides the same setting."""
+    def test_arguments_override_settings(self, options: Options) -> None:
+        """A keyword argument overrides the setting of the same name."""
         middleware = SessionMiddleware(
             _count, {"session.timeout": 60}, timeout=70, **options, **_SAFE
         )
         assert 70 == middleware.options["timeout"]
 
-    def test_settings_of_others_are_left_alone(self, options: Options) -> None:
-        """Settings without the prefix, as a whole application has them, do not count."""
+    def test_other_settings_are_ignored(self, options: Options) -> None:
+        """Settings of the application that have no prefix are ignored."""
         settings = {"here": "/", "timeout": "soon", "cache.type": "memory"}
         middleware = SessionMiddleware(_count, settings, **options, **_SAFE)
         assert not settings.keys() & middleware.options.keys()
 
 
 class TestWarnings:
-    """What could be safer."""
+    """Warnings about insecure cookies."""
 
     def _warnings(self, **options: Any) -> list[str]:
         with warnings.catch_warnings(record=True) as caught:
@@ -216,16 +216,16 @@ class TestWarnings:
         assert {__file__} >= {each.filename for each in caught}
         return [str(each.message).split()[0] for each in caught]
 
-    def test_each_has_its_warning(self) -> None:
-        """No secret and no word on secure are a warning each; both are silenced by being set."""
+    def test_missing_secret_and_secure(self) -> None:
+        """A missing secret and a missing secure are a warning each."""
         assert ["session.secret", "session.secure"] == self._warnings()
         assert ["session.secret"] == self._warnings(secure=True)
         assert ["session.secure"] == self._warnings(secret="a secret")
         assert [] == self._warnings(secret="a secret", secure=False)
         assert [] == self._warnings(use_cookies=False)
 
-    def test_they_have_a_category_to_silence(self) -> None:
-        """One filter silences them."""
+    def test_warnings_can_be_silenced(self) -> None:
+        """One filter silences both warnings."""
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             warnings.simplefilter("ignore", InsecureSessionWarning)
@@ -233,28 +233,30 @@ class TestWarnings:
 
 
 class TestCheckAtStart:
-    """The database, asked at the start."""
+    """The option check_at_start."""
 
     @pytest.mark.parametrize("value", [True, "true", 5, "5", 0.5])
-    def test_one_that_answers(self, options: Options, commands: Commands, value: object) -> None:
-        """It is asked once, with a command that needs the right to read."""
+    def test_database_that_answers(
+        self, options: Options, commands: Commands, value: object
+    ) -> None:
+        """One command is sent, which needs the right to read."""
         _make(options, check_at_start=value)
         assert ["find"] == commands.names
 
     @pytest.mark.parametrize("value", [False, "no", None])
-    def test_not_asked(self, options: Options, commands: Commands, value: object) -> None:
-        """It is not asked unless that is wanted."""
+    def test_off(self, options: Options, commands: Commands, value: object) -> None:
+        """No command is sent if check_at_start is off."""
         _make(options, check_at_start=value)
         assert [] == commands.names
 
-    def test_one_that_is_away(self) -> None:
-        """Without an answer the application does not start."""
+    def test_unreachable_database(self) -> None:
+        """If the database does not answer, the application does not start."""
         away = {"url": "mongodb://127.0.0.1:9/?serverSelectionTimeoutMS=100", "name": "away"}
         with pytest.raises(StoreUnavailable):
             _make(away, check_at_start=True)
 
-    def test_waiting_for_one_that_comes(self) -> None:
-        """A number waits for so many seconds, and no longer than it takes."""
+    def test_wait_for_the_database(self) -> None:
+        """A number of seconds waits until the database answers."""
         with MongoServer(for_tests=True) as server:
             server.pause()
             threading.Timer(1.0, server.resume).start()
@@ -264,7 +266,7 @@ class TestCheckAtStart:
             assert 0.5 < time.monotonic() - start < 30
 
     def test_no_client_is_left(self, options: Options) -> None:
-        """The client that asked is closed, and its threads end."""
+        """The client of the check is closed, and its threads end."""
         threads = threading.active_count()
         _make(options, check_at_start=True)
         wait_until(lambda: threading.active_count() <= threads)
@@ -312,14 +314,14 @@ class TestPaste:
         ids=["filter", "filter-app", "defaults"],
     )
     def test_filters(self, options: Options, tmp_path: Path, database: Db, text: str) -> None:
-        """An INI file alone gives an application its sessions, its texts read."""
+        """An INI file alone configures the sessions of an application."""
         browser = self._ini(tmp_path, options, text)
         assert ["1", "2"] == [browser.get("/").text for _ in range(2)]
         left = only_document(database)["expires"] - utc_now()
         assert timedelta(seconds=100) < left <= timedelta(seconds=180)
 
     def test_wrong_options(self, options: Options, tmp_path: Path) -> None:
-        """A wrong option in the file is an error when the file is loaded."""
+        """An invalid option in the file is an error when the file is loaded."""
         with pytest.raises(ConfigError, match="timeout"):
             self._ini(
                 tmp_path,
@@ -333,7 +335,7 @@ class TestPaste:
             )
 
     def test_entry_points(self) -> None:
-        """Both kinds of filter have the name session."""
+        """Both kinds of filter are registered under the name session."""
         for group in ("paste.filter_factory", "paste.filter_app_factory"):
             found = {each.name for each in entry_points(group=group) if "mongo_soajs" in each.value}
             assert {"session"} == found

@@ -1,4 +1,4 @@
-"""Pyramid: sessions and cache regions from the settings alone."""
+"""Pyramid: sessions and cache regions, configured by settings."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -18,13 +18,13 @@ from tests.recorder import Commands
 Settings = dict[str, Any]
 Db = Database[dict[str, Any]]
 
-# pyramid_beaker writes regions into a dict of Beaker's own.
+# pyramid_beaker stores regions in a module-level dict of Beaker.
 _REGION = "test_pyramid"
 
 
 @pytest.fixture
 def settings(options: dict[str, Any]) -> Settings:
-    """Return settings as they stand in an INI file: texts."""
+    """Return settings as texts, as an INI file has them."""
     texts = options | {"timeout": "60", "secret": "a secret", "secure": "false"}
     return {f"session.{name}": text for name, text in texts.items()}
 
@@ -36,7 +36,7 @@ def _forget_regions() -> Iterator[None]:
 
 
 def _view(request: Request) -> Response:
-    """Do what the test named in the query, and answer with what came out."""
+    """Run the action that the query names, and answer with its result."""
     session = request.session
     acts = {
         "count": lambda: session.__setitem__("n", session.get("n", 0) + 1) or session["n"],
@@ -84,12 +84,12 @@ def browser(settings: Settings) -> _Browser:
 
 
 class TestSessions:
-    """Pyramid's session interface, as pyramid_beaker fills it."""
+    """Pyramid's session interface, as pyramid_beaker implements it."""
 
     def test_sessions_are_mongo_sessions(
         self, browser: _Browser, commands: Commands, database: Db
     ) -> None:
-        """A setting saves, without a call of save(), in MongoDB and with few commands."""
+        """Setting a key saves the session without a call of save()."""
         assert ["1", "2"] == [browser.do("count") for _ in range(2)]
         commands.clear()
         assert "2" == browser.do("read")
@@ -98,14 +98,14 @@ class TestSessions:
         assert 2 == only_document(database)["session"]["n"]
 
     def test_changing_methods_save(self, browser: _Browser) -> None:
-        """update() and pop() save by themselves."""
+        """update() and pop() save the session."""
         browser.do("update")
         assert "7" == browser.do("read")
         browser.do("pop n")
         assert "None" == browser.do("read")
 
     def test_flash(self, browser: _Browser) -> None:
-        """Messages stay until they are popped."""
+        """Flash messages are kept until they are popped."""
         browser.do("flash")
         browser.do("flash")
         assert "['Saved.', 'Saved.']" == browser.do("peek")
@@ -113,7 +113,7 @@ class TestSessions:
         assert "[]" == browser.do("peek")
 
     def test_csrf(self, browser: _Browser) -> None:
-        """The token stays until there is a new one."""
+        """The CSRF token stays the same until a new one is requested."""
         token = browser.do("csrf")
         assert token == browser.do("csrf")
         new = browser.do("new csrf")
@@ -121,7 +121,7 @@ class TestSessions:
         assert new == browser.do("csrf")
 
     def test_new_and_created(self, browser: _Browser) -> None:
-        """A session knows whether it is new, and when it was made."""
+        """The attributes new and created describe the session."""
         assert "True" == browser.do("new")
         browser.do("count")
         assert "False" == browser.do("new")
@@ -135,17 +135,17 @@ class TestSessions:
         assert "1" == browser.do("count")
 
     def test_get_by_id(self, browser: _Browser) -> None:
-        """Another session found by its id is a MongoSession."""
+        """get_by_id() returns a MongoSession, or None."""
         browser.do("count")
         assert browser.do("other", id=browser.id).startswith(f"<{MongoSession.__name__}")
         assert "None" == browser.do("other", id="unknown")
 
 
 class TestSettings:
-    """What stands in the INI file."""
+    """The settings of an INI file."""
 
-    def test_texts_are_read(self, settings: Settings, database: Db) -> None:
-        """Both prefixes count, and texts are read as what they stand for."""
+    def test_texts_are_converted(self, settings: Settings, database: Db) -> None:
+        """Both prefixes are used, and texts are converted."""
         prefixed = {f"beaker.{name}": text for name, text in settings.items()}
         more = {"beaker.session.stringify": "true", "beaker.session.constant_csrf_token": "fixed"}
         browser = _Browser(prefixed | more)
@@ -156,7 +156,7 @@ class TestSettings:
     def test_cookie_on_exception(
         self, settings: Settings, database: Db, cookie_on_exception: str, *, kept: bool
     ) -> None:
-        """pyramid_beaker's own setting holds: whether a request that failed saves its session."""
+        """cookie_on_exception decides whether a failed request saves its session."""
         config = Configurator(
             settings=settings | {"session.cookie_on_exception": cookie_on_exception}
         )
@@ -180,7 +180,7 @@ class TestSettings:
         ("name", "text"), [("timeout", "soon"), ("servres", "db1"), ("type", "memory")]
     )
     def test_wrong_options(self, settings: Settings, name: str, text: str) -> None:
-        """A wrong option is an error of config.include."""
+        """An invalid option is an error of config.include()."""
         with pytest.raises(ConfigError, match=name):
             _Browser(settings | {f"session.{name}": text})
 
@@ -190,7 +190,7 @@ class TestSettings:
         assert ["find"] == commands.names
 
     def test_cache_regions(self, settings: Settings) -> None:
-        """Cache regions are set as by pyramid_beaker."""
+        """Cache regions are configured as by pyramid_beaker."""
         regions = {"cache.regions": _REGION, f"cache.{_REGION}.expire": "5", "cache.type": "memory"}
         _Browser(settings | regions)
         region = cache.cache_regions[_REGION]

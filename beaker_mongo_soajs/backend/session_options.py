@@ -1,4 +1,4 @@
-"""The options of a session: what Beaker reads, read as strictly as the dbConfig is."""
+"""Beaker's options of a session, checked as strictly as the dbConfig."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,29 +13,29 @@ SESSION_TYPE = "ext:mongodb_soajs"
 
 _SECRETS = frozenset({"secret", "encrypt_key", "validate_key"})
 _UNCOERCED_BOOLEANS = ("invalidate_corrupt", "use_cookies")
-"""Beaker takes the text "false" in these for true."""
+"""Options that Beaker does not coerce: there, the text "false" counts as true."""
 
 
 def check_type(session_type: str | None) -> None:
-    """Refuse a ``session.type`` of somebody else's.
+    """Refuse the ``session.type`` of another backend.
 
     :param session_type: the option's value.
-    :raises ConfigError: when it is one.
+    :raises ConfigError: it is another backend's.
     """
     if session_type not in (None, SESSION_TYPE):
         raise ConfigError(
-            f"session.type is {session_type!r}, and session_class is MongoSession.",
+            f"session.type is {session_type!r}, but session_class is MongoSession.",
             option="type",
             value=session_type,
-            hint=f"Leave session.type out, or make it {SESSION_TYPE!r}.",
+            hint=f"Remove session.type, or set it to {SESSION_TYPE}.",
         )
 
 
 def check_encryption(options: Mapping[str, Any]) -> None:
-    """Refuse an ``encrypt_key`` without what Beaker derives its keys from as well.
+    """Refuse an ``encrypt_key`` without a ``validate_key``.
 
     :param options: Beaker's options of a session.
-    :raises ConfigError: when ``validate_key`` is missing.
+    :raises ConfigError: ``validate_key`` is missing.
     """
     if options.get("encrypt_key") and not options.get("validate_key"):
         raise ConfigError(
@@ -46,7 +46,7 @@ def check_encryption(options: Mapping[str, Any]) -> None:
 
 
 def strip_prefixes(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the options of a session that stand among all settings of an application.
+    """Return the session options in the settings of an application, without their prefix.
 
     :param settings: the settings.
     """
@@ -59,10 +59,11 @@ def strip_prefixes(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def coerce_options(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return options with the texts of an INI file read as what they stand for.
+    """Convert the texts of an INI file to the types that Beaker's options take.
 
     :param options: options of a session, without prefix.
-    :raises ConfigError: for a value that Beaker cannot use, naming the option.
+    :returns: the options, converted and checked.
+    :raises ConfigError: a value is invalid.
     """
     read: dict[str, Any] = {}
     for name, value in options.items():
@@ -71,24 +72,26 @@ def coerce_options(options: Mapping[str, Any]) -> dict[str, Any]:
             if name in _UNCOERCED_BOOLEANS:
                 read[name] = asbool(value)
         except Exception as error:
-            raise _refusal(name, value, str(error)) from error
+            raise _invalid(name, value, str(error)) from error
     if read.get("timeout") is not None:
         if read["timeout"] <= 0:
-            raise _refusal("timeout", read["timeout"], "Every session would be over at once.")
+            raise _invalid(
+                "timeout", read["timeout"], "Set a number of seconds above 0, or remove it."
+            )
         if not read.get("save_accessed_time", True):
-            raise _refusal(
-                "save_accessed_time", False, "A timeout needs the time of the last request."
+            raise _invalid(
+                "save_accessed_time",
+                False,
+                "session.timeout needs the time of the last request: remove one of the two.",
             )
     if read.get("id") is not None:
-        raise _refusal("id", MASK, "Every visitor would have the same session.")
+        raise _invalid("id", MASK, "Remove it: all visitors would share one session.")
     same_site = read.get("samesite")
     if same_site and str(same_site).lower() not in ("lax", "strict", "none"):
-        raise _refusal("samesite", same_site, "It has to be Lax, Strict or None.")
+        raise _invalid("samesite", same_site, "Set it to Lax, Strict or None.")
     return read
 
 
-def _refusal(name: str, value: object, reason: str) -> ConfigError:
+def _invalid(name: str, value: object, hint: str) -> ConfigError:
     shown = MASK if name in _SECRETS else value
-    return ConfigError(
-        f"session.{name} cannot be {shown!r}.", option=name, value=shown, hint=reason
-    )
+    return ConfigError(f"session.{name} cannot be {shown!r}.", option=name, value=shown, hint=hint)

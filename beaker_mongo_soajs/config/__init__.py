@@ -1,3 +1,3 @@
-"""A configuration in any of its forms, as one value: :class:`DbConfig`."""
+"""The configuration, read from any of its forms into one value: :class:`DbConfig`."""
 
 from beaker_mongo_soajs.config.db_config import DbConfig as DbConfig

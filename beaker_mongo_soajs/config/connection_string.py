@@ -1,4 +1,4 @@
-"""MongoDB connection strings: taken apart without a name look-up, and masked."""
+"""MongoDB connection strings: parsed without a DNS look-up, and masked for messages."""
 
 from __future__ import annotations
 
@@ -14,23 +14,22 @@ from beaker_mongo_soajs.options.servers import Address
 
 SCHEMES = ("mongodb://", "mongodb+srv://")
 _HINT = (
-    "Write it as mongodb://user:password@host:27017/database?option=value, with every reserved"
-    " character in user and password percent-encoded (urllib.parse.quote_plus does that),"
-    " or give the credentials as options of their own."
+    "Write it as mongodb://user:password@host:27017/database?option=value, with user and password"
+    " percent-encoded (urllib.parse.quote_plus), or set credentials.username and"
+    " credentials.password instead."
 )
 
 
 @dataclass(frozen=True, repr=False)
 class ConnectionString:
-    """Hold what a connection string says.
+    """Hold the parts of a connection string.
 
-    :param srv: the one host is looked up as a DNS seed list (``mongodb+srv://``)
+    :param srv: whether the one host is looked up as a DNS seed list (``mongodb+srv://``)
     :param servers: host and port of each server
-    :param username: decoded, or ``None``
-    :param password: decoded, or ``None``
-    :param database: decoded, or ``None``
-    :param options: names and values after the question mark, decoded, in order; a name that may
-        occur several times (``readPreferenceTags``) does
+    :param username: the decoded user name, or ``None``
+    :param password: the decoded password, or ``None``
+    :param database: the decoded name of the database, or ``None``
+    :param options: the decoded names and values after the question mark, in order
     """
 
     srv: bool
@@ -42,48 +41,50 @@ class ConnectionString:
 
 
 def mask_url(url: str) -> str:
-    """Hide what a connection string keeps secret.
+    """Mask the secrets in a connection string.
 
-    :param url: a connection string, well-formed or not
-    :returns: the same with the user and password, and the value of every option, masked
+    :param url: a connection string, valid or not
+    :returns: the connection string with user, password and all option values masked
     """
     scheme, separator, rest = url.partition("://")
     if not separator:
         return MASK
     # A password may hold an unescaped "/", "?" or "@": all up to the last "@" may be a secret.
     _, at, rest = rest.rpartition("@")
-    place, question, query = rest.partition("?")
+    hosts, question, query = rest.partition("?")
     shown = [f"{part.partition('=')[0]}={MASK}" for part in re.split("[&;]", query) if part]
-    return f"{scheme}://{MASK if at else ''}{at}{place}{question}{'&'.join(shown)}"
+    return f"{scheme}://{MASK if at else ''}{at}{hosts}{question}{'&'.join(shown)}"
 
 
 def parse_connection_string(url: str) -> ConnectionString:
-    """Take a connection string apart.
+    """Parse a connection string.
 
-    PyMongo's own ``parse_uri`` looks up the name behind ``mongodb+srv://`` in the DNS; a
-    configuration is read before there is any network.
+    PyMongo's ``parse_uri`` looks up the host of ``mongodb+srv://`` in the DNS. Reading a
+    configuration must not need a network.
 
     :param url: the connection string
     :returns: its parts
-    :raises ConfigError: it is not well-formed; the text shows no credential
+    :raises ConfigError: the connection string is not valid; the error shows no secret
     """
     scheme = next((scheme for scheme in SCHEMES if url.startswith(scheme)), None)
     if scheme is None:
-        raise _malformed(url, "it must start with mongodb:// or mongodb+srv://")
+        raise _invalid(url, "it must start with mongodb:// or mongodb+srv://")
     srv = scheme == "mongodb+srv://"
-    place, _, query = url[len(scheme) :].partition("?")
+    hosts, _, query = url[len(scheme) :].partition("?")
     try:
-        parsed = parse_uri("mongodb://" + place, validate=False, warn=False)
+        parsed = parse_uri("mongodb://" + hosts, validate=False, warn=False)
     except (PyMongoError, ValueError):
-        # PyMongo's text may quote a part of a password, and so may its traceback.
-        raise _malformed(url, "PyMongo cannot take it apart") from None
+        # PyMongo's error may quote a part of the password, and so may its traceback.
+        raise _invalid(url, "it is not a valid connection string") from None
     servers = tuple((host, port) for host, port in parsed["nodelist"])
     if srv and (
-        len(servers) != 1 or re.search(r":\d*$", place.partition("/")[0].rpartition("@")[2])
+        len(servers) != 1 or re.search(r":\d*$", hosts.partition("/")[0].rpartition("@")[2])
     ):
-        raise _malformed(url, "mongodb+srv:// takes exactly one host, and no port")
+        raise _invalid(url, "mongodb+srv:// takes exactly one host and no port")
     if parsed["collection"]:
-        raise _malformed(url, "a database name holds no dot; the collection is an option")
+        raise _invalid(
+            url, "the database name must not contain a dot; the collection is an option of its own"
+        )
     return ConnectionString(
         srv=srv,
         servers=servers,
@@ -99,23 +100,23 @@ def _split_options(url: str, query: str) -> list[tuple[str, str]]:
     for part in filter(None, re.split("[&;]", query)):
         name, equals, value = part.partition("=")
         if not name or not equals:
-            raise _malformed(url, "every option after the question mark is written name=value")
+            raise _invalid(url, "each option after the question mark must be name=value")
         options.append((unquote_plus(name), unquote_plus(value)))
     return options
 
 
-def _malformed(url: str, why: str) -> ConfigError:
+def _invalid(url: str, reason: str) -> ConfigError:
     masked = mask_url(url)
-    return ConfigError(f"url is {masked}: {why}.", option="url", value=masked, hint=_HINT)
+    return ConfigError(f"url is {masked}: {reason}.", option="url", value=masked, hint=_HINT)
 
 
 def build_host(srv: bool, servers: tuple[Address, ...], auth_database: str | None) -> str:
-    """Write where to connect to as a connection string that holds no secret.
+    """Build a connection string without secrets, for ``MongoClient``'s ``host``.
 
     :param srv: whether the one host is looked up in the DNS
     :param servers: host and port of each server
-    :param auth_database: the database that authenticates unless ``authSource`` says otherwise
-    :returns: the connection string, for ``MongoClient``'s ``host``
+    :param auth_database: the database to authenticate against, which ``authSource`` overrides
+    :returns: the connection string
     """
     scheme = SCHEMES[1] if srv else SCHEMES[0]
     hosts = ",".join(_write_address(srv, host, port) for host, port in servers)

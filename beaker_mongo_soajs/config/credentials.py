@@ -1,4 +1,4 @@
-"""Who authenticates."""
+"""The user's name and password."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from beaker_mongo_soajs.exceptions import MASK
 
 @dataclass(frozen=True, repr=False)
 class Credentials:
-    """Hold a user's name and password; the ``repr`` shows neither.
+    """Hold a user's name and password. The ``repr`` shows neither.
 
-    :param username: the name, as it is
-    :param password: the password, as it is; ``None`` where a mechanism has none
+    :param username: the name, not encoded
+    :param password: the password, not encoded; ``None`` for a mechanism without one
     """
 
     username: str

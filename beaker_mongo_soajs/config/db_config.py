@@ -1,4 +1,4 @@
-"""The configuration as a value: :class:`DbConfig`."""
+"""The whole configuration as one value: :class:`DbConfig`."""
 
 from __future__ import annotations
 
@@ -25,33 +25,33 @@ from beaker_mongo_soajs.options.table import TABLE
 
 @dataclass(frozen=True)
 class DbConfig:
-    """Hold a dbConfig: where sessions are kept, and how.
+    """Hold a dbConfig: where sessions are stored, and how.
 
-    Made by :meth:`from_options`. Configurations are equal whichever form they were written in. The
-    ``repr`` shows no secret.
+    Use :meth:`from_options` to create one. Two configurations are equal if they mean the same,
+    whichever form they were written in. The ``repr`` shows no secret.
 
     :param name: name of the database without the prefix
-    :param prefix: what stands in front of it
-    :param database: the database: prefix + name
-    :param servers: host and port of each server; a socket has a path and no port; none with
+    :param prefix: first part of the database's name
+    :param database: name of the database: prefix + name
+    :param servers: host and port of each server; a socket has a path and no port; empty with
         ``client``
-    :param credentials: who authenticates, or ``None``
-    :param url: the connection string, as it was given
-    :param client: a client of the caller's, used as it is
-    :param client_id: tells two such clients apart, which compare equal when their servers do
-    :param host: where to connect to, as a connection string without a secret
+    :param credentials: the user's name and password, or ``None``
+    :param url: the connection string as given
+    :param client: the caller's own client, used unchanged
+    :param client_id: identity of that client; clients for the same servers compare equal
+    :param host: the servers as a connection string without secrets
     :param url_param: the options of ``URLParam``, those of ``url`` included
     :param extra_param: the options of ``extraParam``: one mapping for each group that has any
     :param store: this package's own options
     :param collection: name of the collection
-    :param collection_given: whether that was configured, rather than the default
+    :param collection_given: whether the name was configured
     :param stringify: whether a session is stored as JSON text
-    :param expire_after_ms: how long a session lives that has no timeout of its own
-    :param keywords: the keyword arguments for ``MongoClient``, credentials and ``host`` aside;
-        certificates and keys still as text or path
-    :param origins: the option behind each keyword
-    :param outcomes: what became of each option given
-    :param default_outcomes: what holds for each option that was not given
+    :param expire_after_ms: lifetime of a session without a timeout, in milliseconds
+    :param keywords: keyword arguments for ``MongoClient``, without ``host`` and credentials;
+        certificates and keys are text or paths
+    :param origins: the name of the option behind each keyword
+    :param outcomes: the effect of each given option
+    :param default_outcomes: the effect of each default
     """
 
     name: str
@@ -79,22 +79,23 @@ class DbConfig:
     def from_options(cls, options: Mapping[str, object]) -> DbConfig:
         """Read a configuration.
 
-        Nothing is connected to, and no file is read but the one that ``dbConfig`` may name.
+        No connection is opened. The only file that is read is the one that ``dbConfig`` may name.
 
-        :param options: the options without Beaker's prefix, as Beaker hands them to a
-            ``NamespaceManager``; what Beaker adds for itself is left aside
+        :param options: the options without Beaker's prefix, as Beaker passes them to a
+            ``NamespaceManager``; Beaker's own options among them are skipped
         :returns: the configuration
-        :raises ConfigError: it cannot be used
+        :raises ConfigError: an option is unknown, invalid, or contradicts another
         """
         return cls._from_given(gather(options))
 
     @classmethod
     def explain_options(cls, options: Mapping[str, object], defaults: bool = False) -> str:
-        """Say what would become of each option, those that are refused included.
+        """Describe the effect of each option, refused options included.
 
-        :param options: as for :meth:`from_options`, which raises the first error there is
+        :param options: as for :meth:`from_options`
         :param defaults: as for :meth:`explain`
-        :returns: the lines of :meth:`explain` for what is accepted, then those for what is not
+        :returns: the lines of :meth:`explain` for the accepted options, then one line for each
+            refused option
         """
         errors: list[ConfigError] = []
         given = gather(options, errors.append)
@@ -107,7 +108,7 @@ class DbConfig:
                 given = given.without(str(error.option))
         if not errors:
             return report
-        # The first line is about a whole that there is not.
+        # The first line would describe a configuration that cannot be used.
         refusals = dict.fromkeys(write_refusal(error) for error in errors)
         return "\n".join([*report.splitlines()[1:], *refusals])
 
@@ -147,30 +148,30 @@ class DbConfig:
 
     @property
     def expire_after_seconds(self) -> float:
-        """How long a session lives that has no timeout of its own, in seconds."""
+        """The lifetime of a session without a timeout, in seconds."""
         return self.expire_after_ms / 1000
 
     @property
     def connection_key(self) -> Hashable:
-        """What two configurations have in common exactly when they can share one client."""
+        """A key that is equal for two configurations exactly if they can share one client."""
         if self.client is not None:
             return ("client", self.client_id)
         return (self.host, self.credentials, self.keywords)
 
     def explain(self, defaults: bool = False) -> str:
-        """Say what became of each option.
+        """Describe the effect of each option.
 
-        :param defaults: whether to list what holds for the options that were not given, too
-        :returns: a line for the whole, then a line for each option, without a secret
+        :param defaults: whether to list the defaults of the other options, too
+        :returns: a line for the whole configuration, then a line for each option, without secrets
         """
         form = "JSON text" if self.stringify else "documents"
-        lines = [f"{self.database}.{self.collection} on {self._describe_place()}, as {form}"]
+        lines = [f"{self.database}.{self.collection} on {self._describe_servers()}, as {form}"]
         lines += [str(outcome) for outcome in self.outcomes]
         if defaults:
             lines += [f"{outcome} (default)" for outcome in self.default_outcomes]
         return "\n".join(lines)
 
-    def _describe_place(self) -> str:
+    def _describe_servers(self) -> str:
         if self.client is not None:
             return "the client given"
         return self.host.rpartition("/")[0]
@@ -181,14 +182,14 @@ def _get(values: Mapping[Path, Any], name: str) -> Any:
 
 
 def _group(values: Mapping[Path, Any], name: str) -> FrozenDict:
-    """Put the options of a group back into the shape that a dbConfig has."""
+    """Nest the options of a group as a dbConfig does."""
     group: dict[str, Any] = {}
     for path, value in values.items():
         if path[0] == name:
-            place = group
+            parent = group
             for segment in path[1:-1]:
-                place = place.setdefault(segment, {})
-            place[path[-1]] = value
+                parent = parent.setdefault(segment, {})
+            parent[path[-1]] = value
     return FrozenDict(group)
 
 
@@ -199,7 +200,7 @@ def _name_database(endpoint: Endpoint, prefix: str) -> str:
         return check_database("")
     source = "url" if endpoint.client is None else "client"
     raise ConfigError(
-        f"There is no database to connect to: {source} names none.",
+        f"No database is configured: {source} names none.",
         option="name",
         value="",
         hint="Set name to the name of the database.",
@@ -210,17 +211,17 @@ def _name_database(endpoint: Endpoint, prefix: str) -> str:
 def _build_host(endpoint: Endpoint, database: str) -> str:
     if endpoint.client is not None:
         return ""
-    # As in the reference, whose connection string ends in the database: that one authenticates.
-    where = database if endpoint.auth_database is None else endpoint.auth_database
-    return build_host(endpoint.srv, endpoint.servers, where if endpoint.credentials else None)
+    # As in the reference: the database of the sessions authenticates.
+    source = database if endpoint.auth_database is None else endpoint.auth_database
+    return build_host(endpoint.srv, endpoint.servers, source if endpoint.credentials else None)
 
 
 def _check_indexes(store: StoreOptions, stringify: bool) -> None:
     inside = [name for name in store.indexes if name.partition(".")[0] == "session"]
     if stringify and inside:
         raise ConfigError(
-            f"store.indexes names {inside[0]}, and stringify stores sessions as text.",
+            f"store.indexes names {inside[0]}, but stringify stores sessions as text.",
             option="store.indexes",
             value=store.indexes,
-            hint="Set stringify to false, or leave the field out.",
+            hint="Set stringify to false, or remove the field.",
         )

@@ -1,4 +1,4 @@
-"""``dbConfig``: the whole configuration in one object, JSON text, or JSON file."""
+"""The option ``dbConfig``: all options in one object, JSON text or JSON file."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from beaker_mongo_soajs.options.option import show
 
 
 def load_db_config(value: Any) -> Mapping[Any, Any]:
-    """Read ``dbConfig``.
+    """Read the value of ``dbConfig``.
 
     :param value: an object, JSON text, or the path of a JSON file
     :returns: the options in it
-    :raises ConfigError: it is something else, or the file cannot be read
+    :raises ConfigError: the value is none of these, or the file cannot be read
     """
     if isinstance(value, Mapping):
         return value
@@ -38,5 +38,5 @@ def load_db_config(value: Any) -> Mapping[Any, Any]:
         except InvalidValue as error:
             raise ConfigError(f"{where} must be {error}.", option="dbConfig", hint=hint) from None
     if not isinstance(value, Mapping):
-        raise ConfigError(f"{where} holds no object.", option="dbConfig", hint=hint)
+        raise ConfigError(f"{where} must contain a JSON object.", option="dbConfig", hint=hint)
     return value

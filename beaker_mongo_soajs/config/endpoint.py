@@ -1,4 +1,4 @@
-"""Where to connect to, as whom, and to which database: ``servers``, ``url`` or ``client``."""
+"""The servers, the user and the database: from ``servers``, ``url`` or ``client``."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from beaker_mongo_soajs.options.table import TABLE
 
 @dataclass(frozen=True)
 class Endpoint:
-    """Hold where to connect to.
+    """Hold the servers, the user and the name of the database.
 
-    :param servers: host and port of each server; empty with a client of the caller's
+    :param servers: host and port of each server; empty with ``client``
     :param srv: whether the one host is looked up in the DNS
-    :param credentials: who authenticates
-    :param name: name of the database without the prefix; empty where none is configured
-    :param auth_database: the database that authenticates unless ``authSource`` says otherwise;
-        ``None`` where the database of the sessions does
-    :param url: the connection string, as given
+    :param credentials: the user's name and password, or ``None``
+    :param name: name of the database without the prefix; empty if none is configured
+    :param auth_database: the database to authenticate against, which ``authSource`` overrides;
+        ``None`` for the database of the sessions
+    :param url: the connection string as given
     :param url_options: names and values of its options
-    :param client: a client of the caller's
+    :param client: the caller's own client
     """
 
     servers: tuple[Address, ...]
@@ -43,15 +43,15 @@ class Endpoint:
 
     @classmethod
     def from_values(cls, values: Mapping[Path, Any]) -> Endpoint:
-        """Take the endpoint out of all options.
+        """Take the endpoint from the options.
 
-        :param values: the options given
+        :param values: the given options
         :returns: the endpoint
-        :raises ConfigError: options contradict each other, or one does not fit
+        :raises ConfigError: an option is invalid, or contradicts another
         """
         url, client = values.get(("url",)), values.get(("client",))
         if isinstance(url, MongoClient) and client is None:
-            # Beaker's own ext:mongodb takes a client as its url.
+            # Beaker's own ext:mongodb accepts a client as its url.
             url, client = None, url
         if client is not None:
             return _from_client(values, client)
@@ -60,7 +60,10 @@ class Endpoint:
         servers = values.get(("servers",), TABLE["servers",].default)
         if not servers:
             raise TABLE["servers",].error(
-                [], "a list of one server or more", code=190, hint="Leave it out for localhost."
+                [],
+                "a list of one server or more",
+                code=190,
+                hint="Remove the option to use 127.0.0.1:27017.",
             )
         name = values.get(("name",), TABLE["name",].default)
         return cls(servers, False, _read_credentials(values), name)
@@ -77,12 +80,14 @@ def _from_client(values: Mapping[Path, Any], client: Any) -> Endpoint:
         raise ConfigError(
             "client writes without acknowledgement (w = 0).",
             option="client",
-            hint="Give it another write concern: the store relies on the server's answers.",
+            hint="Create it with another write concern: the store relies on the server's answers.",
         )
     groups = ("servers", "credentials", "URLParam", "extraParam")
     for path in values:
         if path[0] in groups or (path == ("url",) and values[path] is not client):
-            raise _excludes("client", TABLE[path].name, "A client brings all of its own settings.")
+            raise _excludes(
+                "client", TABLE[path].name, "A client has all of these settings already."
+            )
     name = values.get(("name",))
     if name is None:
         try:
@@ -99,10 +104,10 @@ def _from_url(values: Mapping[Path, Any], url: Any) -> Endpoint:
         )
     parts = parse_connection_string(url)
     if ("servers",) in values:
-        raise _excludes("url", "servers", "The URL names the servers.")
+        raise _excludes("url", "servers", "The URL names the servers already.")
     credentials = _read_credentials(values)
     if credentials and parts.username is not None:
-        raise _excludes("url", "credentials", "The URL holds a user already.")
+        raise _excludes("url", "credentials", "The URL names a user already.")
     if parts.username is not None:
         credentials = Credentials(parts.username, parts.password)
     return Endpoint(
@@ -116,9 +121,9 @@ def _from_url(values: Mapping[Path, Any], url: Any) -> Endpoint:
     )
 
 
-def _excludes(one: str, other: str, why: str) -> ConfigError:
+def _excludes(one: str, other: str, reason: str) -> ConfigError:
     return ConfigError(
-        f"{one} and {other} are both given.", option=other, hint=f"{why} Leave one of them out."
+        f"{one} and {other} are both given.", option=other, hint=f"{reason} Remove one of them."
     )
 
 
@@ -132,6 +137,6 @@ def _read_credentials(values: Mapping[Path, Any]) -> Credentials | None:
             "credentials.password is given without credentials.username.",
             option="credentials.username",
             value=None if username is None else MASK,
-            hint="Give both, or neither for a server without authentication.",
+            hint="Set both, or neither for a server without authentication.",
         )
     return None

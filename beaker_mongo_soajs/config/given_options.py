@@ -1,4 +1,4 @@
-"""From the forms a configuration is written in to one value for each option."""
+"""The options that were given, read from all ways to write them into one value each."""
 
 from __future__ import annotations
 
@@ -15,30 +15,33 @@ from beaker_mongo_soajs.options.table import GROUPS, TABLE, find_path
 
 _DB_CONFIG = ("dbConfig",)
 _NONE_IS_ABSENT = frozenset({("url",), ("client",), _DB_CONFIG})
-"""pyramid_beaker names ``url`` for every cache region, with ``None`` when there is none."""
+"""Options for which ``None`` means absent: pyramid_beaker passes ``url=None`` to cache regions."""
 
 _POSITIONS = {path: position for position, path in enumerate(TABLE)}
 
 OnError = Callable[[ConfigError], None]
-"""What is told of an error, and may raise it or go on."""
+"""A function that is called with each error. It may raise the error, or return to continue."""
 
 
 @dataclass(frozen=True, repr=False)
 class GivenOptions:
     """Hold the options that were given.
 
-    :param values: each option's value as its kind reads it, in the table's order
-    :param nulls: the options that were given as ``null``, which is as good as not at all
+    :param values: the value of each option as its kind reads it, in the order of the table
+    :param nulls: the options that were given as ``null``, which means "not given"
     """
 
     values: Mapping[Path, Any]
     nulls: tuple[Path, ...] = ()
 
     def without(self, name: str) -> GivenOptions:
-        """Leave an option out, or where it was not given itself, the closest around it.
+        """Return these options without one of them.
+
+        If that option was not given itself, the smallest given group around it is left out, so
+        that repeated calls always end.
 
         :param name: the option's name
-        :returns: the rest: fewer options in any case, and in the end none
+        :returns: the remaining options
         """
         wanted = tuple(name.split("."))
         while wanted and not any(path[: len(wanted)] == wanted for path in self.values):
@@ -57,65 +60,65 @@ _Layer = dict[Path, _Raw]
 
 
 def raise_error(error: ConfigError) -> None:
-    """Raise the first error there is."""
+    """Raise an error at once."""
     raise error
 
 
 def gather(options: Mapping[Any, object], on_error: OnError = raise_error) -> GivenOptions:
-    """Read all forms of options into one value each.
+    """Read the options from all forms.
 
-    :param options: the options without Beaker's prefix, with what else Beaker passes
-    :param on_error: is told of each option that is unknown, given twice or does not fit; where it
+    :param options: the options without Beaker's prefix; Beaker's own options are skipped
+    :param on_error: called for each option that is unknown, given twice or invalid; if it
         returns, the option is left out
-    :returns: what was given
-    :raises ConfigError: whatever ``on_error`` raises
+    :returns: the given options
+    :raises ConfigError: ``on_error`` raised it
     """
-    own = _Flattener(on_error)
+    single = _Flattener(on_error)
     for name, value in options.items():
         if not isinstance(name, str):
             kind = type(name).__name__
-            on_error(ConfigError(f"An option has a {kind} for a name, not text."))
-        elif not _is_beakers(name):
-            own.put((), name, value, name)
+            on_error(ConfigError(f"The name of an option is a {kind}; it must be text."))
+        elif not _is_of_beaker(name):
+            single.add((), name, value, name)
     whole = _Flattener(on_error)
-    source = own.layer.pop(_DB_CONFIG, None)
+    source = single.layer.pop(_DB_CONFIG, None)
     if source is not None and not TABLE[_DB_CONFIG].kind.is_null(source.value):
-        whole.put_all(source.value)
-    _override(whole.layer, own.layer)
+        whole.add_all(source.value)
+    _override(whole.layer, single.layer)
     return _read(whole.layer, on_error)
 
 
-def _is_beakers(name: str) -> bool:
+def _is_of_beaker(name: str) -> bool:
     return name.lower() in BEAKER_OPTIONS or name.lower().startswith(PREFIXES)
 
 
 class _Flattener:
-    """Spread groups of options out into one entry for each option."""
+    """Flatten groups of options into one entry for each option."""
 
     def __init__(self, on_error: OnError) -> None:
         self.layer: _Layer = {}
         self._on_error = on_error
 
-    def put_all(self, db_config: Any) -> None:
-        """Put all options of a ``dbConfig``."""
+    def add_all(self, db_config: Any) -> None:
+        """Add all options of a ``dbConfig``."""
         try:
             options = load_db_config(db_config)
         except ConfigError as error:
             self._on_error(error)
             return
         for name, value in options.items():
-            self.put((), str(name), value, f"dbConfig.{name}")
+            self.add((), str(name), value, f"dbConfig.{name}")
         if self.layer.pop(_DB_CONFIG, None) is not None:
             self._on_error(
                 ConfigError(
-                    "dbConfig holds a dbConfig.",
+                    "dbConfig contains an option dbConfig.",
                     option="dbConfig",
-                    hint="Leave the outer one out.",
+                    hint="Remove the outer one.",
                 )
             )
 
-    def put(self, group: Path, name: str, value: Any, spelling: str) -> None:
-        """Put an option, or a group of options one by one."""
+    def add(self, group: Path, name: str, value: Any, spelling: str) -> None:
+        """Add an option, or each option of a group."""
         try:
             path = find_path(group, name)
             content = _read_group(path, value) if path in GROUPS else None
@@ -124,7 +127,7 @@ class _Flattener:
             return
         if content is not None:
             for part, item in content.items():
-                self.put(path, str(part), item, f"{spelling}.{part}")
+                self.add(path, str(part), item, f"{spelling}.{part}")
         elif path in self.layer:
             self._on_error(_given_twice(path, self.layer[path].spelling, spelling))
         else:
@@ -135,7 +138,7 @@ def _given_twice(path: Path, first: str, second: str) -> ConfigError:
     return ConfigError(
         f"{'.'.join(path)} is given twice, as {first} and as {second}.",
         option=".".join(path),
-        hint="Leave one of them out: case makes no difference in the name of an option.",
+        hint="Remove one of them: option names are the same in upper and lower case.",
     )
 
 
@@ -157,11 +160,11 @@ def _not_an_object(path: Path) -> ConfigError:
     option = ".".join(path)
     example = next(row[len(path)] for row in TABLE if row[: len(path)] == path)
     return ConfigError(
-        f"{option} must be an object, or text that holds one in JSON.",
+        f"{option} must be an object, or the JSON text of one.",
         option=option,
-        # Whatever stands here may hold a password.
+        # The value may contain a password.
         value=MASK,
-        hint=f"Its parts can also be given one by one: {option}.{example}.",
+        hint=f"You can also give each option by itself, as in {option}.{example}.",
     )
 
 
@@ -178,7 +181,7 @@ def _override(layer: _Layer, upper: _Layer) -> None:
 def _read(layer: _Layer, on_error: OnError) -> GivenOptions:
     values: dict[Path, Any] = {}
     nulls: list[Path] = []
-    # In the table's order, so that equal configurations are equal in every respect.
+    # In the order of the table, so that equal configurations have equal reports.
     for path in sorted(layer, key=lambda path: _POSITIONS.get(path, -1)):
         try:
             value = _read_value(path, layer[path].value)
@@ -203,24 +206,24 @@ def _read_value(path: Path, raw: Any) -> Any:
 
 
 def add_url_options(given: GivenOptions, options: Iterable[tuple[str, str]]) -> GivenOptions:
-    """Count the options of a connection string among those of ``URLParam``.
+    """Add the options of a connection string to those of ``URLParam``.
 
-    :param given: the options given otherwise
+    :param given: the other options
     :param options: names and values from the connection string
-    :returns: both together
-    :raises ConfigError: an option is unknown, malformed, or has another value in ``URLParam``
+    :returns: all options together
+    :raises ConfigError: an option is unknown, invalid, or has another value in ``URLParam``
     """
     texts: dict[Path, list[str]] = {}
     for name, text in options:
         texts.setdefault(find_path(("URLParam",), name), []).append(text)
     layer: _Layer = {}
     for path, values in texts.items():
-        # MongoDB's connection string format repeats this one option, in order of preference.
+        # A connection string may repeat this one option, in order of preference.
         if len(values) > 1 and path[-1] != "readPreferenceTags":
             raise ConfigError(
                 f"url gives {path[-1]} {len(values)} times.",
                 option="url",
-                hint="Leave all but one out.",
+                hint="Keep one of them.",
             )
         value = values if path[-1] == "readPreferenceTags" else values[0]
         layer[path] = _Raw(value, f"url: {path[-1]}")
@@ -228,10 +231,10 @@ def add_url_options(given: GivenOptions, options: Iterable[tuple[str, str]]) -> 
     for path, value in found.items():
         if given.values.get(path, value) != value:
             raise ConfigError(
-                f"url and {'.'.join(path)} give {path[-1]} different values.",
+                f"url and {'.'.join(path)} set {path[-1]} to different values.",
                 option=".".join(path),
                 value=TABLE[path].show(given.values[path]),
-                hint="Leave one of them out.",
+                hint="Remove one of them.",
             )
     merged = {**given.values, **found}
     ordered = {path: merged[path] for path in sorted(merged, key=_POSITIONS.__getitem__)}

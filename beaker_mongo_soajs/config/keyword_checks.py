@@ -1,7 +1,7 @@
-"""What the keywords of a ``MongoClient`` must agree on among themselves.
+"""Checks of ``MongoClient`` keywords against each other.
 
-PyMongo would raise for most of these, but only when the first request comes, and in the names of
-its own keywords rather than those of the options.
+PyMongo makes most of these checks, too, but only on the first request, and its errors name
+keywords instead of options.
 """
 
 from __future__ import annotations
@@ -21,22 +21,22 @@ TLS_LENIENCE = (
 PASSWORDLESS = ("MONGODB-X509", "MONGODB-OIDC")
 USERLESS = (*PASSWORDLESS, "MONGODB-AWS")
 EXTERNAL = (*USERLESS, "GSSAPI")
-"""Mechanisms whose users stand in no database: their ``authSource`` is ``$external``."""
+"""Mechanisms whose users are not stored in a database: their ``authSource`` is ``$external``."""
 
 Keywords = dict[str, Any]
 Names = dict[str, str]
-"""For each keyword, the option that it comes from."""
+"""The name of the option behind each keyword."""
 
 
 class KeywordChecks:
-    """Check keywords against each other, and complete them.
+    """Check keywords against each other, and add the ones that follow from them.
 
     :param keywords: the keywords; changed in place
-    :param names: the option behind each keyword, for the errors
-    :param count: how many servers there are
-    :param srv: whether they come from the DNS
-    :param credentials: who authenticates
-    :ivar dropped: keywords that were taken out because nothing uses them, and why
+    :param names: the name of the option behind each keyword, for errors
+    :param count: the number of servers
+    :param srv: whether the servers come from the DNS
+    :param credentials: the user's name and password, or ``None``
+    :ivar dropped: the keywords that were removed because they have no effect, with the reason
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class KeywordChecks:
         self._credentials = credentials
 
     def run(self) -> None:
-        """Do all checks.
+        """Run all checks.
 
         :raises ConfigError: two options contradict each other, or one needs another
         """
@@ -68,9 +68,9 @@ class KeywordChecks:
     def _name(self, keyword: str) -> str:
         return self._names.get(keyword, keyword)
 
-    def _refuse(self, keyword: str, why: str, hint: str) -> ConfigError:
+    def _refuse(self, keyword: str, problem: str, hint: str) -> ConfigError:
         name = self._name(keyword)
-        return ConfigError(f"{name} {why}.", option=name, hint=hint)
+        return ConfigError(f"{name} {problem}.", option=name, hint=hint)
 
     def _check_tls(self) -> None:
         keywords = self.keywords
@@ -82,18 +82,18 @@ class KeywordChecks:
             raise self._refuse(
                 "tlsCertificateKeyFilePassword",
                 "is given without a key",
-                "Give sslCert and sslKey.",
+                "Set sslCert and sslKey.",
             )
         if "sslKey" in keywords and "tlsCertificateKeyFile" not in keywords:
-            raise self._refuse("sslKey", "is given without a certificate", "Give sslCert as well.")
-        # As PyMongo has it, asking for strictness under PyMongo's own names asks for TLS.
+            raise self._refuse("sslKey", "is given without a certificate", "Set sslCert as well.")
+        # As in PyMongo: the value false for one of these options turns TLS on.
         strict = [name for name in TLS_LENIENCE if keywords.get(name) is False]
         for name in (*material, *strict):
             if keywords.get("tls") is False:
                 raise self._refuse(
                     name,
-                    f"asks for TLS, and {self._name('tls')} turns it off",
-                    f"Set {self._name('tls')} to true, or leave {self._name(name)} out.",
+                    f"needs TLS, but {self._name('tls')} turns it off",
+                    f"Set {self._name('tls')} to true, or remove {self._name(name)}.",
                 )
             keywords["tls"] = True
         if not keywords.get("tls"):
@@ -104,7 +104,7 @@ class KeywordChecks:
                     raise self._refuse(
                         name,
                         f"and {self._name('tlsInsecure')} mean the same checks",
-                        "Leave one of them out.",
+                        "Remove one of them.",
                     )
 
     def _drop(self, names: tuple[str, ...], because: str) -> None:
@@ -118,29 +118,29 @@ class KeywordChecks:
         password = self._credentials.password if self._credentials else None
         if mechanism and mechanism not in USERLESS and user is None:
             raise self._refuse(
-                "authMechanism", f"is {mechanism}, which needs a user", "Give credentials.username."
+                "authMechanism", f"is {mechanism}, which needs a user", "Set credentials.username."
             )
         if mechanism in PASSWORDLESS and password is not None:
             raise self._refuse(
                 "authMechanism",
                 f"is {mechanism}, which takes no password",
-                "Leave credentials.password out.",
+                "Remove credentials.password.",
             )
         with_password = mechanism in (None, "DEFAULT", "PLAIN", "SCRAM-SHA-1", "SCRAM-SHA-256")
         if with_password and user is not None and password is None:
             raise ConfigError(
                 "credentials.password is missing.",
                 option="credentials.password",
-                hint="Give it, or name an authMechanism that needs none.",
+                hint="Set it, or choose an authMechanism without a password.",
             )
         source = self.keywords.get("authSource")
         if mechanism in EXTERNAL and source not in (None, "$external"):
-            raise self._refuse("authSource", f"must be $external for {mechanism}", "Leave it out.")
+            raise self._refuse("authSource", f"must be $external for {mechanism}", "Remove it.")
         if mechanism == "MONGODB-X509" and "tlsCertificateKeyFile" not in self.keywords:
             raise self._refuse(
                 "authMechanism",
                 "is MONGODB-X509, which needs a client certificate",
-                "Give sslCert and sslKey.",
+                "Set sslCert and sslKey.",
             )
         self._check_service_name(mechanism)
 
@@ -148,38 +148,39 @@ class KeywordChecks:
         if "gssapiServiceName" not in self.keywords:
             return
         if mechanism != "GSSAPI":
-            self._drop(("gssapiServiceName",), "only the authMechanism GSSAPI uses it")
+            self._drop(("gssapiServiceName",), "it is for the authMechanism GSSAPI only")
             return
         service = self.keywords.pop("gssapiServiceName")
         properties = dict(self.keywords.get("authMechanismProperties", {}))
         if properties.setdefault("SERVICE_NAME", service) != service:
             raise self._refuse(
                 "gssapiServiceName",
-                "and authMechanismProperties name two services",
-                "Leave one of them out.",
+                "and authMechanismProperties name two different services",
+                "Remove one of them.",
             )
         self.keywords["authMechanismProperties"] = properties
 
     def _check_reads(self) -> None:
         if self.keywords.get("readPreference", "primary") != "primary":
             return
-        hint = "Set readPreference to another mode, such as secondaryPreferred, or leave it out."
+        hint = "Set readPreference to another mode, such as secondaryPreferred, or remove it."
+        problem = "has no effect on the primary, which answers the reads"
         if any(self.keywords.get("readPreferenceTags", ())):
-            raise self._refuse("readPreferenceTags", "chooses nothing: the primary reads", hint)
+            raise self._refuse("readPreferenceTags", problem, hint)
         if self.keywords.get("maxStalenessSeconds", -1) != -1:
-            raise self._refuse("maxStalenessSeconds", "limits nothing: the primary reads", hint)
+            raise self._refuse("maxStalenessSeconds", problem, hint)
 
     def _check_writes(self) -> None:
         if self.keywords.get("fsync") and self.keywords.get("journal"):
             raise self._refuse(
-                "fsync", f"and {self._name('journal')} exclude each other", "Leave one of them out."
+                "fsync", f"and {self._name('journal')} exclude each other", "Remove one of them."
             )
         most, least = self.keywords.get("maxPoolSize"), self.keywords.get("minPoolSize", 0)
         if most and least > most:
             raise self._refuse(
                 "minPoolSize",
-                f"is {least}, above {self._name('maxPoolSize')}, which is {most}",
-                "Raise the one or lower the other.",
+                f"is {least}, which is more than {self._name('maxPoolSize')}, {most}",
+                "Lower it, or raise the other.",
             )
 
     def _check_topology(self) -> None:
@@ -187,15 +188,17 @@ class KeywordChecks:
         several = self._count > 1 or self._srv
         for name in ("directConnection", "loadBalanced"):
             if keywords.get(name) and several and not (name == "loadBalanced" and self._srv):
-                raise self._refuse(name, "takes one server, and there are several", "Name one.")
+                raise self._refuse(
+                    name, "needs one server, but several are configured", "Configure one server."
+                )
         if keywords.get("loadBalanced"):
             for name in ("directConnection", "replicaSet"):
                 if keywords.get(name):
                     raise self._refuse(
-                        name, "and loadBalanced exclude each other", "Leave one of them out."
+                        name, "and loadBalanced exclude each other", "Remove one of them."
                     )
         for name in ("srvMaxHosts", "srvServiceName", "srvAllowedHostsSuffix"):
             if keywords.get(name) and not self._srv:
                 raise self._refuse(
-                    name, "needs a url that starts with mongodb+srv://", "Leave it out."
+                    name, "needs a url that starts with mongodb+srv://", "Remove it."
                 )

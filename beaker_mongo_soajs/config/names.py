@@ -1,7 +1,7 @@
-"""What MongoDB allows as the name of a database or a collection.
+"""MongoDB's rules for the names of databases and collections.
 
-The rules stand in the MongoDB manual, "MongoDB Limits and Thresholds", under "Naming Restrictions";
-the sets are those of a server on Linux.
+The rules are from the MongoDB manual, "MongoDB Limits and Thresholds", section "Naming
+Restrictions", for a server on Linux.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ def check_database(database: str, option: str = "name") -> str:
     """Check the name of a database.
 
     :param database: the name
-    :param option: the option that an error names
+    :param option: the option to name in an error
     :returns: the name
-    :raises ConfigError: with code 190 when it is empty
+    :raises ConfigError: the name is not valid; code 190 if it is empty
     """
     if not database:
         raise ConfigError(
-            f"{option} is empty, so there is no database to connect to.",
+            f"{option} is empty, so no database is configured.",
             option=option,
             value=database,
             hint="Set name to the name of the database.",
@@ -32,17 +32,17 @@ def check_database(database: str, option: str = "name") -> str:
     wrong = sorted(set(database) & set(_NOT_IN_DATABASE))
     if wrong:
         raise ConfigError(
-            f"The database name {database!r} holds {', '.join(map(repr, wrong))}.",
+            f"The database name {database!r} contains {', '.join(map(repr, wrong))}.",
             option=option,
             value=database,
-            hint='MongoDB allows none of / \\ . " $, no space and no NUL in it.',
+            hint='MongoDB does not allow / \\ . " $, no space and no NUL in it. Change name.',
         )
     if len(database.encode()) > LONGEST_DATABASE:
         raise ConfigError(
             f"The database name {database!r} is {len(database.encode())} bytes long.",
             option=option,
             value=database,
-            hint=f"MongoDB allows {LONGEST_DATABASE}, prefix and name together.",
+            hint=f"MongoDB allows {LONGEST_DATABASE} bytes. Shorten prefix or name.",
         )
     return database
 
@@ -51,36 +51,36 @@ def check_collection(collection: str, database: str) -> str:
     """Check the name of a collection.
 
     :param collection: the name
-    :param database: the database it is in, whose name counts towards the limit
+    :param database: the database, whose name counts towards the limit
     :returns: the name
-    :raises ConfigError: with code 191 when it is empty
+    :raises ConfigError: the name is not valid; code 191 if it is empty
     """
     if not collection:
         raise ConfigError(
             "collection is empty, and a collection name is required.",
             option="collection",
             value=collection,
-            hint='Set it, or leave it out for "sessions".',
+            hint='Set it, or remove it to use "sessions".',
             code=191,
         )
-    why = _what_is_wrong(collection, database)
-    if why:
+    problem = _find_problem(collection, database)
+    if problem:
         raise ConfigError(
-            f"The collection name {collection!r} {why}.",
+            f"The collection name {collection!r} {problem}.",
             option="collection",
             value=collection,
-            hint="MongoDB does not allow that: choose another name.",
+            hint="MongoDB does not allow that. Choose another name.",
         )
     return collection
 
 
-def _what_is_wrong(collection: str, database: str) -> str | None:
+def _find_problem(collection: str, database: str) -> str | None:
     if "$" in collection or "\0" in collection:
-        return "holds $ or NUL"
+        return "contains $ or NUL"
     if collection.startswith("system."):
-        return "starts with system., which is MongoDB's own"
+        return "starts with system., which is reserved"
     if collection.startswith(".") or collection.endswith(".") or ".." in collection:
-        return "has a dot at an end, or two in a row"
+        return "starts or ends with a dot, or has two dots in a row"
     if len(f"{database}.{collection}".encode()) > LONGEST_NAMESPACE:
-        return f"makes more than {LONGEST_NAMESPACE} bytes together with the database's"
+        return f"is longer than {LONGEST_NAMESPACE} bytes together with the name of the database"
     return None

@@ -1,4 +1,4 @@
-"""The documentation of all options, made from the table: ``docs/options.md``.
+"""The documentation of all options, generated from the table: ``docs/options.md``.
 
 ``python -m beaker_mongo_soajs.config.options_doc`` writes it to standard output.
 """
@@ -18,54 +18,56 @@ INTRODUCTION = """\
 
 <!-- Written by: python -m beaker_mongo_soajs.config.options_doc > docs/options.md -->
 
-Every option of a dbConfig as connect-mongo-soajs 0.2.2 defines it, and those of this package. Under
-Beaker each stands behind its prefix: `session.name`, `session.URLParam.maxPoolSize`.
+This page lists every option of a dbConfig, as connect-mongo-soajs 0.2.2 defines it, and the options
+of this package. In Beaker's settings, each name has Beaker's prefix: `session.name`,
+`session.URLParam.maxPoolSize`.
 
-- Names are found in any case. An unknown name is an error that names the closest ones.
-- Text is read as the option's own kind, so that INI files work: `yes`, `5`, `db1:27017, db2:27017`,
-  `{"w": "majority"}`. Where an option may be left out, `null` means that, too; in INI text also
-  `none` or nothing.
-- An option given by itself goes before the same option in `dbConfig`.
-- Defaults hold option by option. (In connect-mongo-soajs, a `URLParam` of one's own drops all
-  defaults of `URLParam`.)
-- "Reference" is what connect-mongo-soajs shows for the option. "As" is the keyword of PyMongo's
-  `MongoClient` that it becomes.
-- `DbConfig.from_options(…).explain()` says for a configuration what became of each line of it.
+- Names are the same in upper and lower case. An unknown name is an error that suggests the right
+  one.
+- Text is converted to the type of the option, so INI files work: `yes`, `5`,
+  `db1:27017, db2:27017`, `{"w": "majority"}`. Where an option may be left out, `null` means "not
+  given"; in INI text, so do `none` and blank text.
+- Individual options override `dbConfig`.
+- Each option has its own default. (In connect-mongo-soajs, a given `URLParam` replaces all defaults
+  of `URLParam`.)
+- "Reference" is the value that connect-mongo-soajs documents. "As" is the resulting keyword of
+  PyMongo's `MongoClient`.
+- `DbConfig.from_options(…).explain()` describes the effect of each option in a configuration.
 """
 
 URLPARAM = """\
-Options in the query of `url` count as `URLParam`; one that both give must have one value.
-`extraParam` goes before `URLParam`. An exception is whatever would take protection away: where
-`URLParam.ssl` is on, `extraParam` cannot turn it off, and the same holds for the checks of the
-server's certificate. Such a contradiction is an error.
+Options in the query of `url` are read as `URLParam`. If both set an option, the values must be
+equal. `extraParam` overrides `URLParam`, but it cannot remove protection: if `URLParam.ssl` is on
+and `extraParam` turns it off, that is an error. The same applies to the checks of the server's
+certificate.
 """
 
 PYMONGO = """\
-What PyMongo knows beyond the reference stands in `URLParam` as well, under PyMongo's own name and
-with PyMongo's own default. Options that take a Python object cannot come from text.
+The other options of PyMongo are options of `URLParam`, too, with PyMongo's names and defaults.
+Options that take a Python object cannot be given as text.
 """
 
 EXTRAPARAM = f"""\
 `db` always applies. `server` applies to {GROUP_MEANING["server"]}, `replSet` to
 {GROUP_MEANING["replSet"]} (`replicaSet` is given, or `url` starts with `mongodb+srv://`), `mongos`
-to {GROUP_MEANING["mongos"]}. Options of the other groups have no effect; but where one
-of those asks for TLS or names a certificate that is not in force, it is an error.
+to {GROUP_MEANING["mongos"]}. Options of the other groups have no effect. If one of them
+asks for TLS, or names a certificate that is not in use, that is an error.
 
-Certificates and keys may be PEM text, PEM bytes or the path of a PEM file. For PyMongo, which takes
-files only, texts are written to files that nobody else can read, and removed as soon as PyMongo has
-read them (with `mongodb+srv://`: when the process ends). `sslCA`, `sslCert` and `sslKey` imply TLS;
-together with `ssl: false` they are an error.
+Certificates and keys may be PEM text, PEM bytes or the path of a PEM file. PyMongo accepts only
+files, so text is written to files that only the current user can read. They are removed as soon as
+PyMongo has read them (with `mongodb+srv://`: when the process ends). `sslCA`, `sslCert` and
+`sslKey` imply TLS; together with `ssl: false` they are an error.
 """
 
 SECTIONS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("Top level", "", ()),
     ("`credentials`", "`null` or `{}`: no authentication.\n", ("credentials",)),
-    ("`store`", "Options of this package's own.\n", ("store",)),
+    ("`store`", "These options are this package's own.\n", ("store",)),
 )
 
 
 def render() -> str:
-    """Write the documentation.
+    """Render the documentation.
 
     :returns: Markdown
     """
@@ -74,7 +76,9 @@ def render() -> str:
         rows = [row for row in ROWS if row.path[:-1] == group]
         parts.append(f"## {title}\n\n{text}{_newline(text)}{_settings_table(rows)}")
     parts.append(f"## `URLParam`\n\n{URLPARAM}\n{_driver_table(urlparam.ROWS)}")
-    parts.append(f"### More of PyMongo's\n\n{PYMONGO}\n{_driver_table(pymongo_names.ROWS)}")
+    parts.append(
+        f"### Further options of PyMongo\n\n{PYMONGO}\n{_driver_table(pymongo_names.ROWS)}"
+    )
     parts.append(f"## `extraParam`\n\n{EXTRAPARAM}")
     for group in dict.fromkeys(row.path[:-1] for row in ROWS if row.path[0] == "extraParam"):
         rows = [row for row in ROWS if row.path[:-1] == group]

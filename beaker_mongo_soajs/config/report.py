@@ -1,4 +1,4 @@
-"""What became of each option of a configuration, in words."""
+"""The effect of each option of a configuration, in words."""
 
 from __future__ import annotations
 
@@ -16,20 +16,18 @@ _POSITIONS = {row.name: position for position, row in enumerate(ROWS)}
 
 
 def given_outcomes(given: GivenOptions, translation: Translation) -> tuple[Outcome, ...]:
-    """Say what became of the options that were given.
+    """Describe the effect of the given options.
 
     :param given: the options
-    :param translation: what became of those for the driver
-    :returns: an outcome for each option in the table's order, those that say ``null`` included
+    :param translation: the effect of the driver options
+    :returns: an outcome for each option, in the order of the table, nulls included
     """
     settings = tuple(
         Outcome(TABLE[path].name, _show(TABLE[path], value), effect.what)
         for path, value in given.values.items()
         if isinstance(effect := TABLE[path].effect, Setting)
     )
-    nulls = tuple(
-        Outcome(".".join(path), "null", "as if it were not given") for path in given.nulls
-    )
+    nulls = tuple(Outcome(".".join(path), "null", "the same as not given") for path in given.nulls)
     outcomes = (*settings, *translation.given, *nulls)
     return tuple(sorted(outcomes, key=lambda outcome: _POSITIONS.get(outcome.name, -1)))
 
@@ -37,11 +35,11 @@ def given_outcomes(given: GivenOptions, translation: Translation) -> tuple[Outco
 def default_outcomes(
     given: GivenOptions, endpoint: Endpoint, translation: Translation
 ) -> tuple[Outcome, ...]:
-    """Say what holds for the options that were not given.
+    """Describe the defaults of the options that were not given.
 
-    :param given: the options that were
-    :param endpoint: where to connect to
-    :param translation: the defaults for the driver
+    :param given: the given options
+    :param endpoint: the servers and the database
+    :param translation: the defaults of the driver options
     :returns: an outcome for each default
     """
     settings = tuple(_default_settings(given, endpoint))
@@ -49,7 +47,7 @@ def default_outcomes(
 
 
 def write_refusal(error: ConfigError) -> str:
-    """Write the line of an option that is refused.
+    """Format the line of a refused option.
 
     :param error: the reason
     :returns: the line

@@ -1,4 +1,4 @@
-"""From the options of ``URLParam`` and ``extraParam`` to the keywords of a ``MongoClient``."""
+"""The translation of ``URLParam`` and ``extraParam`` into keywords of ``MongoClient``."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from beaker_mongo_soajs.options.table import TABLE
 from beaker_mongo_soajs.options.urlparam import ZERO_IS_NEVER
 
 SECURITY = frozenset({"ssl", "sslCA", "sslCert", "sslKey", "sslPass"})
-"""Options that ask for protection: one that is in force nowhere is an error, not a remark."""
+"""Options that ask for protection. If one of them has no effect, that is an error."""
 
 DRIVER_GROUPS = ("URLParam", "extraParam")
 
@@ -28,12 +28,12 @@ GROUP_MEANING = {
 
 @dataclass(frozen=True)
 class Outcome:
-    """Say what became of one option.
+    """Describe the effect of one option.
 
     :param name: its full name
-    :param shown: its value, without a secret
-    :param text: what became of it: "applied as maxPoolSize = 5"
-    :param idle: whether it changes nothing
+    :param shown: its value, without secrets
+    :param text: its effect: "applied as maxPoolSize = 5"
+    :param idle: whether it has no effect
     """
 
     name: str
@@ -47,13 +47,13 @@ class Outcome:
 
 @dataclass(frozen=True, repr=False)
 class Translation:
-    """Hold the keywords of a ``MongoClient``, and what became of each option.
+    """Hold the keywords for a ``MongoClient``, and the effect of each option.
 
-    :param keywords: PyMongo's keyword arguments, frozen; ``tlsCAFile`` and its like hold PEM text
-        or paths, ``sslKey`` the key that belongs to ``tlsCertificateKeyFile``
-    :param origins: the option behind each keyword
-    :param given: the outcome of each option given
-    :param defaults: the outcome of each default in force
+    :param keywords: PyMongo's keyword arguments, frozen; ``tlsCAFile`` and similar keywords hold
+        PEM text or paths, ``sslKey`` the key that belongs to ``tlsCertificateKeyFile``
+    :param origins: the name of the option behind each keyword
+    :param given: the outcome of each given option
+    :param defaults: the outcome of each default
     """
 
     keywords: FrozenDict
@@ -64,7 +64,7 @@ class Translation:
 
 @dataclass(frozen=True, repr=False)
 class Candidate:
-    """An option that asks for a keyword's value. The highest rank gets it."""
+    """An option that sets a keyword. Of several, the one with the highest rank applies."""
 
     rank: int
     option: Option
@@ -73,11 +73,11 @@ class Candidate:
 
 
 def topology_group(values: Mapping[Path, Any], count: int, srv: bool) -> str:
-    """Tell which of ``server``, ``replSet`` and ``mongos`` applies.
+    """Return which of ``server``, ``replSet`` and ``mongos`` applies.
 
-    :param values: the options given
-    :param count: how many servers there are
-    :param srv: whether they come from the DNS, as those of hosted replica sets do
+    :param values: the given options
+    :param count: the number of servers
+    :param srv: whether the servers come from the DNS, which means a replica set
     :returns: the name of the group
     """
     named = ("URLParam", "replicaSet") in values or (
@@ -95,12 +95,12 @@ def translate(
 ) -> Translation:
     """Translate the driver options.
 
-    :param values: the options given, all groups
-    :param count: how many servers there are
-    :param srv: whether they come from the DNS
-    :param credentials: who authenticates
+    :param values: the given options of all groups
+    :param count: the number of servers
+    :param srv: whether the servers come from the DNS
+    :param credentials: the user's name and password, or ``None``
     :returns: keywords and outcomes
-    :raises ConfigError: options contradict each other, or one is refused
+    :raises ConfigError: an option is refused, or contradicts another
     """
     group = topology_group(values, count, srv)
     winners = {
@@ -143,10 +143,11 @@ def _find_candidates(values: Mapping[Path, Any], group: str) -> dict[str, list[C
                 f"{option.name} cannot be given: {option.effect.because}.",
                 option=option.name,
                 value=option.show(value),
+                hint="Remove it.",
             )
         if isinstance(option.effect, Keyword):
             keyword = option.effect
-            # serverSelectionTimeoutMS itself goes before bufferMaxEntries, wherever that stands.
+            # serverSelectionTimeoutMS overrides bufferMaxEntries, in whichever group it is.
             candidate = Candidate(
                 rank - 10 if keyword.yields else rank, option, value, keyword.convert(value)
             )
@@ -155,7 +156,7 @@ def _find_candidates(values: Mapping[Path, Any], group: str) -> dict[str, list[C
 
 
 def _check_idle_security(values: Mapping[Path, Any], group: str, keywords: dict[str, Any]) -> None:
-    """Refuse protection that is asked for where it protects nothing."""
+    """Refuse an option that asks for protection in a group that does not apply."""
     for path, value in values.items():
         if path[0] != "extraParam" or path[1] in ("db", group) or path[-1] not in SECURITY:
             continue
@@ -163,11 +164,11 @@ def _check_idle_security(values: Mapping[Path, Any], group: str, keywords: dict[
         assert isinstance(effect, Keyword)
         if value is not False and keywords.get(effect.name) != value:
             raise ConfigError(
-                f"{TABLE[path].name} protects nothing: it is for {GROUP_MEANING[path[1]]}, and this"
+                f"{TABLE[path].name} protects nothing: it is for {GROUP_MEANING[path[1]]}, but this"
                 f" is {GROUP_MEANING[group]}.",
                 option=TABLE[path].name,
                 value=TABLE[path].show(value),
-                hint=f"Give it as extraParam.{group}.{path[-1]}.",
+                hint=f"Set extraParam.{group}.{path[-1]} instead.",
             )
 
 
@@ -180,7 +181,7 @@ def _defaulted() -> Iterable[Option]:
 
 
 def _ranked(values: Mapping[Path, Any], group: str) -> Iterable[tuple[Path, Any, int]]:
-    """Name the options that take part, and their rank: extraParam, URLParam, then defaults."""
+    """Yield the options that apply, with their rank: extraParam, URLParam, then defaults."""
     for path, value in values.items():
         if path[0] == "URLParam":
             yield path, value, 1
@@ -199,10 +200,10 @@ def _decide(candidates: list[Candidate]) -> Candidate:
         if rival and other.converted != first.converted:
             raise ConfigError(
                 f"{first.option.name} is {first.option.show(first.value)} and {other.option.name}"
-                f" is {other.option.show(other.value)}, and both mean the same setting.",
+                f" is {other.option.show(other.value)}, but both mean the same setting.",
                 option=other.option.name,
                 value=other.option.show(other.value),
-                hint="Leave one of them out.",
+                hint="Remove one of them.",
             )
     return first
 
@@ -218,24 +219,24 @@ def _weakens(first: Candidate, other: Candidate) -> bool:
 
 @dataclass(frozen=True, repr=False)
 class _Report:
-    """Write what became of options."""
+    """Describe the effect of options."""
 
     group: str
     winners: Mapping[str, Candidate]
     dropped: Mapping[str, str]
 
     def describe(self, option: Option, value: Any) -> Outcome:
-        place = option.path[1]
-        if option.path[0] == "extraParam" and place not in ("db", self.group):
-            here = GROUP_MEANING[self.group]
-            return _idle(option, value, f"it is for {GROUP_MEANING[place]}, and this is {here}")
+        group = option.path[1]
+        if option.path[0] == "extraParam" and group not in ("db", self.group):
+            meaning = GROUP_MEANING[self.group]
+            return _idle(option, value, f"it is for {GROUP_MEANING[group]}, and this is {meaning}")
         effect = option.effect
         if isinstance(effect, NoEffect):
             return _idle(option, value, effect.because)
         assert isinstance(effect, Keyword)
         winner = self.winners[effect.name]
         if winner.option is not option and winner.converted != effect.convert(value):
-            return _idle(option, value, f"{winner.option.name} goes before it")
+            return _idle(option, value, f"{winner.option.name} overrides it")
         if effect.name in self.dropped:
             return _idle(option, value, self.dropped[effect.name])
         if isinstance(winner.converted, LeaveOut):

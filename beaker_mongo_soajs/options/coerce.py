@@ -1,4 +1,4 @@
-"""What values an option takes, and how a value is read from Python, JSON or INI text.
+"""The kinds of value that options take, and their readers for Python, JSON and INI values.
 
 A reader turns a raw value into the value that the configuration holds. That value is hashable, and
 the same for every way to write it. For a value that it cannot read, a reader raises
@@ -20,27 +20,30 @@ BOOLEANS = {
     **dict.fromkeys(("true", "yes", "on", "y", "t", "1"), True),
     **dict.fromkeys(("false", "no", "off", "n", "f", "0"), False),
 }
-"""The words that Beaker's and Paste's ``asbool`` know."""
+"""The words that Beaker's and Paste's ``asbool`` accept."""
 
 NULL_WORDS = frozenset({"", "null", "none"})
-"""How an INI file writes the ``null`` of a JSON one."""
+"""The INI spellings of JSON's ``null``, in lower case."""
 
 FOREVER_MS = 1000 * 365 * 24 * 3600 * 1000
-"""A thousand years: dates beyond the year 9999 exist neither here nor in the store."""
+"""A thousand years. Neither Python nor the store can hold dates beyond the year 9999."""
 
 
 class InvalidValue(ValueError):
-    """Signal a value that a reader cannot take; the text completes "it must be"."""
+    """Signal a value that a reader does not accept. The text completes "it must be ...".
+
+    It describes the accepted values and never quotes the rejected one, which may be a secret.
+    """
 
 
 @dataclass(frozen=True)
 class Kind:
-    """Say what values an option takes.
+    """Describe the values that an option takes.
 
-    :param name: for the documentation: "true or false"
-    :param read: turns a raw value into the value to keep, or raises :class:`InvalidValue`
+    :param name: the description in the documentation: "true or false"
+    :param read: the reader: returns the value to hold, or raises :class:`InvalidValue`
     :param nullable: whether ``null`` means "not given"
-    :param null_words: whether text that says ``null``, ``none`` or nothing means so as well
+    :param null_words: whether the texts ``null`` and ``none`` and blank text mean it, too
     """
 
     name: str
@@ -49,10 +52,10 @@ class Kind:
     null_words: bool = True
 
     def is_null(self, value: object) -> bool:
-        """Tell whether a raw value says "not given".
+        """Check whether a raw value means "not given".
 
         :param value: the raw value
-        :returns: whether to treat the option as if it were absent
+        :returns: whether to treat the option as absent
         """
         if isinstance(value, str):
             return self.nullable and self.null_words and value.strip().lower() in NULL_WORDS
@@ -64,7 +67,7 @@ def parse_json(text: str) -> Any:
 
     :param text: the JSON text
     :returns: the value
-    :raises InvalidValue: the text is no JSON, or gives one name twice
+    :raises InvalidValue: the text is not valid JSON, or an object in it has a name twice
     """
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -81,12 +84,12 @@ def parse_json(text: str) -> Any:
     try:
         return json.loads(text, object_pairs_hook=unique, parse_constant=no_constant)
     except json.JSONDecodeError as error:
-        # The error's own text would quote nothing, but its doc attribute holds the whole text.
+        # The cause would hold the whole text, secrets included, in its attribute doc.
         raise InvalidValue(f"valid JSON (line {error.lineno}, column {error.colno})") from None
 
 
 def is_json(value: object) -> bool:
-    """Tell whether a raw value is text that holds a JSON object or list."""
+    """Check whether a raw value is the text of a JSON object or list."""
     return isinstance(value, str) and value.lstrip()[:1] in ("{", "[")
 
 
@@ -100,7 +103,7 @@ def read_boolean(value: Any) -> bool:
 
 
 def integer(minimum: int | None = 0, maximum: int | None = None) -> Callable[[Any], int]:
-    """Make a reader of whole numbers."""
+    """Return a reader for whole numbers within bounds."""
     bounds = "" if minimum is None else f" of {minimum} or more"
     if minimum is not None and maximum is not None:
         bounds = f" from {minimum} to {maximum}"
@@ -120,7 +123,7 @@ def integer(minimum: int | None = 0, maximum: int | None = None) -> Callable[[An
 
 
 def number(above: float | None = None) -> Callable[[Any], float]:
-    """Make a reader of finite numbers: zero or more, or above a bound."""
+    """Return a reader for finite numbers: zero or more, or above a bound."""
     bounds = "of 0 or more" if above is None else f"above {above:g}"
 
     def read(value: Any) -> float:
@@ -140,14 +143,14 @@ def number(above: float | None = None) -> Callable[[Any], float]:
 
 
 def read_text(value: Any) -> str:
-    """Read text as it stands."""
+    """Read text unchanged."""
     if not isinstance(value, str):
         raise InvalidValue("text")
     return value
 
 
 def choice(*choices: str) -> Callable[[Any], str]:
-    """Make a reader of one word out of several, in any case."""
+    """Return a reader for one of several words, in upper or lower case."""
     known = {word.lower(): word for word in choices}
 
     def read(value: Any) -> str:
@@ -159,13 +162,13 @@ def choice(*choices: str) -> Callable[[Any], str]:
 
 
 def read_text_list(value: Any) -> tuple[str, ...]:
-    """Read a list of texts, or text with commas between them."""
+    """Read a list of texts, or comma-separated text."""
     if is_json(value):
         value = parse_json(value)
     if isinstance(value, str):
         value = [part.strip() for part in value.split(",") if part.strip()]
     if not isinstance(value, list | tuple) or not all(isinstance(part, str) for part in value):
-        raise InvalidValue("a list of texts, or text with commas between them")
+        raise InvalidValue("a list of texts, or comma-separated text")
     return tuple(value)
 
 
@@ -191,14 +194,14 @@ def _pairs(parts: Iterable[str], wanted: str) -> dict[str, str]:
 
 
 def read_object(value: Any) -> Any:
-    """Take a Python object as it is; no text can stand for one."""
+    """Read a Python object, which has no text form."""
     if isinstance(value, str):
-        raise InvalidValue("a Python object, which no text can stand for")
+        raise InvalidValue("a Python object; it cannot be given as text")
     return freeze(value)
 
 
 def read_anything(value: Any) -> Any:
-    """Take whatever there is: for options without effect here."""
+    """Read any value, for options that have no effect here."""
     return freeze(value)
 
 
@@ -213,5 +216,5 @@ ANYTHING = Kind("anything", read_anything)
 
 
 def one_of(*choices: str) -> Kind:
-    """Make the kind of option that takes one word out of several."""
+    """Return the kind of an option that takes one of several words."""
     return Kind(" / ".join(f"`{word}`" for word in choices), choice(*choices))

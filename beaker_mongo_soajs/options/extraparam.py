@@ -24,12 +24,12 @@ from beaker_mongo_soajs.options.urlparam import (
 Row = tuple[str, Kind, Effect, str, str]
 """Name, kind, effect, documentation, and the reference's value."""
 
-_STORE_ENCODES = NoEffect("the store writes and reads its documents in a way of its own")
-_ID_IS_GIVEN = NoEffect("the _id of a document is the session id, which Beaker makes")
-_ALWAYS_MONITORS = NoEffect("PyMongo always watches its servers")
-_TRIES_FOR_EVER = NoEffect(
-    "PyMongo looks for a lost server for ever; serverSelectionTimeoutMS says how long an operation"
-    " waits for that"
+_STORE_ENCODES = NoEffect("the store uses codec options of its own")
+_ID_IS_GIVEN = NoEffect("the _id of a document is the session id, which Beaker creates")
+_ALWAYS_MONITORS = NoEffect("PyMongo always monitors its servers")
+_RETRIES_FOREVER = NoEffect(
+    "PyMongo never stops looking for a lost server; serverSelectionTimeoutMS limits how long an"
+    " operation waits for it"
 )
 
 DB: tuple[Row, ...] = (
@@ -39,14 +39,14 @@ DB: tuple[Row, ...] = (
         "wtimeoutMS",
         coerce.MILLISECONDS,
         W_TIMEOUT,
-        "Milliseconds to wait for `w`; 0 = never give up.",
+        "Milliseconds to wait for `w`; 0 = no limit.",
         "0",
     ),
     (
         "wtimeout",
         coerce.MILLISECONDS,
         W_TIMEOUT,
-        "Another name of `wtimeoutMS`, the Node driver's own.",
+        "Another name of `wtimeoutMS`, in the Node driver.",
         "0",
     ),
     ("j", coerce.BOOLEAN, JOURNAL, "Whether a write waits for the journal.", "false"),
@@ -55,16 +55,16 @@ DB: tuple[Row, ...] = (
     (
         "serializeFunctions",
         coerce.BOOLEAN,
-        NoEffect("a session holds data; a function in it is an error"),
+        NoEffect("a function in a session is an error"),
         "",
         "false",
     ),
-    ("ignoreUndefined", coerce.BOOLEAN, NoEffect("Python has no undefined"), "", "false"),
+    ("ignoreUndefined", coerce.BOOLEAN, NoEffect("Python has no undefined value"), "", "false"),
     ("raw", coerce.BOOLEAN, _STORE_ENCODES, "", "false"),
     (
         "promoteLongs",
         coerce.BOOLEAN,
-        NoEffect("a Python int holds every 64-bit number"),
+        NoEffect("a Python int can hold every 64-bit number"),
         "",
         "true",
     ),
@@ -80,17 +80,17 @@ DB: tuple[Row, ...] = (
         "readConcern",
         kinds.READ_CONCERN,
         Keyword("readConcernLevel", read_concern, "its `level`"),
-        "How durable the data is that a read may see.",
+        "Read concern level of reads.",
         "null",
     ),
     ("pkFactory", coerce.ANYTHING, _ID_IS_GIVEN, "", "null"),
-    ("promiseLibrary", coerce.ANYTHING, NoEffect("Python needs no promises"), "", "null"),
+    ("promiseLibrary", coerce.ANYTHING, NoEffect("Python has no promises"), "", "null"),
     (
         "slaveOk",
         coerce.BOOLEAN,
         NoEffect(
-            "readPreference alone decides who answers; by default the primary, so that a session"
-            " is never read older than it was written"
+            "readPreference alone chooses the members that answer reads; by default the primary, so"
+            " that every read sees the last save"
         ),
         "",
         "true",
@@ -98,7 +98,7 @@ DB: tuple[Row, ...] = (
     (
         "native_parser",
         coerce.BOOLEAN,
-        NoEffect("PyMongo uses its compiled parser wherever it is installed"),
+        NoEffect("PyMongo always uses its C extensions if they are installed"),
         "",
         "true",
     ),
@@ -107,7 +107,7 @@ DB: tuple[Row, ...] = (
 
 def _skip_check(keyword: str) -> Keyword:
     def convert(check: bool) -> object:
-        return LeaveOut("PyMongo checks it whenever it uses TLS") if check else True
+        return LeaveOut("PyMongo always checks it with TLS") if check else True
 
     return Keyword(keyword, convert, "inverted")
 
@@ -125,35 +125,35 @@ TLS_ROWS: tuple[Row, ...] = (
         "checkServerIdentity",
         coerce.BOOLEAN,
         _skip_check("tlsAllowInvalidHostnames"),
-        "Whether the server's certificate must be for its host.",
+        "Whether the server's certificate must match its host name.",
         "true",
     ),
     (
         "sslCA",
         kinds.PEM_LIST,
         Keyword("tlsCAFile"),
-        "Certificates of the authorities that may have signed the server's. Implies TLS.",
+        "Certificates of the trusted authorities. Implies TLS.",
         "null",
     ),
     (
         "sslCert",
         kinds.PEM,
         Keyword("tlsCertificateKeyFile"),
-        "This client's certificate. Implies TLS.",
+        "Client certificate. Implies TLS.",
         "null",
     ),
     (
         "sslKey",
         kinds.PEM,
         Keyword("sslKey", note="joined with `sslCert`"),
-        "Its private key. Implies TLS.",
+        "Private key of the client certificate. Implies TLS.",
         "null",
     ),
     (
         "sslPass",
         kinds.PASSPHRASE,
         Keyword("tlsCertificateKeyFilePassword"),
-        "Passphrase of the key.",
+        "Passphrase of the private key.",
         "null",
     ),
 )
@@ -165,7 +165,7 @@ SOCKET: tuple[Row, ...] = (
     (
         "keepAlive",
         coerce.MILLISECONDS,
-        NoEffect("PyMongo always keeps connections alive, with times of its own"),
+        NoEffect("PyMongo always uses TCP keepalive, with its own intervals"),
         "",
         "0",
     ),
@@ -175,7 +175,7 @@ SOCKET: tuple[Row, ...] = (
 AUTO_RECONNECT: Row = (
     "autoReconnect",
     coerce.BOOLEAN,
-    NoEffect("PyMongo always connects again"),
+    NoEffect("PyMongo always reconnects"),
     "",
     "true",
 )
@@ -183,7 +183,7 @@ POOL: Row = (
     "poolSize",
     coerce.COUNT,
     POOL_SIZE,
-    "Most connections of one process to one server; 0 = any number.",
+    "Maximum number of connections of one process to one server; 0 = no limit.",
     "5",
 )
 HA: Row = ("ha", coerce.BOOLEAN, _ALWAYS_MONITORS, "", "true")
@@ -191,13 +191,13 @@ HA_INTERVAL: Row = (
     "haInterval",
     Kind("milliseconds, 500 or more", coerce.integer(500)),
     Keyword("heartbeatFrequencyMS"),
-    "Milliseconds between two looks at a server.",
+    "Milliseconds between two checks of a server.",
     "10000",
 )
 
 
 def _latency(name: str) -> Row:
-    doc = "Milliseconds: a server this much slower than the nearest is not chosen."
+    doc = "Milliseconds that a server may be slower than the nearest one and still be chosen."
     return name, coerce.MILLISECONDS, Keyword("localThresholdMS"), doc, "15"
 
 
@@ -206,8 +206,8 @@ GROUPS: dict[Path, tuple[Row, ...]] = {
     ("server",): (
         POOL,
         *TLS_ROWS,
-        ("reconnectTries", coerce.COUNT, _TRIES_FOR_EVER, "", "30"),
-        ("reconnectInterval", coerce.MILLISECONDS, _TRIES_FOR_EVER, "", "1000"),
+        ("reconnectTries", coerce.COUNT, _RETRIES_FOREVER, "", "30"),
+        ("reconnectInterval", coerce.MILLISECONDS, _RETRIES_FOREVER, "", "1000"),
         ("monitoring", coerce.BOOLEAN, _ALWAYS_MONITORS, "", "true"),
         HA_INTERVAL,
     ),
@@ -221,8 +221,8 @@ GROUPS: dict[Path, tuple[Row, ...]] = {
             "connectWithNoPrimary",
             coerce.BOOLEAN,
             NoEffect(
-                "PyMongo connects to the members there are; readPreference says which of them"
-                " may answer"
+                "PyMongo connects to all members that it finds; readPreference chooses the members"
+                " that answer reads"
             ),
             "",
             "false",

@@ -1,4 +1,4 @@
-"""A read-only, hashable mapping: what a configuration keeps its groups of options in."""
+"""Read-only, hashable mappings, for the groups of options in a configuration."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import Any
 
 
 class FrozenDict(Mapping[str, Any]):
-    """Keep a mapping that nobody can change.
+    """Hold a mapping that cannot be changed.
 
-    ``types.MappingProxyType`` can be neither hashed nor pickled.
+    Unlike ``types.MappingProxyType``, it can be hashed and pickled.
 
-    :param items: what the mapping holds; nested mappings and lists are frozen as well
+    :param items: the content; nested mappings and lists are frozen as well
     """
 
     __slots__ = ("_items",)
@@ -32,12 +32,12 @@ class FrozenDict(Mapping[str, Any]):
         return hash(frozenset(self._items.items()))
 
     def __repr__(self) -> str:
-        # Names only: among the values there may be a passphrase.
+        # Names only: a value may be a passphrase.
         return f"<FrozenDict of {', '.join(self._items) or 'nothing'}>"
 
 
 class ByIdentity:
-    """Hold an object that cannot be hashed; equal to what holds the same object.
+    """Hold an object that cannot be hashed, and compare it by identity.
 
     :param value: the object
     """
@@ -58,11 +58,11 @@ class ByIdentity:
 
 
 def freeze(value: Any) -> Any:
-    """Make mappings and sequences in a value read-only and hashable.
+    """Make a value read-only and hashable.
 
     :param value: any value
-    :returns: a :class:`FrozenDict` for a mapping, a tuple for a list or tuple proper, a
-        :class:`ByIdentity` for what else cannot be hashed, and any other value as it is
+    :returns: a :class:`FrozenDict` for a mapping, a tuple for a list or tuple, a
+        :class:`ByIdentity` for any other unhashable object, and any other value unchanged
     """
     if isinstance(value, FrozenDict):
         return value
@@ -78,10 +78,10 @@ def freeze(value: Any) -> Any:
 
 
 def thaw(value: Any) -> Any:
-    """Turn what :func:`freeze` made back into plain dicts and lists.
+    """Turn a frozen value back into plain dicts and lists.
 
-    :param value: a frozen value
-    :returns: the same in ``dict`` and ``list``, for an API that asks for those
+    :param value: a value that :func:`freeze` returned
+    :returns: the same value, made of ``dict`` and ``list``
     """
     if isinstance(value, FrozenDict):
         return {key: thaw(item) for key, item in value.items()}

@@ -1,4 +1,4 @@
-"""The kinds of value that only a MongoDB driver knows: write concerns, tag sets, certificates."""
+"""The kinds of value that are special to MongoDB: write concerns, tag sets, certificates."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from beaker_mongo_soajs.options.frozen import FrozenDict
 
 PEM_BEGIN = "-----BEGIN"
 TAG_PLACEHOLDER = "TAG"
-"""What the reference's full example shows for ``readPreferenceTags``: no tag set, a placeholder."""
+"""The placeholder for ``readPreferenceTags`` in the reference's full example. It is no tag set."""
 
 MECHANISMS = (
     "DEFAULT",
@@ -52,8 +52,8 @@ def read_write_concern(value: Any) -> int | str:
     except InvalidValue:
         raise InvalidValue(wanted) from None
     if members == 0:
-        # Without an acknowledgement nobody learns that a session was not found, so a
-        # destroyed session could come back, and a write that failed would look like success.
+        # Without an acknowledgement the store cannot see that a session no longer exists, or that
+        # a write failed.
         raise InvalidValue(f"{wanted}: the store relies on the server's answers, which 0 turns off")
     return members
 
@@ -61,7 +61,7 @@ def read_write_concern(value: Any) -> int | str:
 def read_tag_sets(value: Any) -> tuple[FrozenDict, ...] | str:
     """Read tag sets: one or several, each an object or text of the form ``dc:ny,rack:1``.
 
-    :returns: the tag sets in order of preference, or :data:`TAG_PLACEHOLDER` as it stands
+    :returns: the tag sets in order of preference, or :data:`TAG_PLACEHOLDER` unchanged
     """
     if is_json(value):
         value = parse_json(value)
@@ -85,7 +85,7 @@ def _read_tag_set(value: Any) -> FrozenDict:
         raise InvalidValue(wanted)
     tags: dict[str, str] = {}
     for name, content in value.items():
-        # A tag's value is text on the server; {"rack": 1} can only mean "1".
+        # A tag's value is text on the server, so {"rack": 1} means "1".
         if isinstance(content, int) and not isinstance(content, bool):
             content = str(content)
         if not isinstance(name, str) or not name or not isinstance(content, str):
@@ -135,7 +135,7 @@ def read_pem(value: Any) -> str:
 
 
 def read_pem_list(value: Any) -> tuple[str, ...]:
-    """Read certificates: one or a list of what :func:`read_pem` takes."""
+    """Read one certificate, or a list of them, each as :func:`read_pem` does."""
     if isinstance(value, str) and value.lstrip().startswith("["):
         value = parse_json(value)
     parts = value if isinstance(value, list | tuple) else [value]
@@ -155,9 +155,9 @@ def read_passphrase(value: Any) -> str:
 
 
 def read_signing_key(value: Any) -> bytes:
-    """Read a key that signs what is stored: bytes, or text, which counts as its UTF-8 bytes."""
+    """Read a signing key: bytes, or text, which is encoded as UTF-8."""
     key = value.encode("utf-8") if isinstance(value, str) else value
-    # A key of "null" would sign, and everybody could forge: refused rather than taken for absent.
+    # Anybody could forge signatures of a key "null", so it is refused, and not read as absent.
     if not isinstance(key, bytes) or key.strip().lower() in (b"", b"null", b"none"):
         raise InvalidValue("a secret text or bytes; leave the option out to sign nothing")
     return key

@@ -1,4 +1,4 @@
-"""One option: its name, its values, and what becomes of it."""
+"""One option of a dbConfig: its name, its values and its effect."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from beaker_mongo_soajs.options.coerce import Kind
 from beaker_mongo_soajs.options.kinds import PEM_BEGIN
 
 Path = tuple[str, ...]
-"""Where an option stands: ``("extraParam", "db", "w")``."""
+"""The path of an option: ``("extraParam", "db", "w")``."""
 
 
 def same(value: Any) -> Any:
-    """Pass a value on as it is."""
+    """Return a value unchanged."""
     return value
 
 
 @dataclass(frozen=True)
 class LeaveOut:
-    """Say that a value needs no keyword: PyMongo does without it what the value asks for.
+    """Mark a value that needs no keyword, because PyMongo behaves that way without it.
 
-    :param because: the reason, as the rest of a sentence
+    :param because: the reason, to complete "… because"
     """
 
     because: str
@@ -32,12 +32,12 @@ class LeaveOut:
 
 @dataclass(frozen=True)
 class Keyword:
-    """The option becomes a keyword argument of ``MongoClient``.
+    """Pass the option to ``MongoClient`` as a keyword argument.
 
     :param name: the keyword
     :param convert: turns the option's value into the keyword's, or into :class:`LeaveOut`
     :param note: the conversion in words, for the documentation
-    :param yields: whether any other option for the same keyword goes before this one
+    :param yields: whether every other option for the same keyword overrides this one
     """
 
     name: str
@@ -48,9 +48,9 @@ class Keyword:
 
 @dataclass(frozen=True)
 class NoEffect:
-    """The option is accepted and changes nothing.
+    """Accept the option, which changes nothing here.
 
-    :param because: the reason, as the rest of a sentence
+    :param because: the reason, to complete "no effect, because …"
     """
 
     because: str
@@ -58,9 +58,9 @@ class NoEffect:
 
 @dataclass(frozen=True)
 class Refused:
-    """The option is an error, whatever its value.
+    """Refuse the option, whatever its value.
 
-    :param because: the reason, as the rest of a sentence
+    :param because: the reason, to complete "refused, because …"
     """
 
     because: str
@@ -68,9 +68,9 @@ class Refused:
 
 @dataclass(frozen=True)
 class Setting:
-    """The option stays with this package, which uses it itself.
+    """Use the option in this package itself.
 
-    :param what: what for, as the rest of a sentence
+    :param what: what it does: "the name of the database"
     """
 
     what: str
@@ -83,14 +83,14 @@ Effect = Keyword | NoEffect | Refused | Setting
 class Option:
     """Describe one option: a row of the table.
 
-    :param path: where it stands, in dbConfig spelling
-    :param kind: what values it takes
-    :param effect: what becomes of it
+    :param path: its path, in the spelling of a dbConfig
+    :param kind: the values that it takes
+    :param effect: its effect
     :param doc: a sentence or two for the documentation, units included
-    :param default: what holds when it is not given, ``None`` for nothing
-    :param reference: the value that connect-mongo-soajs shows for it, as JSON; ``""`` where the
-        option is none of the reference's
-    :param secret: whether its value may appear nowhere
+    :param default: the default, or ``None``
+    :param reference: the value that connect-mongo-soajs documents for it, as JSON; ``""`` if
+        connect-mongo-soajs does not have the option
+    :param secret: whether its value must never be shown
     """
 
     path: Path
@@ -107,7 +107,7 @@ class Option:
         return ".".join(self.path)
 
     def show(self, value: object) -> str:
-        """Write a value of this option for people to read.
+        """Format a value of this option for a message.
 
         :param value: the value, raw or read
         :returns: JSON as far as possible, without a secret
@@ -117,12 +117,12 @@ class Option:
     def error(
         self, value: object, wanted: str, *, code: int | None = None, hint: str | None = None
     ) -> ConfigError:
-        """Make the error for a value that does not fit.
+        """Return the error for an invalid value.
 
         :param value: the value
-        :param wanted: what it must be, as the rest of a sentence
-        :param code: 190 or 191 where the reference has a number for the error
-        :param hint: what to do, where that does not follow from ``wanted``
+        :param wanted: the accepted values, to complete "it must be …"
+        :param code: 190 or 191 for the two errors that the reference numbers
+        :param hint: what to do, if ``wanted`` does not say it
         :returns: the error, for the caller to raise
         """
         shown = self.show(value)
@@ -140,17 +140,17 @@ _LONGEST = 120
 
 
 def show(value: object) -> str:
-    """Write any value for people to read, on one line, PEM texts and long ones shortened.
+    """Format any value for a message, on one line. PEM texts and long texts are shortened.
 
     :param value: the value
-    :returns: JSON where there is one for it
+    :returns: JSON, or the name of the type where JSON has no form for the value
     """
     if isinstance(value, bytes):
         value = value.decode("utf-8", "replace")
     if isinstance(value, str):
         if PEM_BEGIN in value:
             return _PEM
-        # What stands before an "@" may be the user and password of a connection string.
+        # The text before an "@" may be the user and password of a connection string.
         _, at, rest = value.rpartition("@")
         return json.dumps(_shorten(f"{MASK}@{rest}" if at else value), ensure_ascii=False)
     if value is None or isinstance(value, bool | int | float):

@@ -1,4 +1,4 @@
-"""The rows of ``URLParam`` that PyMongo knows beyond the reference, under PyMongo's own names."""
+"""The rows of ``URLParam`` for PyMongo's options that the reference does not have."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from beaker_mongo_soajs.options.urlparam import JOURNAL, TLS, W_TIMEOUT
 
 _HEARTBEAT = Kind("milliseconds, 500 or more", coerce.integer(500))
 _MILLISECONDS_ABOVE_0 = Kind("milliseconds", coerce.integer(1))
-_STORE_DECODES = "It holds for the client; the store reads its documents in a way of its own."
+_STORE_DECODES = "Applies to the client only: the store uses codec options of its own."
 
 
 def _own(name: str, kind: Kind, doc: str, **more: Any) -> Option:
-    """Make the row of an option that has PyMongo's own name and meaning."""
+    """Return the row of an option that has PyMongo's name and meaning."""
     return Option(("URLParam", name), kind, Keyword(name), doc, **more)
 
 
@@ -28,61 +28,63 @@ ROWS = (
     _own(
         "appName",
         coerce.TEXT,
-        "How the server's log names this client.",
+        "Name of this client in the server's log.",
         default="beaker_mongo_soajs",
     ),
     _own(
         "authMechanismProperties",
         coerce.TEXT_MAP,
-        "More about the mechanism: an object, or text `NAME:value,NAME:value`.",
+        "Properties of the mechanism: an object, or text `NAME:value,NAME:value`.",
         secret=True,
     ),
     _own("compressors", kinds.COMPRESSORS, "Compressors of the wire protocol, best first."),
     _own(
         "zlibCompressionLevel",
         Kind("whole number from -1 to 9", coerce.integer(-1, 9)),
-        "How hard `zlib` tries.",
+        "Compression level of `zlib`.",
     ),
     _own(
         "directConnection",
         coerce.BOOLEAN,
-        "Talk to the one server given, without looking for the replica set around it.",
+        "Connect to this one server only, even if it is a member of a replica set.",
     ),
     _own("loadBalanced", coerce.BOOLEAN, "The server is a load balancer."),
-    _own("heartbeatFrequencyMS", _HEARTBEAT, "Milliseconds between two looks at a server."),
+    _own("heartbeatFrequencyMS", _HEARTBEAT, "Milliseconds between two checks of a server."),
     _own(
-        "serverMonitoringMode", coerce.one_of("auto", "stream", "poll"), "How servers are watched."
+        "serverMonitoringMode",
+        coerce.one_of("auto", "stream", "poll"),
+        "Protocol for monitoring servers.",
     ),
     _own(
         "localThresholdMS",
         coerce.MILLISECONDS,
-        "A server this much slower than the nearest is not chosen.",
+        "Milliseconds that a server may be slower than the nearest one and still be chosen.",
     ),
     _own(
         "serverSelectionTimeoutMS",
         coerce.MILLISECONDS,
-        "Milliseconds to look for a server before an operation fails.",
+        "Milliseconds to wait for a usable server before an operation fails.",
     ),
     _own("timeoutMS", coerce.MILLISECONDS, "Milliseconds for one operation, retries included."),
     _own(
         "maxConnecting",
         Kind("whole number", coerce.integer(1)),
-        "Connections that may be in the making at a time.",
+        "Connections that are opened at the same time at most.",
     ),
     _own(
         "maxStalenessSeconds",
         Kind("seconds, -1 for any", coerce.integer(-1)),
-        "How far behind the primary a member that answers may be.",
+        "How far behind the primary a member may be and still answer reads.",
     ),
-    _own("retryReads", coerce.BOOLEAN, "Whether a read is tried again after a network error."),
-    _own("retryWrites", coerce.BOOLEAN, "Whether a write is tried again after a network error."),
+    _own("retryReads", coerce.BOOLEAN, "Whether a read is retried after a network error."),
+    _own("retryWrites", coerce.BOOLEAN, "Whether a write is retried after a network error."),
     _own("maxAdaptiveRetries", coerce.COUNT, "Retries on an overloaded server (PyMongo 4.17)."),
     _own(
         "enableOverloadRetargeting",
         coerce.BOOLEAN,
         "Whether such a retry prefers another server (PyMongo 4.17).",
     ),
-    _own("srvMaxHosts", coerce.COUNT, "Most hosts to take from the DNS; 0 = all."),
+    _own("srvMaxHosts", coerce.COUNT, "Maximum number of hosts to take from the DNS; 0 = all."),
     _own("srvServiceName", coerce.TEXT, "Service name of the DNS record."),
     _own(
         "srvAllowedHostsSuffix",
@@ -92,71 +94,83 @@ ROWS = (
     _own(
         "tlsAllowInvalidCertificates",
         coerce.BOOLEAN,
-        "Whether to accept any certificate of the server. `false` implies TLS.",
+        "Whether to accept an invalid certificate from the server. `false` implies TLS.",
     ),
     _own(
         "tlsAllowInvalidHostnames",
         coerce.BOOLEAN,
-        "Whether to accept a certificate for another host. `false` implies TLS.",
+        "Whether to accept a certificate for another host name. `false` implies TLS.",
     ),
-    _own("tlsInsecure", coerce.BOOLEAN, "Both of the two above."),
+    _own(
+        "tlsInsecure",
+        coerce.BOOLEAN,
+        "Sets `tlsAllowInvalidCertificates` and `tlsAllowInvalidHostnames` together.",
+    ),
     _own(
         "tlsCAFile",
         kinds.PEM_LIST,
-        "Certificates of the authorities that may have signed the server's. Implies TLS.",
+        "Certificates of the trusted authorities. Implies TLS.",
     ),
     _own("tlsCRLFile", kinds.PEM, "Revoked certificates. Implies TLS."),
     _own(
         "tlsCertificateKeyFile",
         kinds.PEM,
-        "This client's certificate and key, one after the other. Implies TLS.",
+        "Client certificate and private key in one file. Implies TLS.",
         secret=True,
     ),
-    _own("tlsCertificateKeyFilePassword", kinds.PASSPHRASE, "Passphrase of that key.", secret=True),
+    _own(
+        "tlsCertificateKeyFilePassword",
+        kinds.PASSPHRASE,
+        "Passphrase of the private key.",
+        secret=True,
+    ),
     _own(
         "tlsDisableOCSPEndpointCheck",
         coerce.BOOLEAN,
-        "Whether to leave the certificate's OCSP server unasked.",
+        "Whether to skip the request to the certificate's OCSP server.",
     ),
-    _own("fsync", coerce.BOOLEAN, "Whether a write waits for the disk."),
+    _own("fsync", coerce.BOOLEAN, "Whether a write waits until it is on disk."),
     _own("tz_aware", coerce.BOOLEAN, f"Dates with a time zone. {_STORE_DECODES}"),
     _own(
         "uuidRepresentation",
         coerce.one_of("unspecified", "standard", "pythonLegacy", "javaLegacy", "csharpLegacy"),
-        f"How a UUID is written. {_STORE_DECODES}",
+        f"Format of UUIDs. {_STORE_DECODES}",
     ),
     _own(
         "unicode_decode_error_handler",
         coerce.one_of("strict", "replace", "ignore"),
-        f"What to do about text that is not UTF-8. {_STORE_DECODES}",
+        f"Handling of text that is not UTF-8. {_STORE_DECODES}",
     ),
     _own(
         "datetime_conversion",
         coerce.one_of("DATETIME", "DATETIME_CLAMP", "DATETIME_MS", "DATETIME_AUTO"),
-        f"How a date is read. {_STORE_DECODES}",
+        f"Python type of dates. {_STORE_DECODES}",
     ),
     *(
         _own(name, coerce.OBJECT, f"{doc} Python only.")
         for name, doc in (
             ("document_class", f"Class of documents. {_STORE_DECODES}"),
-            ("type_registry", f"Codecs of one's own. {_STORE_DECODES}"),
+            ("type_registry", f"Custom codecs. {_STORE_DECODES}"),
             ("tzinfo", f"Time zone of dates. {_STORE_DECODES}"),
-            ("event_listeners", "Who is told of commands and connections."),
-            ("server_api", "The Stable API to ask for."),
-            ("server_selector", "Which of the suitable servers to use."),
-            ("driver", "What wraps PyMongo, for the server's log."),
-            ("srv_host_validator", "Which hosts from the DNS to accept (PyMongo 4.19)."),
+            ("event_listeners", "Listeners for events of commands and connections."),
+            ("server_api", "Version of the Stable API."),
+            ("server_selector", "Function that chooses among the suitable servers."),
+            ("driver", "Name of a library that wraps PyMongo, for the server's log."),
+            (
+                "srv_host_validator",
+                "Function that accepts or rejects hosts from the DNS (PyMongo 4.19).",
+            ),
         )
     ),
     *(
         Option(("URLParam", name), coerce.ANYTHING, Refused(because), secret=True)
         for name, because in (
-            ("connect", "connections are made on first use, never before a fork"),
-            ("username", "credentials.username holds it"),
-            ("password", "credentials.password holds it"),
+            ("connect", "connections are always opened on first use, after a fork"),
+            ("username", "credentials.username is the option for it"),
+            ("password", "credentials.password is the option for it"),
             (
                 "auto_encryption_opts",
-                "a client that encrypts by itself is one for the option client",
+                "a client with automatic encryption has to be passed as the option client",
             ),
         )
     ),

@@ -1,4 +1,4 @@
-"""Where the servers are: the forms of ``servers``."""
+"""The option ``servers``: hosts and ports, in every way to write them."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from beaker_mongo_soajs.options.coerce import InvalidValue, Kind, integer, parse
 DEFAULT_PORT = 27017
 
 Address = tuple[str, int | None]
-"""Host and port; a path and no port for a Unix domain socket, which only a URL can name."""
+"""Host and port. A Unix domain socket, which only ``url`` can name, has a path and no port."""
 
 _PORT = integer(1, 65535)
 _WANTED = (
     'a list of servers, each {"host": "db1", "port": 27017} or "db1:27017"; '
-    "an IPv6 address with a port stands in brackets"
+    "an IPv6 address with a port needs brackets"
 )
 
 
 def read_servers(value: Any) -> tuple[Address, ...]:
     """Read the list of servers.
 
-    :param value: a list of ``{"host": …, "port": …}`` or ``"host:port"``, or text that holds one
-    :returns: host and port of each, in order
-    :raises InvalidValue: it is something else
+    :param value: a list of ``{"host": …, "port": …}`` or ``"host:port"``, or the text of one
+    :returns: host and port of each server, in order
+    :raises InvalidValue: the value is not a list of servers
     """
     if isinstance(value, str):
-        # An IPv6 address in brackets is no JSON: no object, text or end follows its bracket.
+        # A bracket may also begin an IPv6 address.
         is_json = re.match(r"\s*\[\s*[{\"\]]", value)
         value = parse_json(value) if is_json else _split(value)
     if not isinstance(value, list | tuple):
@@ -47,7 +47,7 @@ def _read_server(server: Any) -> Address:
         raise InvalidValue(_WANTED)
     names = {str(name).lower(): content for name, content in server.items()}
     if len(names) != len(server) or not names.keys() <= {"host", "port"}:
-        raise InvalidValue(f"{_WANTED}; a server has the names host and port, and no other")
+        raise InvalidValue(f"{_WANTED}; a server has no other names than host and port")
     host = names.get("host")
     if not isinstance(host, str):
         raise InvalidValue(f"{_WANTED}; every server has a host")
@@ -73,12 +73,12 @@ def _parse_address(text: str) -> Address:
 
 def _check_host(host: str) -> str:
     if host.count(":") == 1:
-        raise InvalidValue(f"{_WANTED}; the host holds no port, which has a name of its own")
+        raise InvalidValue(f"{_WANTED}; the port has a name of its own and is not part of the host")
     if not host or re.search(r"[\s/@,?%\[\]\"'\\]", host.partition("%")[0]):
-        # A slash would make PyMongo take the host for a whole URL, options and all.
+        # PyMongo reads a host with a slash as a whole connection string.
         raise InvalidValue(
-            f"{_WANTED}; neither a user nor an option belongs into a host "
-            "(credentials and URLParam hold them, or use url for all of it)"
+            f"{_WANTED}; a host contains neither a user nor options "
+            "(use credentials and URLParam for them, or url for a connection string)"
         )
     return host
 

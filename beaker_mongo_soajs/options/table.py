@@ -1,4 +1,4 @@
-"""The table of all options, and the search for a name in it."""
+"""The table of all options, and how an option is found by its name."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TABLE: dict[Path, Option] = {row.path: row for row in ROWS}
 GROUPS: frozenset[Path] = frozenset(
     path[:length] for path in TABLE for length in range(1, len(path))
 )
-"""What holds options and is none itself: ``("extraParam", "db")``."""
+"""The paths of groups of options: ``("extraParam", "db")``."""
 
 _CHILDREN: dict[Path, dict[str, str]] = {}
 for _path in TABLE:
@@ -28,12 +28,12 @@ for _path in TABLE:
 
 
 def find_path(group: Path, name: str) -> Path:
-    """Find an option or a group of options by its name, in any case.
+    """Find an option or a group of options by its name, in upper or lower case.
 
-    :param group: the group that the name stands in, ``()`` at the top
-    :param name: the name, with dots where it leads into a group
-    :returns: the path in dbConfig spelling
-    :raises ConfigError: there is no such option; the hint has the closest names
+    :param group: the group to search, ``()`` for the top level
+    :param name: the name, with a dot after the name of each group
+    :returns: the path in the spelling of a dbConfig
+    :raises ConfigError: there is no such option; the hint suggests names
     """
     path = group
     for segment in name.split("."):

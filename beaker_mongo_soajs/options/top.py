@@ -30,7 +30,7 @@ TOP = (
     _top(
         "name",
         _TEXT,
-        "names the database",
+        "the name of the database",
         "Name of the database. Empty: error 190.",
         '"sessionDB"',
         default="sessionDB",
@@ -38,24 +38,24 @@ TOP = (
     _top(
         "prefix",
         _TEXT,
-        "stands in front of the database's name",
-        "Put in front of `name`: the database is prefix + name.",
+        "the first part of the database's name",
+        "The database's name is prefix + name.",
         '""',
         default="",
     ),
     _top(
         "servers",
         servers.SERVERS,
-        "says where to connect to",
-        'One server, or several: `{"host": …, "port": …}` or `"host:port"` each. In INI text,'
-        " commas stand between them.",
+        "the servers to connect to",
+        'One server or several, each `{"host": …, "port": …}` or `"host:port"`. In INI text,'
+        " they are separated by commas.",
         '[{"host": "127.0.0.1", "port": 27017}]',
         default=(("127.0.0.1", 27017),),
     ),
     _top(
         "collection",
         _TEXT,
-        "names the collection",
+        "the name of the collection",
         "Name of the collection; for caches the default is `cache`. Empty: error 191.",
         '"sessions"',
         default="sessions",
@@ -63,46 +63,46 @@ TOP = (
     _top(
         "stringify",
         _BOOLEAN,
-        "chooses the form of a stored session",
-        "`false`: a session is stored as a sub-document; `true`: as JSON text.",
+        "the storage form of sessions",
+        "`false`: a session is stored as a sub-document. `true`: as JSON text.",
         "false",
         default=False,
     ),
     _top(
         "expireAfter",
         _EXPIRY,
-        "limits the life of a session that has no timeout",
-        "Milliseconds that a session lives which has no timeout of its own; here two weeks.",
+        "the lifetime of a session without a timeout",
+        "Lifetime of a session that has no timeout, in milliseconds. The default is two weeks.",
         "1209600000",
         default=1209600000,
     ),
     _top(
         "url",
         SOURCE,
-        "says where to connect to",
-        "A connection string, instead of `servers`. Its database holds unless `name` is given,"
-        " its options count as `URLParam`.",
+        "the connection string",
+        "A connection string, instead of `servers`. `name` overrides its database. Its options are"
+        " read as `URLParam`.",
         secret=True,
     ),
     _top(
         "client",
         Kind("MongoClient", _take),
-        "is used as it is, and never closed",
-        "A `MongoClient` of your own, instead of `servers`, `url`, `credentials`, `URLParam` and"
-        " `extraParam`. Make it after the server forks.",
+        "used unchanged, and never closed",
+        "Your own `MongoClient`, instead of `servers`, `url`, `credentials`, `URLParam` and"
+        " `extraParam`. Create it after the server forks.",
     ),
     _top(
         "dbConfig",
         Kind("object, JSON text, or path of a JSON file", _take),
-        "holds options",
-        "All of this in one object. An option given by itself goes before it.",
+        "a group of options",
+        "All options in one object. Individual options override `dbConfig`.",
     ),
 )
 CREDENTIALS = tuple(
     Option(("credentials", name), LITERAL_TEXT, Setting(what), doc, reference='""', secret=True)
     for name, what, doc in (
-        ("username", "is who authenticates", "Who authenticates."),
-        ("password", "is how", "Any character is allowed, and none is escaped."),
+        ("username", "the user to authenticate", "Name of the user, unescaped."),
+        ("password", "the user's password", "Password, unescaped. Any character is allowed."),
     )
 )
 
@@ -118,71 +118,84 @@ STORE = (
     _store(
         "touchAfter",
         coerce.SECONDS,
-        "spares writes",
-        "Seconds: the times of an unchanged session are written at most this often. Must be"
-        " below the session timeout.",
+        "the interval between writes of unchanged sessions",
+        "Seconds. Writes the access times of an unchanged session at most once per interval. Must"
+        " be less than the session timeout.",
         0,
     ),
     _store(
         "autoRemove",
         coerce.one_of("native", "interval", "disabled"),
-        "chooses who removes what has expired",
-        "`native`: a TTL index; `interval`: this package deletes from time to time, where TTL"
-        " indexes do not exist; `disabled`: nobody.",
+        "how expired sessions are removed",
+        "`native`: by a TTL index. `interval`: by this package, for servers without TTL indexes."
+        " `disabled`: not at all.",
         "native",
     ),
-    _store("autoRemoveInterval", _MINUTES, "times `interval`", "Minutes, for `interval`.", 10),
+    _store(
+        "autoRemoveInterval",
+        _MINUTES,
+        "the interval between two removals",
+        "Minutes between two removals, for `interval`.",
+        10,
+    ),
     _store(
         "pickle",
         coerce.BOOLEAN,
-        "decides about values that no document can hold",
-        "`true`: values that no document can hold are stored pickled. `false`: they are an"
-        " error that names them.",
+        "how other Python objects are stored",
+        "`true`: values that a document cannot hold are stored pickled. `false`: they are an"
+        " error that names the value.",
         False,
     ),
     _store(
         "signingKey",
         kinds.SIGNING_KEY,
-        "signs what is pickled",
-        "Key of the HMAC over every pickled payload; one whose signature fails is never loaded.",
+        "the key that signs pickled values",
+        "Key of the HMAC of every pickled payload. A payload with a wrong signature is never"
+        " unpickled.",
         None,
         secret=True,
     ),
     _store(
         "transformId",
         coerce.one_of("sha256"),
-        "hides session ids",
-        "`sha256`: a digest of the session id is stored instead of the id.",
+        "how session ids are stored",
+        "`sha256`: store a digest of the session id instead of the id.",
         None,
     ),
     _store(
         "dataSerializer",
         coerce.one_of("pickle", "json"),
-        "fits Beaker's `data_serializer`",
-        "What Beaker's Session expects where a document does not say.",
+        "the `data_serializer` of documents that do not name one",
+        "The `data_serializer` of documents that do not name one.",
         "pickle",
     ),
     _store(
         "expressCookie",
         coerce.BOOLEAN,
-        "serves express-session",
+        "whether express-session can read the documents",
         "Whether to write the `session.cookie` that express-session needs.",
         False,
     ),
-    _store("lockLease", _LEASE, "limits locks", "Seconds that a lock outlives its owner.", 30),
+    _store(
+        "lockLease",
+        _LEASE,
+        "how long the lock of a crashed process is held",
+        "Seconds after which the lock of a crashed process is released.",
+        30,
+    ),
     _store(
         "onUnavailable",
         coerce.one_of("raise", "anonymous"),
-        "decides about outages",
-        "`anonymous`: while the database is away, `MongoSession` is an empty session that is"
-        " not saved. `raise`: it is an error.",
+        "how requests are answered during an outage",
+        "`anonymous`: during an outage, `MongoSession` is an empty session that is not saved."
+        " `raise`: an outage is an error.",
         "raise",
     ),
     _store(
         "indexes",
         kinds.INDEX_FIELDS,
-        "adds indexes",
-        "Fields to index besides the TTL index: `session.user`.",
+        "further indexes",
+        "Fields to index in addition to the TTL index: `session.user`.",
         (),
     ),
 )

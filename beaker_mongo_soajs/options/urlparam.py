@@ -1,4 +1,4 @@
-"""The rows of ``URLParam`` that the reference has."""
+"""The rows of ``URLParam`` for the reference's options."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from beaker_mongo_soajs.options.coerce import Kind
 from beaker_mongo_soajs.options.option import Effect, Keyword, LeaveOut, NoEffect, Option
 
 FAIL_AT_ONCE_MS = 1000
-"""How long ``bufferMaxEntries: 0`` looks for a server: time for a slow TLS handshake, no more.
+"""The server selection timeout for ``bufferMaxEntries: 0``: enough for a slow TLS handshake.
 
-PyMongo looks at the clock every half second only, so that it may take half a second longer.
+PyMongo checks the time every half second only, so an operation may take half a second longer.
 """
 
 ZERO_IS_NEVER = "0 = never"
-NEVER = "0 means never, and so does leaving it out"
+NEVER = "0 means never, which is PyMongo's default"
 
 
 def unless_zero(because: str) -> Any:
-    """Make a conversion that leaves 0 out.
+    """Return a conversion that omits 0.
 
     :param because: why 0 needs no keyword
     :returns: the conversion
@@ -33,20 +33,20 @@ def unless_zero(because: str) -> Any:
 
 
 def buffer_entries(value: int) -> Any:
-    """Convert ``bufferMaxEntries`` to the time that an operation waits for a server."""
+    """Convert ``bufferMaxEntries`` to the server selection timeout."""
     if value == 0:
         return FAIL_AT_ONCE_MS
     return LeaveOut(
-        "operations wait for a server as long as serverSelectionTimeoutMS says, by default 30 s,"
-        " and PyMongo counts none of them"
+        "operations wait for a server for serverSelectionTimeoutMS, by default 30 s, and PyMongo"
+        " does not limit their number"
     )
 
 
 def tag_sets(value: Any) -> Any:
-    """Convert tag sets to the text form that PyMongo's keyword takes, escaped."""
+    """Convert tag sets to the escaped text that PyMongo's keyword takes."""
     if value == kinds.TAG_PLACEHOLDER:
         return LeaveOut(
-            '"TAG" is the placeholder of the reference, not a tag set such as dc:ny,rack:1'
+            '"TAG" is a placeholder of the reference, not a tag set such as dc:ny,rack:1'
         )
     return tuple(
         ",".join(f"{quote_plus(name)}:{quote_plus(tag)}" for name, tag in tags.items())
@@ -56,7 +56,7 @@ def tag_sets(value: Any) -> Any:
 
 def read_concern(value: str | None) -> Any:
     """Convert a read concern to its level."""
-    return value or LeaveOut("without a level the server's default applies")
+    return value or LeaveOut("the server's default applies without a level")
 
 
 W = Keyword("w")
@@ -71,18 +71,17 @@ BUFFER = Keyword(
 )
 
 W_DOC = (
-    "How many members confirm a write, or the name of a custom write concern."
+    "Number of members that confirm a write, or the name of a custom write concern."
     " 0 is refused: the store relies on the server's answers."
 )
 CONNECT_TIMEOUT_DOC = (
-    "Milliseconds to wait for a connection, and for the answer to a heartbeat; 0 = never give up,"
-    " which also means that a server that hangs is never noticed."
+    "Milliseconds to wait for a connection, and for the answer to a heartbeat. 0 = no limit; then"
+    " a server that hangs is never detected."
 )
-SOCKET_TIMEOUT_DOC = "Milliseconds to wait for an answer on an open connection; 0 = never give up."
+SOCKET_TIMEOUT_DOC = "Milliseconds to wait for an answer on an open connection; 0 = no limit."
 BUFFER_DOC = (
-    "0: without a server an operation fails at once (after"
-    f" {FAIL_AT_ONCE_MS / 1000:g} s). Any other number: it waits. `serverSelectionTimeoutMS` goes"
-    " before it."
+    f"0: without a server, an operation fails after {FAIL_AT_ONCE_MS / 1000:g} s. Any other"
+    " number: it waits for a server. `serverSelectionTimeoutMS` overrides it."
 )
 
 
@@ -95,7 +94,7 @@ ROWS = (
         "replicaSet",
         coerce.TEXT,
         Keyword("replicaSet"),
-        "Name of the replica set; given, `extraParam.replSet` applies.",
+        "Name of the replica set. If it is given, `extraParam.replSet` applies.",
         '"rs"',
     ),
     _row("ssl", coerce.BOOLEAN, TLS, "Whether to connect with TLS.", "false"),
@@ -103,8 +102,7 @@ ROWS = (
         "connectTimeoutMS",
         coerce.MILLISECONDS,
         CONNECT_TIMEOUT,
-        f"{CONNECT_TIMEOUT_DOC} The default is PyMongo's 20 s and not the"
-        " reference's never, which would let every request hang with a server that hangs.",
+        f"{CONNECT_TIMEOUT_DOC} The default is PyMongo's 20 s, where the reference has no limit.",
         "0",
         default=20000,
     ),
@@ -120,11 +118,17 @@ ROWS = (
         "maxPoolSize",
         coerce.COUNT,
         POOL_SIZE,
-        "Most connections of one process to one server; 0 = any number.",
+        "Maximum number of connections of one process to one server; 0 = no limit.",
         "5",
         default=5,
     ),
-    _row("minPoolSize", coerce.COUNT, Keyword("minPoolSize"), "Connections kept open.", "0"),
+    _row(
+        "minPoolSize",
+        coerce.COUNT,
+        Keyword("minPoolSize"),
+        "Minimum number of open connections.",
+        "0",
+    ),
     _row(
         "maxIdleTimeMS",
         coerce.MILLISECONDS,
@@ -136,8 +140,8 @@ ROWS = (
         "waitQueueMultiple",
         coerce.COUNT,
         NoEffect(
-            "PyMongo lets any number of threads wait for a connection; waitQueueTimeoutMS"
-            " limits how long"
+            "PyMongo does not limit the number of waiting threads; waitQueueTimeoutMS limits the"
+            " wait"
         ),
         "",
         "0",
@@ -146,7 +150,7 @@ ROWS = (
         "waitQueueTimeoutMS",
         coerce.MILLISECONDS,
         Keyword("waitQueueTimeoutMS", unless_zero(NEVER)),
-        "Milliseconds that a thread waits for a free connection; 0 = as long as it takes.",
+        "Milliseconds that a thread waits for a free connection; 0 = no limit.",
         "0",
     ),
     _row("w", kinds.WRITE_CONCERN, W, W_DOC, '"majority"'),
@@ -154,7 +158,7 @@ ROWS = (
         "wtimeoutMS",
         coerce.MILLISECONDS,
         W_TIMEOUT,
-        "Milliseconds to wait for `w`; 0 = never give up.",
+        "Milliseconds to wait for `w`; 0 = no limit.",
         "0",
         default=0,
     ),
@@ -163,47 +167,48 @@ ROWS = (
         "readConcernLevel",
         kinds.READ_CONCERN_LEVEL,
         Keyword("readConcernLevel"),
-        "How durable the data is that a read may see.",
+        "Read concern level of reads.",
         '"local"',
     ),
     _row(
         "readPreference",
         kinds.READ_PREFERENCE,
         Keyword("readPreference"),
-        "Which member answers reads. Away from the primary, a session may be older than the last"
-        " answer to its user. Not given: the primary.",
+        "The members that answer reads. Default: the primary. On other members, a request may"
+        " read a session that is older than its last save.",
         '"secondaryPreferred"',
     ),
     _row(
         "readPreferenceTags",
         kinds.TAG_SETS,
         Keyword("readPreferenceTags", tag_sets),
-        "Which members may answer: tag sets in order of preference, as text `dc:ny,rack:1`, as an"
-        " object, or a list of either. Needs a `readPreference` other than `primary`.",
+        "Tags of the members that may answer reads: tag sets in order of preference, as text"
+        " `dc:ny,rack:1`, as an object, or a list of either. Needs a `readPreference` other than"
+        " `primary`.",
         '"TAG"',
     ),
     _row(
         "authSource",
         coerce.TEXT,
         Keyword("authSource"),
-        "Database that knows the user. Not given: the one that holds the sessions, and with `url`"
-        " the one in the URL or `admin`.",
+        "Database in which the user was created, often `admin`. Default: the database of the"
+        " sessions; with `url`, the database in the URL or `admin`.",
         "null",
     ),
     _row(
         "authMechanism",
         kinds.MECHANISM,
         Keyword("authMechanism"),
-        "How to authenticate: "
+        "Authentication mechanism: "
         + ", ".join(f"`{name}`" for name in kinds.MECHANISMS)
-        + ". Not given: the SCRAM that the server prefers.",
+        + ". Default: SCRAM, as negotiated with the server.",
         "null",
     ),
     _row(
         "gssapiServiceName",
         coerce.TEXT,
         Keyword("gssapiServiceName", note="`authMechanismProperties` `SERVICE_NAME`"),
-        "Kerberos service name; only `GSSAPI` uses it.",
+        "Kerberos service name, for `GSSAPI` only.",
         "null",
     ),
     _row(

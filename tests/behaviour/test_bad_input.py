@@ -81,7 +81,7 @@ def _assert_no_secret(text: str) -> None:
 
 
 class TestOptions:
-    """Options that cannot be used, before anything is connected to."""
+    """Invalid options, which are refused without a connection."""
 
     @pytest.mark.parametrize(
         ("bad", "option", "words", "code"),
@@ -106,7 +106,7 @@ class TestOptions:
     def test_is_refused(
         self, bad: Options, option: str, words: list[str], code: int | None
     ) -> None:
-        """The error names the option and the remedy, and carries the reference's number."""
+        """The error names the option and the remedy, and has the reference's number."""
         with pytest.raises(ConfigError) as caught:
             SessionStore({"name": "bad_input", **bad})
         assert (caught.value.option or "").startswith(option)
@@ -115,7 +115,7 @@ class TestOptions:
         _assert_no_secret(_text_of(caught.value))
 
     def test_reaches_the_application(self, options: Options) -> None:
-        """An option that cannot be used is an error of the first request, whatever Beaker does."""
+        """An invalid option is an error on the first request, even with invalidate_corrupt."""
         options = options | {"invalidate_corrupt": True, "colection": "x"}
         with (
             pytest.warns(RuntimeWarning, match="Invalidating corrupt session"),
@@ -124,7 +124,7 @@ class TestOptions:
             Site(options).visitor("an-id").read()
 
     def test_no_credential_in_any_repr(self) -> None:
-        """Neither the configuration nor its report shows a password, however it was given."""
+        """Neither the configuration nor its report shows a password, in whichever form."""
         plain = {"name": "n", "credentials": {"username": "ann", "password": _PASSWORD}}
         escaped = "s3cr3t-p%40ss%3A%2Fw%25rd"
         for options in (plain, {"url": f"mongodb://ann:{escaped}@127.0.0.1/n"}):
@@ -134,7 +134,7 @@ class TestOptions:
 
 
 class TestSessionStore:
-    """Options that a Beaker backend is handed, given to a SessionStore."""
+    """Options of Beaker that are given to a SessionStore."""
 
     @pytest.mark.parametrize(
         ("name", "words"),
@@ -146,17 +146,17 @@ class TestSessionStore:
         ],
     )
     def test_settings_of_an_application(self, options: Any, name: str, words: str) -> None:
-        """An option that would be lost unsaid is an error that says how it is given here."""
+        """An option that would be ignored is an error that says how to give it to a store."""
         with pytest.raises(ConfigError, match=words) as caught:
             SessionStore(options | {name: "60"})
         assert name == caught.value.option
 
 
 class TestServer:
-    """Servers that do not answer, or refuse."""
+    """Servers that do not answer, or refuse a command."""
 
     def test_unreachable(self, unused_port: int) -> None:
-        """Without a server the request ends in StoreUnavailable, which names the address."""
+        """Without a server, a request raises StoreUnavailable, which names the address."""
         servers = f"127.0.0.1:{unused_port}"
         site = Site({"name": "bad_input", "servers": servers, "invalidate_corrupt": False})
         with pytest.raises(StoreUnavailable) as caught:
@@ -164,7 +164,7 @@ class TestServer:
         assert f"127.0.0.1:{unused_port}" in str(caught.value)
 
     def test_wrong_password(self, auth_server: MongoServer) -> None:
-        """A wrong password is StoreUnavailable, and the error says what to check."""
+        """A wrong password is an error that says what to check."""
         site = Site(_auth_options(auth_server, "writer", "s3cr3t-wrong"))
         with pytest.raises(StoreUnavailable, match="Check credentials") as caught:
             site.visitor("an-id").read()
@@ -172,7 +172,7 @@ class TestServer:
         _assert_no_secret(_text_of(caught.value))
 
     def test_no_right_at_all(self, auth_server: MongoServer) -> None:
-        """A user without rights is StoreUnavailable, and the error names the role to give."""
+        """A user without rights is an error that names the role to grant."""
         with pytest.raises(StoreUnavailable, match="readWrite") as caught:
             Site(_auth_options(auth_server, "nobody")).visitor("an-id").read()
         assert caught.value.code == 13
@@ -180,7 +180,7 @@ class TestServer:
     def test_no_right_to_make_an_index(
         self, auth_server: MongoServer, caplog: pytest.LogCaptureFixture
     ) -> None:
-        """Without the right to make the index, sessions work, and a warning says what to do."""
+        """Without the right to create the index, sessions work, and a warning says what to do."""
         visitor = Site(_auth_options(auth_server, "writer")).visitor()
         visitor.save(user="the-user-name")
         assert visitor.read() == {"user": "the-user-name"}
@@ -195,7 +195,7 @@ class TestServer:
     def test_conflicting_index(
         self, options: Options, database: Db, caplog: pytest.LogCaptureFixture
     ) -> None:
-        """Where another index stands in the way, sessions work, and one warning says what to do."""
+        """If another index conflicts, sessions work, and one warning says what to do."""
         database.sessions.create_index("expires", expireAfterSeconds=5)
         visitor = Site(options).visitor()
         visitor.save(user="ann")

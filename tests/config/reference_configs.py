@@ -16,7 +16,7 @@ README_EXAMPLE: dict[str, Any] = {
     "stringify": False,
     "expireAfter": TWO_WEEKS_MS,
 }
-"""The dbConfig of its README, which also stands in the README's example of a whole application."""
+"""The dbConfig of its README, used there in the example application, too."""
 
 EXAMPLES_CONFIG: dict[str, Any] = {
     "name": "appSession",
@@ -110,7 +110,7 @@ FULL_REFERENCE: dict[str, Any] = {
         },
     },
 }
-"""Every option of its full reference, with the value shown there."""
+"""Every option of its full reference, with the documented value."""
 
 DEFAULTS: dict[str, Any] = {
     "name": "sessionDB",
@@ -145,4 +145,4 @@ EXAMPLE: dict[str, Any] = {
     "stringify": True,
     "expireAfter": 60000,
 }
-"""An example of this package's own that names an option of every group."""
+"""An example with an option of every group."""

@@ -1,4 +1,4 @@
-"""DbConfig: all forms of a configuration, and what is wrong with one."""
+"""DbConfig: the values that are read from a configuration."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def read(options: dict[str, Any] | None = None, **more: Any) -> DbConfig:
 
 
 def test_values_are_read() -> None:
-    """What a configuration says stands in its attributes, in dbConfig spelling and proper types."""
+    """Each option is an attribute with a value of the proper type."""
     config = read(through_ini(EXAMPLE))
     assert ("core_session", "dev_", "dev_core_session") == (
         config.name,
@@ -54,7 +54,7 @@ def test_configuration_survives_pickling() -> None:
 
 
 def test_defaults_are_those_of_the_reference() -> None:
-    """With nothing given, a configuration is the default one of the reference."""
+    """Without options, a configuration has the defaults of the reference."""
     config = read()
     assert "sessionDB" == config.database
     assert (("127.0.0.1", 27017),) == config.servers
@@ -76,15 +76,15 @@ def test_defaults_are_those_of_the_reference() -> None:
     assert expected == dict(config.keywords)
 
 
-def test_default_of_bufferentries_yields_to_a_given_timeout() -> None:
-    """A serverSelectionTimeoutMS of one's own goes before bufferMaxEntries, wherever that is."""
+def test_server_selection_timeout_overrides_buffer_entries() -> None:
+    """A given serverSelectionTimeoutMS overrides bufferMaxEntries, in either group."""
     for other in ({}, {"URLParam.bufferMaxEntries": 0}, {"extraParam.db.bufferMaxEntries": 0}):
         config = read({"URLParam.serverSelectionTimeoutMS": 9000, **other})
         assert 9000 == config.keywords["serverSelectionTimeoutMS"]
 
 
-def test_url_is_taken_apart() -> None:
-    """A URL brings servers, credentials, database and options."""
+def test_url_is_parsed() -> None:
+    """A URL supplies servers, credentials, database and options."""
     config = read(
         url="mongodb://ann:p%40ss@db1,[::1]:5/shop?w=2&readPreference=nearest"
         "&readPreferenceTags=dc:ny&readPreferenceTags=&ssl=true&appName=a%20b"
@@ -99,8 +99,8 @@ def test_url_is_taken_apart() -> None:
     assert 5 == config.keywords["maxPoolSize"]
 
 
-def test_name_goes_before_the_database_of_the_url() -> None:
-    """A name that is given goes before the URL's, which still authenticates; so does a prefix."""
+def test_name_overrides_the_database_of_the_url() -> None:
+    """A given name overrides the URL's database, which still authenticates; a prefix is added."""
     config = read(url="mongodb://ann:x@db1/users", name="shop", prefix="dev_")
     assert "dev_shop" == config.database
     assert "mongodb://db1:27017/users" == config.host
@@ -108,21 +108,21 @@ def test_name_goes_before_the_database_of_the_url() -> None:
 
 
 def test_database_authenticates_as_in_the_reference() -> None:
-    """Without authSource, the database of the sessions authenticates."""
+    """Without authSource, users authenticate against the database of the sessions."""
     credentials = {"username": "ann", "password": "x"}
     assert "mongodb://127.0.0.1:27017/shop" == read(name="shop", credentials=credentials).host
     assert "mongodb://127.0.0.1:27017/" == read(name="shop").host
 
 
-def test_url_takes_credentials_from_elsewhere() -> None:
-    """Credentials may stand outside of the URL, where nothing needs to be escaped."""
+def test_url_accepts_separate_credentials() -> None:
+    """Credentials may be given apart from the URL, and then need no escaping."""
     config = read(url="mongodb://db1/shop", credentials={"username": "ann", "password": PASSWORD})
     assert config.credentials is not None
     assert PASSWORD == config.credentials.password
 
 
 def test_dns_url_is_read_without_looking_it_up() -> None:
-    """A mongodb+srv URL counts as a replica set, and reading it needs no network."""
+    """A mongodb+srv URL means a replica set, and reading it needs no network."""
     config = read(
         {"url": "mongodb+srv://ann:x@cluster.invalid/shop", "extraParam.replSet.poolSize": 3}
     )
@@ -130,15 +130,15 @@ def test_dns_url_is_read_without_looking_it_up() -> None:
     assert 3 == config.keywords["maxPoolSize"]
 
 
-def test_socket_is_named_by_a_url() -> None:
-    """A Unix domain socket is named by a URL and has no port."""
+def test_url_names_a_socket() -> None:
+    """A URL may name a Unix domain socket, which has no port."""
     config = read(url="mongodb://%2Frun%2Fmongodb-27017.sock/shop")
     assert (("/run/mongodb-27017.sock", None),) == config.servers
     assert "mongodb://%2Frun%2Fmongodb-27017.sock/" == config.host
 
 
 def test_client_is_used_as_it_is() -> None:
-    """A client of the caller's brings its database, unless a name is given."""
+    """The caller's own client is used with its default database, unless a name is given."""
     with Client("mongodb://127.0.0.1/shop", connect=False) as client:
         config = read(client=client)
         assert client is config.client
@@ -148,8 +148,8 @@ def test_client_is_used_as_it_is() -> None:
         assert config.explain().startswith("shop.sessions on the client given")
 
 
-def test_client_tolerates_no_other_settings() -> None:
-    """Settings that a client brings itself are an error beside one."""
+def test_client_excludes_other_settings() -> None:
+    """Settings that a client already has are an error beside it."""
     with Client("mongodb://127.0.0.1/shop", connect=False) as client:
         for options in (
             {"servers": "db1"},
@@ -163,20 +163,20 @@ def test_client_tolerates_no_other_settings() -> None:
 
 
 def test_client_without_a_database_needs_a_name() -> None:
-    """A client that names no database needs a name beside it."""
+    """A client without a default database needs a name."""
     with Client(connect=False) as client, pytest.raises(ConfigError) as caught:
         read(client=client)
     assert 190 == caught.value.code
 
 
 def test_asynchronous_client_is_an_error() -> None:
-    """An AsyncMongoClient is no MongoClient."""
+    """An AsyncMongoClient is refused."""
     with pytest.raises(ConfigError, match=r"pymongo\.MongoClient"):
         read(client=AsyncMongoClient(connect=False))
 
 
 def test_two_clients_are_two_configurations() -> None:
-    """Clients for one address are equal to PyMongo, and yet two configurations."""
+    """Two clients for one address, which PyMongo compares as equal, are two configurations."""
     with Client(connect=False) as one, Client(connect=False) as other:
         assert one == other
         assert read(client=one, name="a") != read(client=other, name="a")
@@ -203,14 +203,14 @@ def test_two_clients_are_two_configurations() -> None:
     ids=str,
 )
 def test_configurations_share_a_client(options: dict[str, Any], shares: bool) -> None:
-    """Two configurations share a client exactly when they would make the same one."""
+    """Two configurations share a client exactly if they would create the same one."""
     base = {"name": "core_session"}
     other = options if "url" in options else {**base, **options}
     assert shares == (read(base).connection_key == read(other).connection_key)
 
 
-def test_password_tells_clients_apart() -> None:
-    """Two passwords never share a client."""
+def test_different_passwords_do_not_share_a_client() -> None:
+    """Configurations with different passwords never share a client."""
     ann = {"credentials.username": "ann", "name": "shop"}
     one, other = (read(ann, **{"credentials.password": text}) for text in ("x", "y"))
     assert one.connection_key != other.connection_key

@@ -1,4 +1,4 @@
-"""What is wrong with a configuration, told without its secrets."""
+"""Errors of a configuration: each names the option and the remedy, and none shows a secret."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def read(options: dict[str, Any] | None = None, **more: Any) -> DbConfig:
         ({"name": None}, "name", 190, "must be text"),
         ({"name": 5}, "name", 190, "must be text"),
         ({"name": "a b"}, "name", None, "no space"),
-        ({"name": "a.b"}, "name", None, "holds"),
+        ({"name": "a.b"}, "name", None, "contains '.'"),
         ({"name": "a" * 64}, "name", None, "63"),
         ({"name": "a" * 60, "prefix": "long"}, "name", None, "63"),
         ({"prefix": 1}, "prefix", None, "must be text"),
@@ -33,9 +33,9 @@ def read(options: dict[str, Any] | None = None, **more: Any) -> DbConfig:
         ({"servers": ""}, "servers", 190, "one server or more"),
         ({"servers": None}, "servers", 190, "list"),
         ({"servers": [{"host": "db1", "port": 0}]}, "servers", 190, "1 to 65535"),
-        ({"servers": [{"host": "db1:27017"}]}, "servers", 190, "host holds no port"),
+        ({"servers": [{"host": "db1:27017"}]}, "servers", 190, "is not part of the host"),
         ({"servers": [{"host": ""}]}, "servers", 190, "host"),
-        ({"servers": [{"hots": "db1"}]}, "servers", 190, "names host and port"),
+        ({"servers": [{"hots": "db1"}]}, "servers", 190, "no other names than host and port"),
         ({"servers": ["mongodb://db1"]}, "servers", 190, "url"),
         ({"collection": ""}, "collection", 191, "required"),
         ({"collection": None}, "collection", 191, "must be text"),
@@ -80,7 +80,7 @@ def read(options: dict[str, Any] | None = None, **more: Any) -> DbConfig:
         ({"store.touchAfter": float("nan")}, "store.touchAfter", None, "number"),
         ({"store.indexes": "session..a"}, "store.indexes", None, "field names"),
         ({"store.indexes": ["a", "a"]}, "store.indexes", None, "once"),
-        ({5: "shop"}, None, None, "name, not text"),
+        ({5: "shop"}, None, None, "name of an option is a int; it must be text"),
         ({"store.touchAfter": -1}, "store.touchAfter", None, "0 or more"),
         ({"store.lockLease": 0}, "store.lockLease", None, "above 0"),
         ({"store.autoRemove": "never"}, "store.autoRemove", None, "native"),
@@ -99,7 +99,7 @@ def read(options: dict[str, Any] | None = None, **more: Any) -> DbConfig:
         ({"url": "mongodb://db1"}, "name", 190, "url names none"),
         ({"url": "mongodb+srv://a.example.com,b/shop"}, "url", None, "one host"),
         ({"url": "mongodb+srv://a.example.com:1/shop"}, "url", None, "no port"),
-        ({"url": "mongodb://db1/a.b"}, "url", None, "no dot"),
+        ({"url": "mongodb://db1/a.b"}, "url", None, "not contain a dot"),
         ({"url": "mongodb://db1/shop?w"}, "url", None, "name=value"),
         ({"url": "mongodb://db1/shop?w=1&w=2"}, "url", None, "2 times"),
         ({"url": "mongodb://db1/shop?wat=1"}, "URLParam.wat", None, "no option"),
@@ -112,7 +112,7 @@ def read(options: dict[str, Any] | None = None, **more: Any) -> DbConfig:
 def test_wrong_value_is_an_error(
     options: dict[str, Any], option: str | None, code: int | None, words: str
 ) -> None:
-    """A value that does not fit is an error that names the option and says what would."""
+    """An invalid value is an error that names the option and the accepted values."""
     with pytest.raises(ConfigError) as caught:
         read({**({} if "url" in options else {"name": "shop"}), **options})
     assert (option, code) == (caught.value.option, caught.value.code)
@@ -120,7 +120,7 @@ def test_wrong_value_is_an_error(
 
 
 def with_secret(options: Any, secret: str) -> Any:
-    """Put a secret in the place of each placeholder in a value."""
+    """Replace each placeholder in a value by a secret."""
     if isinstance(options, dict):
         return {name: with_secret(value, secret) for name, value in options.items()}
     if isinstance(options, list):
@@ -129,7 +129,7 @@ def with_secret(options: Any, secret: str) -> Any:
 
 
 def assert_hidden(secret: str, *texts: str) -> None:
-    """Assert that texts show no secret, nor most of one, as it is or encoded for a URL."""
+    """Assert that no text contains a secret, or most of one, plain or encoded for a URL."""
     for text in texts:
         assert secret[2:] not in text
         assert quote_plus(secret)[4:] not in text
@@ -170,7 +170,7 @@ def test_secrets_of_a_url_are_shown_nowhere(secret: str) -> None:
 
 
 def show_nothing(config: DbConfig, secret: str) -> None:
-    """Assert that nothing which shows a configuration shows a secret."""
+    """Assert that no representation of a configuration shows a secret."""
     assert_hidden(
         secret,
         repr(config),
@@ -215,7 +215,7 @@ def show_nothing(config: DbConfig, secret: str) -> None:
     ids=str,
 )
 def test_errors_show_no_secret(options: dict[str, Any], secret: str) -> None:
-    """An error about a secret, or beside one, does not show it, nor does what caused it."""
+    """Neither an error about a secret nor the cause of that error shows the secret."""
     with pytest.raises(ConfigError) as caught:
         read(with_secret(options, secret), name="shop")
     assert_hidden(secret, repr(caught.value.value))

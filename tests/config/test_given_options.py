@@ -1,4 +1,4 @@
-"""All forms of a configuration say the same."""
+"""A configuration has the same values in all forms."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def read(options: dict[str, Any] | None = None, **more: Any) -> DbConfig:
 
 
 def dotted(config: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Write a configuration with a name of its own for each option."""
+    """Write a configuration with one dotted name for each option."""
     flat: dict[str, Any] = {}
     for name, value in config.items():
         if isinstance(value, dict) and prefix + name in {
@@ -56,7 +56,7 @@ def through_ini(config: dict[str, Any]) -> dict[str, str]:
 
 
 def short_ini(config: dict[str, Any]) -> dict[str, str]:
-    """Write each group as JSON text, and the servers with commas between them."""
+    """Write each group as JSON text, and the servers separated by commas."""
     servers = ", ".join(f"{server['host']}:{server['port']}" for server in config["servers"])
     return {name: as_text(value) for name, value in config.items()} | {"servers": servers}
 
@@ -76,8 +76,8 @@ FORMS = {
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_every_form_says_the_same(form: str) -> None:
-    """A configuration is the same whichever form it is written in."""
+def test_all_forms_are_equal(form: str) -> None:
+    """A configuration is the same in every form."""
     config, expected = read(FORMS[form]), read(EXAMPLE)
     assert expected == config
     assert hash(expected) == hash(config)
@@ -86,29 +86,29 @@ def test_every_form_says_the_same(form: str) -> None:
 
 
 def test_file_is_read(tmp_path: Path) -> None:
-    """A JSON file may be named by text or by a path, and have a byte order mark or none."""
+    """A JSON file may be given as text or as a path, and may start with a byte order mark."""
     path = tmp_path / "db.json"
     path.write_text("\ufeff" + json.dumps(EXAMPLE), encoding="utf-8")
     assert read(EXAMPLE) == read(dbConfig=str(path))
     assert read(EXAMPLE) == read(dbConfig=path)
 
 
-def test_single_option_goes_before_the_same_one_in_dbconfig() -> None:
-    """A single option replaces its namesake in dbConfig and leaves the rest of the group."""
+def test_individual_option_overrides_dbconfig() -> None:
+    """An individual option overrides dbConfig and leaves the rest of its group."""
     config = read({"dbConfig": EXAMPLE, "urlparam.MAXPOOLSIZE": "9", "credentials": None})
     assert {"maxPoolSize": 9, "w": "majority", "journal": True} == dict(config.url_param)
     assert config.credentials is None
 
 
-def test_null_is_as_good_as_nothing() -> None:
-    """Options that say null are as if they were not given, in JSON and in INI text."""
+def test_null_means_not_given() -> None:
+    """A null is the same as an option that is not given, in JSON and in INI text."""
     nulls = {"URLParam": {"authSource": None, "w": None}, "credentials": None, "extraParam": None}
     texts = {"URLParam.authSource": "null", "URLParam.w": "None", "credentials": ""}
     assert read(name="shop") == read(nulls, name="shop") == read(texts, name="shop")
 
 
-def test_pyramid_beaker_names_a_url_of_none() -> None:
-    """The url of None that pyramid_beaker gives every cache region does not count."""
+def test_url_of_none_is_absent() -> None:
+    """The url=None that pyramid_beaker passes to every cache region is the same as absent."""
     url = "mongodb://db1/shop"
     assert read(name="shop") == read(name="shop", url=None, client=None, dbConfig=None)
     assert read(url=url) == read(dbConfig={"url": url}, url=None)
@@ -194,5 +194,5 @@ def test_forms_are_equal(config: dict[str, Any]) -> None:
     )
 )
 def test_garbage_is_a_config_error(options: dict[str, Any]) -> None:
-    """Whatever is given, the answer is a configuration or a ConfigError."""
+    """Any options whatever lead to a configuration or a ConfigError."""
     assert outcome(options) is not NotImplemented

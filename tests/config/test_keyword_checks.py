@@ -1,4 +1,4 @@
-"""Options that must agree with each other."""
+"""Options that contradict each other."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ def read(options: dict[str, Any] | None = None, **more: Any) -> DbConfig:
             {"URLParam.tlsInsecure": True, "extraParam.server": {"ssl": True, "sslValidate": True}},
             "mean the same checks",
         ),
-        ({"URLParam.readPreferenceTags": "dc:ny"}, "the primary reads"),
+        ({"URLParam.readPreferenceTags": "dc:ny"}, "no effect on the primary"),
         ({"URLParam.readPreferenceTags": "dc:ny", "URLParam.readPreference": "primary"}, "primary"),
-        ({"URLParam.maxStalenessSeconds": 90}, "the primary reads"),
+        ({"URLParam.maxStalenessSeconds": 90}, "no effect on the primary"),
         ({"URLParam.fsync": True, "URLParam.journal": True}, "exclude each other"),
-        ({"URLParam.minPoolSize": 6}, "above URLParam.maxPoolSize, which is 5"),
-        ({"URLParam.directConnection": True, "servers": "a,b"}, "takes one server"),
+        ({"URLParam.minPoolSize": 6}, "more than URLParam.maxPoolSize, 5"),
+        ({"URLParam.directConnection": True, "servers": "a,b"}, "needs one server"),
         ({"URLParam.loadBalanced": True, "URLParam.replicaSet": "rs"}, "exclude each other"),
         ({"URLParam.srvMaxHosts": 2}, "mongodb+srv://"),
         ({"URLParam.authMechanism": "SCRAM-SHA-256"}, "needs a user"),
@@ -75,7 +75,7 @@ def read(options: dict[str, Any] | None = None, **more: Any) -> DbConfig:
                 },
                 "credentials.username": "ann",
             },
-            "two services",
+            "two different services",
         ),
         ({"credentials.username": "ann"}, "credentials.password is missing"),
         ({"credentials.password": "secret"}, "without credentials.username"),
@@ -83,7 +83,7 @@ def read(options: dict[str, Any] | None = None, **more: Any) -> DbConfig:
     ids=str,
 )  # fmt: skip
 def test_contradiction_is_an_error(options: dict[str, Any], words: str) -> None:
-    """Options that contradict each other are an error that says what to do."""
+    """A contradiction between options is an error that says what to do."""
     with pytest.raises(ConfigError) as caught:
         read({"name": "shop", **options})
     assert words in str(caught.value)
@@ -91,20 +91,20 @@ def test_contradiction_is_an_error(options: dict[str, Any], words: str) -> None:
 
 
 def test_stronger_protection_in_extraparam_wins() -> None:
-    """TLS that extraParam turns on stays on, whatever URLParam says."""
+    """TLS that extraParam turns on is on, even if URLParam turns it off."""
     config = read({"URLParam.ssl": False, "extraParam.server.ssl": True})
     assert config.keywords["tls"] is True
 
 
 def test_protection_that_is_in_force_anyway_is_no_error() -> None:
-    """An option of another group is no error where the same protection applies."""
+    """An option of another group is no error if the same protection is in force."""
     tls = {"ssl": True, "sslCA": "ca.pem"}
     config = read({"extraParam": {"server": tls, "replSet": tls, "mongos": tls}})
     assert ("ca.pem",) == config.keywords["tlsCAFile"]
 
 
 def test_checks_without_tls_have_no_effect() -> None:
-    """Turning off a check of certificates changes nothing where there is no TLS."""
+    """Turning off a check of certificates has no effect without TLS."""
     config = read({"extraParam.server.sslValidate": False})
     assert "extraParam.server.sslValidate = false: no effect, because TLS is off" in (
         config.explain().splitlines()
@@ -114,4 +114,4 @@ def test_checks_without_tls_have_no_effect() -> None:
 def test_service_name_without_gssapi_has_no_effect() -> None:
     """The option gssapiServiceName is reported as without effect unless GSSAPI authenticates."""
     report = read({"URLParam.gssapiServiceName": "imap"}).explain()
-    assert "no effect, because only the authMechanism GSSAPI uses it" in report
+    assert "no effect, because it is for the authMechanism GSSAPI only" in report

@@ -1,4 +1,4 @@
-"""What became of each option, in words."""
+"""The report on the effect of each option."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def read(options: dict[str, Any] | None = None, **more: Any) -> DbConfig:
     "config", [README_EXAMPLE, EXAMPLES_CONFIG, FULL_REFERENCE, DEFAULTS], ids=str
 )
 def test_configurations_of_the_reference_load(config: dict[str, Any]) -> None:
-    """The reference's own configurations load unchanged, and each line of them is explained."""
+    """The reference's own configurations load unchanged, and the report explains each line."""
     report = read(dbConfig=config).explain().splitlines()
     named = {line.partition(" = ")[0] for line in report[1:]}
     empty = {"store", "extraParam.server"}
@@ -29,29 +29,29 @@ def test_configurations_of_the_reference_load(config: dict[str, Any]) -> None:
 
 
 def test_report_of_the_full_reference() -> None:
-    """The report names what applies, what has no effect and why, and what goes before what."""
+    """The report says what applies, and what has no effect and why."""
     report = read(dbConfig=FULL_REFERENCE).explain().splitlines()
     assert "URLParam.maxPoolSize = 5: applied as maxPoolSize = 5" in report
     assert "URLParam.connectTimeoutMS = 0: applied as connectTimeoutMS = 0 (never)" in report
-    assert "extraParam.db.authSource = null: as if it were not given" in report
+    assert "extraParam.db.authSource = null: the same as not given" in report
     assert (
         "extraParam.server.ssl = false: no effect, because it is for one server, and this is a"
         " replica set"
     ) in report
 
 
-def test_report_names_what_goes_before() -> None:
-    """An option that another one goes before is reported as without effect."""
+def test_report_names_the_option_that_overrides() -> None:
+    """An option that another one overrides is reported to have no effect."""
     config = read({"URLParam.w": 1, "extraParam.db.w": 2})
     assert (
-        "URLParam.w = 1: no effect, because extraParam.db.w goes before it"
+        "URLParam.w = 1: no effect, because extraParam.db.w overrides it"
         in config.explain().splitlines()
     )
     assert 2 == config.keywords["w"]
 
 
 def test_report_lists_defaults_on_request() -> None:
-    """The report lists the defaults only when it is asked to."""
+    """The report lists the defaults only on request."""
     line = "URLParam.maxPoolSize = 5: applied as maxPoolSize = 5 (default)"
     assert line not in read().explain().splitlines()
     assert line in read().explain(defaults=True).splitlines()
@@ -60,7 +60,7 @@ def test_report_lists_defaults_on_request() -> None:
 
 
 def test_report_on_options_that_are_refused() -> None:
-    """A report on options lists those that are accepted and then each that is refused, and why."""
+    """The report lists the accepted options, then each refused option with the reason."""
     options = {
         "name": "shop",
         "URLParam": {"journal": True, "maxPoolSize": "many", "wat": 1},
@@ -72,7 +72,7 @@ def test_report_on_options_that_are_refused() -> None:
     accepted = [line for line in lines if ": refused, because " not in line]
     refused = [line.partition(": refused, because ")[0] for line in lines if line not in accepted]
     assert [
-        'name = "shop": names the database',
+        'name = "shop": the name of the database',
         "URLParam.journal = true: applied as journal = true",
     ] == accepted
     assert {
@@ -85,7 +85,7 @@ def test_report_on_options_that_are_refused() -> None:
 
 
 def test_report_on_good_options_is_that_of_the_configuration() -> None:
-    """Where nothing is refused, the report on options is the one of the configuration."""
+    """If no option is refused, explain_options() and explain() report the same."""
     config = {"dbConfig": FULL_REFERENCE}
     for defaults in (False, True):
         expected = read(config).explain(defaults)

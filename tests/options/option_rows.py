@@ -1,4 +1,4 @@
-"""For each option that a client shows: a value, and what the client then says."""
+"""A value for each option, and the setting of the client that it leads to."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ TLS = {"URLParam.ssl": True}
 
 @dataclass(frozen=True)
 class Row:
-    """An option's value, and what a client then says."""
+    """An option's value, and the client's setting that it leads to."""
 
     option: str
     value: Any
@@ -46,7 +46,7 @@ class Row:
 
 
 def row(option: str, value: Any, read: Read, expected: object, **more: Any) -> Row:
-    """Describe a row; ``more`` holds the other options that it needs."""
+    """Return a row; ``more`` holds the other options that it needs."""
     return Row(option, value, read, expected, tuple(more.items()))
 
 
@@ -111,7 +111,7 @@ def own_listeners(client: Client) -> list[Any]:
 
 
 def in_extraparam(suffix: str, value: Any, read: Read, expected: object) -> list[Row]:
-    """Describe a row that stands in all three topology groups of extraParam."""
+    """Return the rows of an option that is in all three topology groups of extraParam."""
     return [
         Row(f"extraParam.{group}.{suffix}", value, read, expected, tuple(needs.items()))
         for group, needs in GROUPS.items()

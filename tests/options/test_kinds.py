@@ -1,4 +1,4 @@
-"""How values are read: the same value from every way to write it."""
+"""The readers: every way to write a value gives the same value."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def read(name: str, raw: Any) -> Any:
     ],
 )  # fmt: skip
 def test_every_way_to_write_a_value(name: str, expected: Any, ways: list[Any]) -> None:
-    """Python values, JSON and INI text of one value are read as the same."""
+    """The Python, JSON and INI forms of a value are read as the same value."""
     read_values = [read(name, way) for way in ways]
     assert [expected] * len(ways) == read_values
     assert 1 == len({type(value) for value in read_values})
@@ -109,6 +109,6 @@ def test_every_way_to_write_a_value(name: str, expected: Any, ways: list[Any]) -
         ("collection", "", False),
     ],
 )
-def test_what_says_null(name: str, raw: Any, null: bool) -> None:
-    """Null means "not given" where an option may be left out; text means it only if it can."""
+def test_null_values(name: str, raw: Any, null: bool) -> None:
+    """Null means "not given" for an optional option; the text does, unless it may be a value."""
     assert null == TABLE[find_path((), name)].kind.is_null(raw)

@@ -1,4 +1,4 @@
-"""The forms of servers."""
+"""The ways to write the option servers."""
 
 from __future__ import annotations
 
@@ -26,5 +26,5 @@ from beaker_mongo_soajs.config import DbConfig
     ],
 )
 def test_servers(servers: Any, expected: list[tuple[str, int]]) -> None:
-    """Servers are read from every form, IPv6 addresses included."""
+    """Servers are read from every form, including IPv6 addresses."""
     assert tuple(expected) == DbConfig.from_options({"servers": servers}).servers

@@ -1,4 +1,4 @@
-"""The table of options: each row, read back from a real client."""
+"""The table of options: each row, read from the options of a real client."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ CERTIFICATE_ROWS = {
     "URLParam.tlsCertificateKeyFile",
     "URLParam.tlsCertificateKeyFilePassword",
 }
-"""Rows that need certificates; the tests below show each."""
+"""Rows that need certificates, each with a test of its own below."""
 
 DNS_ROWS = {
     f"URLParam.{name}"
     for name in ("srvMaxHosts", "srvServiceName", "srvAllowedHostsSuffix", "srv_host_validator")
 }
-"""Rows about looking servers up in the DNS; test_client.py shows each."""
+"""Rows about DNS look-ups, which test_client.py tests."""
 
 
 @pytest.fixture(autouse=True)
@@ -46,17 +46,17 @@ def _clients_closed() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
-    """Make an authority for the tests of this module."""
+    """Create a certificate authority for the tests of this module."""
     return Certificates(tmp_path_factory.mktemp("certificates"))
 
 
 def make_client(options: dict[str, Any]) -> Client:
-    """Make the client for a configuration."""
+    """Create the client for a configuration."""
     return get_client(DbConfig.from_options({"name": "shop", **options}))
 
 
 def test_every_row_has_a_test() -> None:
-    """No row of the table is without a test that reads it back from a client."""
+    """Every row of the table has a test that reads it from a client."""
     driver = {row.name for row in ROWS if not isinstance(row.effect, Setting)}
     tested = {row.option for row in APPLIED} | set(IDLE) | set(REFUSED)
     assert driver == tested | CERTIFICATE_ROWS | DNS_ROWS
@@ -64,14 +64,14 @@ def test_every_row_has_a_test() -> None:
 
 @pytest.mark.parametrize("row", APPLIED, ids=str)
 def test_row_takes_effect(row: Row) -> None:
-    """An option that applies shows in the options of the client that is made."""
+    """An option that applies is among the options of the client."""
     skip_unknown_to_pymongo(row.option)
     client = make_client({**dict(row.more), row.option: row.value})
     assert row.expected == row.read(client)
 
 
 def skip_unknown_to_pymongo(name: str) -> None:
-    """Skip a test of an option that the installed PyMongo is too old for."""
+    """Skip the test of an option that the installed PyMongo does not have yet."""
     later = {"maxAdaptiveRetries": "4.17", "enableOverloadRetargeting": "4.17"}
     since = later.get(name.rpartition(".")[2])
     if since and version_tuple[:2] < tuple(int(part) for part in since.split(".")):
@@ -81,8 +81,8 @@ def skip_unknown_to_pymongo(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "value"), [(name, value) for name, values in IDLE.items() for value in values]
 )
-def test_idle_row_changes_nothing_and_says_why(name: str, value: Any) -> None:
-    """An option without effect leaves the client as it is, and the report says why."""
+def test_idle_row_changes_nothing_and_has_a_reason(name: str, value: Any) -> None:
+    """An option without effect does not change the client, and the report gives the reason."""
     place = name.split(".")[1]
     needs = GROUPS.get(place, {})
     config = DbConfig.from_options({"name": "shop", **needs, name: value})
@@ -92,8 +92,8 @@ def test_idle_row_changes_nothing_and_says_why(name: str, value: Any) -> None:
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_refused_row_is_an_error_that_says_why(name: str) -> None:
-    """A refused option is an error with the reason, and its value stays out of it."""
+def test_refused_row_is_an_error_with_a_reason(name: str) -> None:
+    """A refused option is an error that gives the reason and does not show the value."""
     with pytest.raises(ConfigError, match="cannot be given: ") as caught:
         DbConfig.from_options({"name": "shop", name: "s3cret"})
     assert name == caught.value.option
@@ -104,7 +104,7 @@ def test_refused_row_is_an_error_that_says_why(name: str) -> None:
 def test_ssl_ca_is_the_authority_that_a_client_trusts(
     group: str, certificates: Certificates
 ) -> None:
-    """A client trusts the authorities of sslCA, and with them given, uses TLS."""
+    """A client trusts the authorities in sslCA, and uses TLS if it is given."""
     name = f"extraParam.{group}.sslCA"
     client = make_client({**GROUPS[group], name: [certificates.authority_pem]})
     assert [certificates_of(client)] == [1]
@@ -131,7 +131,7 @@ def test_tls_ca_file_takes_the_path_of_a_file(certificates: Certificates) -> Non
     ],
 )
 def test_inverted_row(group: str, name: str, keyword: str) -> None:
-    """False turns one check of a server's certificate off, true leaves all of them on."""
+    """False turns off one check of the server's certificate; true leaves all checks on."""
     needs = {**GROUPS[group], f"extraParam.{group}.ssl": True}
     lenient = make_client({**needs, f"extraParam.{group}.{name}": False})
     strict = make_client({**needs, f"extraParam.{group}.{name}": True})
@@ -151,7 +151,7 @@ def test_inverted_row(group: str, name: str, keyword: str) -> None:
 
 @pytest.mark.parametrize("group", GROUPS)
 def test_client_certificate_key_and_passphrase(group: str, certificates: Certificates) -> None:
-    """sslCert, sslKey and sslPass together make a context; with a wrong passphrase they do not."""
+    """sslCert, sslKey and sslPass are used together; a wrong passphrase is an error."""
     certificate, key = certificates.issue_client("ann")
     options = {
         **GROUPS[group],
@@ -178,7 +178,7 @@ def test_tls_certificate_key_file_and_password(certificates: Certificates, tmp_p
 
 
 def test_tls_crl_file(tmp_path: Path, certificates: Certificates) -> None:
-    """A file of revoked certificates makes the client check certificates against it."""
+    """A client checks certificates against the file of revoked certificates."""
     path = certificates.write_revocation_list(tmp_path / "crl.pem")
     client = make_client({"URLParam.tlsCRLFile": str(path)})
     context: Any = client.options.pool_options._ssl_context
@@ -186,14 +186,14 @@ def test_tls_crl_file(tmp_path: Path, certificates: Certificates) -> None:
 
 
 def test_documentation_is_made_from_the_table() -> None:
-    """docs/options.md is what the table says now."""
+    """docs/options.md is up to date with the table."""
     path = Path(__file__).parents[2] / "docs" / "options.md"
     assert options_doc.render() == path.read_text(encoding="utf-8"), options_doc.__doc__
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
 def test_every_row_is_documented(row: Any) -> None:
-    """Every row says what it means, or why it has no effect."""
+    """Every row has a description, or a reason why it has no effect."""
     assert f"| `{row.path[-1]}` |" in options_doc.render()
     assert row.doc or isinstance(row.effect, NoEffect | Refused)
 
@@ -213,7 +213,7 @@ def test_every_row_is_documented(row: Any) -> None:
     ids=str,
 )
 def test_one_group_applies(options: dict[str, Any], group: str) -> None:
-    """Of server, replSet and mongos, the one that fits what there is to connect to applies."""
+    """One of server, replSet and mongos applies, depending on the servers."""
     sizes = {name: 20 + number for number, name in enumerate(GROUPS)}
     pools = {f"extraParam.{name}.poolSize": size for name, size in sizes.items()}
     client = make_client({**options, **pools, "URLParam.maxPoolSize": 9})
@@ -221,7 +221,7 @@ def test_one_group_applies(options: dict[str, Any], group: str) -> None:
 
 
 def test_names_are_found_in_any_case() -> None:
-    """A name is found in any case, and answered in dbConfig spelling."""
+    """A name is found in upper or lower case, and returned in the spelling of a dbConfig."""
     path = ("extraParam", "server", "socketOptions", "connectTimeoutMS")
     assert path == find_path((), "extraparam.SERVER.socketoptions.connecttimeoutms")
     assert path in TABLE
@@ -239,8 +239,8 @@ def test_names_are_found_in_any_case() -> None:
         ("credentials.user", "credentials.username"),
     ],
 )
-def test_unknown_name_brings_the_closest(name: str, close: str) -> None:
-    """An unknown option is an error that names the closest ones."""
+def test_unknown_name_suggests_the_closest(name: str, close: str) -> None:
+    """An unknown option is an error that suggests the closest names."""
     with pytest.raises(ConfigError, match="There is no option") as caught:
         find_path((), name)
     assert name == caught.value.option
