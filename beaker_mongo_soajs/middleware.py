@@ -147,7 +147,9 @@ def check_options(options: Mapping[str, Any], stacklevel: int = 2) -> dict[str, 
     wait_seconds = _read_check_at_start(given.pop(_CHECK_AT_START, False))
     defaults = {"type": SESSION_TYPE, "session_class": MongoSession}
     read = coerce_options(
-        defaults | {name: item for name, item in given.items() if item is not None}
+        defaults
+        # For Beaker, samesite = None means a cookie without the attribute.
+        | {name: item for name, item in given.items() if item is not None or name == "samesite"}
     )
     config = _check(read)
     check_client(config)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from itertools import islice
 from typing import Any
 
+from beaker_mongo_soajs.backend.cookie_options import DEFAULT_NAME, check_cookie, remove_blank
 from beaker_mongo_soajs.backend.session_options import SESSION_TYPE, check_encryption, check_type
 from beaker_mongo_soajs.backend.session_side import HUSK
 from beaker_mongo_soajs.cookies import session_ids
@@ -20,9 +21,6 @@ from beaker_mongo_soajs.sessions.document import is_possible_id
 logger = logging.getLogger(__name__)
 
 _ID_BYTES = 24
-
-_COOKIE_NAME = "beaker.session.id"
-"""Beaker's default for the option ``key``."""
 
 # Of several cookies with the session's name, the first that leads to a session counts. Each may
 # cost a command.
@@ -77,6 +75,9 @@ class MongoSession(LockableSession):
     ) -> None:
         check_type(type)
         check_encryption(options)
+        remove_blank(options)
+        if options.get("use_cookies", True):
+            check_cookie(options, httponly=httponly)
         # Beaker would take every error for the sign of a corrupt session, an outage as well.
         self._replaces_corrupt = invalidate_corrupt
         self._is_over = False
@@ -304,7 +305,7 @@ def _cookie_ids(request: Mapping[str, Any], options: Mapping[str, Any]) -> list[
     """Return the session ids to try, from the request's cookies."""
     if not options.get("use_cookies", True):
         return []
-    name = options.get("key", _COOKIE_NAME)
+    name = options.get("key", DEFAULT_NAME)
     secret = options.get("secret")
     ids = session_ids(request.get("cookie"), name, [secret] if secret else [])
     return list(islice(filter(is_possible_id, ids), _MOST_IDS))

@@ -6,6 +6,7 @@ from typing import Any
 from beaker.converters import asbool
 from beaker.util import coerce_session_params
 
+from beaker_mongo_soajs.backend.cookie_options import remove_blank
 from beaker_mongo_soajs.config.beaker_options import SESSION_PREFIXES
 from beaker_mongo_soajs.exceptions import MASK, ConfigError
 
@@ -65,6 +66,8 @@ def coerce_options(options: Mapping[str, Any]) -> dict[str, Any]:
     :returns: the options, converted and checked.
     :raises ConfigError: a value is invalid.
     """
+    options = dict(options)
+    remove_blank(options)
     read: dict[str, Any] = {}
     for name, value in options.items():
         try:
