@@ -6,10 +6,10 @@ from typing import Any
 from beaker.container import Container, NamespaceManager
 from pymongo import MongoClient
 
-from beaker_mongo_soajs.backend.cache_side import CacheNamespace
+from beaker_mongo_soajs.backend.cache_side import CacheSide
 from beaker_mongo_soajs.backend.creation_lock import CreationLock
 from beaker_mongo_soajs.backend.registry import find_stores
-from beaker_mongo_soajs.backend.session_side import SESSION_KEY, SessionNamespace
+from beaker_mongo_soajs.backend.session_side import SESSION_KEY, SessionSide
 from beaker_mongo_soajs.caches.store import Key
 from beaker_mongo_soajs.mongo.client import get_client
 
@@ -49,12 +49,12 @@ class MongoNamespaceManager(NamespaceManager):
         return f"<{type(self).__name__} in {self._stores.config.database}>"
 
     @cached_property
-    def _session(self) -> SessionNamespace:
-        return SessionNamespace(self._stores.sessions, self.namespace, self.timeout)
+    def _session(self) -> SessionSide:
+        return SessionSide(self._stores.sessions, self.namespace, self.timeout)
 
     @cached_property
-    def _cache(self) -> CacheNamespace:
-        return CacheNamespace(self._stores.cache, self.namespace)
+    def _cache(self) -> CacheSide:
+        return CacheSide(self._stores.cache, self.namespace)
 
     @property
     def client(self) -> MongoClient[dict[str, Any]]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from beaker_mongo_soajs.backend.cookie_options import DEFAULT_NAME, check_cookie, remove_blank
 from beaker_mongo_soajs.backend.session_options import SESSION_TYPE, check_encryption, check_type
-from beaker_mongo_soajs.backend.session_side import HUSK
+from beaker_mongo_soajs.backend.session_side import COOKIE_KEYS
 from beaker_mongo_soajs.cookies import session_ids
 from beaker_mongo_soajs.exceptions import SerializationError, StoreUnavailable
 from beaker_mongo_soajs.mongo.outage_log import OutageLog
@@ -156,7 +156,7 @@ class MongoSession(LockableSession):
             elif self.save_atime and not self.is_new:
                 self._move_times()
             return
-        if self.keys() <= HUSK:
+        if self.keys() <= COOKIE_KEYS:
             self._is_over |= self._record.remove()
         else:
             self._save()

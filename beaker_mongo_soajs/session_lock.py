@@ -9,7 +9,7 @@ from typing import Any
 from beaker.session import Session
 
 from beaker_mongo_soajs.backend.registry import Stores, find_stores
-from beaker_mongo_soajs.backend.session_side import HUSK
+from beaker_mongo_soajs.backend.session_side import COOKIE_KEYS
 from beaker_mongo_soajs.config import DbConfig
 from beaker_mongo_soajs.exceptions import LockTimeout
 from beaker_mongo_soajs.mongo.leases import Lease, Locks
@@ -197,7 +197,7 @@ class LockableSession(Session):
     @property
     def _is_untouched(self) -> bool:
         """Whether this is a new session that nothing was put into."""
-        own_keys = HUSK | {CREATION_TIME, ACCESSED_TIME}
+        own_keys = COOKIE_KEYS | {CREATION_TIME, ACCESSED_TIME}
         return not self._record.is_stored() and self.keys() <= own_keys
 
 

@@ -30,7 +30,7 @@ class _Memory(threading.local):
         self.read_state: tuple[StoredKey, ReadState] | None = None
 
 
-class CacheNamespace:
+class CacheSide:
     """The values of one namespace.
 
     Beaker's ``Value`` holds the namespace's read or write lock in all that it does

@@ -18,20 +18,20 @@ from beaker_mongo_soajs.exceptions import BeakerMongoError, SerializationError, 
 from beaker_mongo_soajs.sessions.changes import ACCESSED_TIME
 from beaker_mongo_soajs.sessions.codec import has_escapes
 from beaker_mongo_soajs.sessions.document import is_time
-from beaker_mongo_soajs.sessions.encryption import SealedText, check_cipher, unencrypted
+from beaker_mongo_soajs.sessions.encryption import EncryptedText, check_cipher, unencrypted
 from beaker_mongo_soajs.sessions.store import SessionStore
-from beaker_mongo_soajs.sessions.stored import Form, StoredSession
+from beaker_mongo_soajs.sessions.stored import StorageForm, StoredSession
 
 SESSION_KEY = "session"
 """The key under which Beaker's Session keeps everything (``beaker.session.Session.load``)."""
 
-HUSK = frozenset({"_domain", "_path"})
+COOKIE_KEYS = frozenset({"_domain", "_path"})
 """What is left of a session that the application deleted: the configuration of its cookie."""
 
 _UNKNOWN = "Beaker's payload is neither a pickle nor JSON, and no Session is there to ask."
 
 
-class SessionNamespace:
+class SessionSide:
     """One session, as Beaker's Session reads and writes it.
 
     :param sessions: where sessions are.
@@ -103,7 +103,7 @@ class SessionNamespace:
             self._save_opaque(text)
             return
         session, serializer = unpacked
-        if session.keys() <= HUSK:
+        if session.keys() <= COOKIE_KEYS:
             self.destroy()
         else:
             before = None
@@ -141,7 +141,7 @@ class SessionNamespace:
             self._sessions.check(dict(caller.session))
 
     def _payload(self, stored: StoredSession, session: Session | None) -> str:
-        if stored.form is Form.SEALED:
+        if stored.form is StorageForm.ENCRYPTED:
             return self._open(stored, session)
         if session is not None and session.encrypt_key:
             raise unencrypted()
@@ -169,7 +169,7 @@ class SessionNamespace:
             if not session.encrypt_key:
                 raise _without_key()
             check_cipher(session.crypto_module, signed=self._store_options.signing_key is not None)
-        return SealedText(stored.text)
+        return EncryptedText(stored.text)
 
     def _presented_times(self, stored: StoredSession) -> dict[str, float]:
         """Return the time that Beaker is to take for that of the last request.
@@ -191,7 +191,7 @@ class SessionNamespace:
                 _UNKNOWN, path="session", hint="Save it through Beaker's Session, or SessionStore."
             )
         session, accessed_only = caller
-        if not accessed_only and session.keys() <= HUSK:
+        if not accessed_only and session.keys() <= COOKIE_KEYS:
             self.destroy()
             return
         saver = self._sessions.saver
@@ -202,7 +202,7 @@ class SessionNamespace:
         check_cipher(session.crypto_module, signed=self._store_options.signing_key is not None)
         # With a timeout, Beaker's Session goes by the time in the ciphertext, which cannot be
         # presented to it as later than it is stored.
-        self._stored = saver.save_sealed(
+        self._stored = saver.save_encrypted(
             self._id,
             text,
             self._stored,
@@ -213,7 +213,7 @@ class SessionNamespace:
 
 def _names_time_once(stored: StoredSession) -> bool:
     # A JSON text's reader makes equal keys one object, which a pickle then holds only once.
-    return stored.form is Form.NATIVE or (
+    return stored.form is StorageForm.NATIVE or (
         stored.text.count(f'"{ACCESSED_TIME}"') == 1 and not has_escapes(stored.text)
     )
 

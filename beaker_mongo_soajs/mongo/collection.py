@@ -49,12 +49,12 @@ class _Bound(NamedTuple):
 
     :param decoded: with its documents as dicts.
     :param raw: with its documents as BSON.
-    :param newest: the same, read from the primary; it is ``raw`` where that is read from there.
+    :param primary: the same, read from the primary; it is ``raw`` where that is read from there.
     """
 
     decoded: Collection[Document]
     raw: Collection[RawBSONDocument]
-    newest: Collection[RawBSONDocument]
+    primary: Collection[RawBSONDocument]
 
 
 class StoreCollection:
@@ -97,19 +97,19 @@ class StoreCollection:
         except DRIVER_ERRORS as error:
             raise_translated(error)
 
-    def find_one_raw(self, stored_id: object, *, newest: bool = False) -> bytes | None:
+    def find_one_raw(self, stored_id: object, *, from_primary: bool = False) -> bytes | None:
         """Return the document with an ``_id`` as BSON, if there is one.
 
         A secondary that finds none may be behind: then the primary is asked.
 
         :param stored_id: the ``_id``.
-        :param newest: ask none but the primary.
+        :param from_primary: ask none but the primary.
         """
         bound = self._get()
         try:
-            document = (bound.newest if newest else bound.raw).find_one({"_id": stored_id})
-            if document is None and not newest and bound.newest is not bound.raw:
-                document = bound.newest.find_one({"_id": stored_id})
+            document = (bound.primary if from_primary else bound.raw).find_one({"_id": stored_id})
+            if document is None and not from_primary and bound.primary is not bound.raw:
+                document = bound.primary.find_one({"_id": stored_id})
         except DRIVER_ERRORS as error:
             raise_translated(error)
         return _bytes(document)
@@ -219,9 +219,9 @@ class StoreCollection:
             database = get_client(self.config)[self.config.database]
             decoded = database.get_collection(self.name, codec_options=CODEC_OPTIONS)
             raw = decoded.with_options(codec_options=RAW_OPTIONS)
-            is_newest = raw.read_preference == ReadPreference.PRIMARY
+            is_primary = raw.read_preference == ReadPreference.PRIMARY
             primary = raw.with_options(read_preference=ReadPreference.PRIMARY)
-            self._bound = bound = (_Bound(decoded, raw, raw if is_newest else primary), now)
+            self._bound = bound = (_Bound(decoded, raw, raw if is_primary else primary), now)
         if now[0] not in self._index_claims:
             self._make_indexes(bound[0].decoded, now[0])
         return bound[0]

@@ -16,7 +16,7 @@ from beaker_mongo_soajs.sessions.serializer import Serializer
 from beaker_mongo_soajs.sessions.stored import (
     EXPRESS_COOKIE,
     LATEST_TIME,
-    Form,
+    StorageForm,
     StoredId,
     StoredSession,
     decode_document,
@@ -54,7 +54,7 @@ class SessionDocuments:
         self._signer = Signer(store.signing_key) if store.signing_key is not None else None
         self._native = NativeCodec(pickled=store.pickle, signer=self._signer)
         self._json = JsonCodec(pickled=store.pickle, signer=self._signer)
-        self.form = Form.TEXT if config.stringify else Form.NATIVE
+        self.form = StorageForm.JSON if config.stringify else StorageForm.NATIVE
         self._digests_ids = store.transform_id is not None
         self._cookie = self._express_cookie(lifetime_seconds) if store.express_cookie else None
         store.check_touch_after(lifetime_seconds)
@@ -137,7 +137,7 @@ class SessionDocuments:
             expires=None if expires is _MISSING else expires,
             cookie=cookie,
             is_plain=plain,
-            raw=raw if plain and form is Form.NATIVE else b"",
+            raw=raw if plain and form is StorageForm.NATIVE else b"",
         )
 
     def build(
@@ -160,7 +160,7 @@ class SessionDocuments:
             document["dataSerializer"] = serializer
         return document
 
-    def build_sealed(self, stored_id: str, text: str, now: datetime) -> Document:
+    def build_encrypted(self, stored_id: str, text: str, now: datetime) -> Document:
         """Return a new document of a session that Beaker encrypted.
 
         :param stored_id: its ``_id``.
@@ -169,11 +169,11 @@ class SessionDocuments:
         """
         return {
             "_id": stored_id,
-            **self.sealed_fields(stored_id, text),
+            **self.encrypted_fields(stored_id, text),
             "expires": self.expires(now),
         }
 
-    def sealed_fields(self, stored_id: str, text: str) -> Document:
+    def encrypted_fields(self, stored_id: str, text: str) -> Document:
         """Return the fields that hold ciphertext, with its signature if there is a signing key.
 
         :param stored_id: the document's ``_id``.
@@ -183,7 +183,7 @@ class SessionDocuments:
             return {"session": text}
         return {"session": text, "signature": self._signer.sign(_context(stored_id), text.encode())}
 
-    def encode(self, form: Form, session: dict[Any, Any], stored_id: str) -> dict[str, Tree]:
+    def encode(self, form: StorageForm, session: dict[Any, Any], stored_id: str) -> dict[str, Tree]:
         """Return the tree of a session.
 
         :param form: native or text.
@@ -194,7 +194,7 @@ class SessionDocuments:
         self.check_own_keys(session)
         return self.codec(form).encode(session, stored_id.encode())
 
-    def value(self, form: Form, tree: dict[str, Tree], cookie: Tree | None = None) -> Any:
+    def value(self, form: StorageForm, tree: dict[str, Tree], cookie: Tree | None = None) -> Any:
         """Return the ``session`` field that holds a tree.
 
         :param form: native or text.
@@ -203,7 +203,7 @@ class SessionDocuments:
         """
         if self._cookie is not None:
             tree = {**tree, EXPRESS_COOKIE: self._cookie if cookie is None else cookie}
-        return self._json.dumps(tree) if form is Form.TEXT else tree
+        return self._json.dumps(tree) if form is StorageForm.JSON else tree
 
     @property
     def cookie(self) -> Document | None:
@@ -231,7 +231,7 @@ class SessionDocuments:
         :param stored: a session that is not ciphertext.
         :raises SerializationError: where it holds what cannot be decoded.
         """
-        if stored.form is Form.SEALED:
+        if stored.form is StorageForm.ENCRYPTED:
             raise SerializationError(
                 "The session is ciphertext.",
                 path="session",
@@ -241,9 +241,9 @@ class SessionDocuments:
             return stored.take_tree()
         return self.codec(stored.form).decode(stored.tree, stored.stored_id.encode())
 
-    def codec(self, form: Form) -> NativeCodec | JsonCodec:
+    def codec(self, form: StorageForm) -> NativeCodec | JsonCodec:
         """Return the codec of a form."""
-        return self._json if form is Form.TEXT else self._native
+        return self._json if form is StorageForm.JSON else self._native
 
     def check_own_keys(self, session: dict[Any, Any]) -> None:
         """Refuse a session that took a key which is not its own.
@@ -263,18 +263,18 @@ class SessionDocuments:
                 EXPRESS_COOKIE, "belongs to express-session while store.expressCookie is true"
             )
 
-    def _tree(self, document: Document, value: object) -> tuple[Form, dict[str, Tree]]:
+    def _tree(self, document: Document, value: object) -> tuple[StorageForm, dict[str, Tree]]:
         if type(value) is dict:
-            form, tree = Form.NATIVE, value
+            form, tree = StorageForm.NATIVE, value
         elif type(value) is not str:
             raise _unreadable(
                 "session", f"is a {type(value).__name__}, neither sub-document nor text"
             )
         elif value.startswith("{"):
-            form, tree = Form.TEXT, self._json.loads(value)
+            form, tree = StorageForm.JSON, self._json.loads(value)
         else:
             self._verify(document, value)
-            return Form.SEALED, {}
+            return StorageForm.ENCRYPTED, {}
         return form, tree
 
     def _verify(self, document: Document, text: str) -> None:

@@ -47,7 +47,7 @@ def unencrypted() -> SerializationError:
     )
 
 
-class SealedText(str):
+class EncryptedText(str):
     """A text from the database that only Beaker's decryption may open.
 
     ``Session._decrypt_data`` takes it apart by slices when there is an ``encrypt_key``, and decodes

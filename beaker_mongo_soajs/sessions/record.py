@@ -6,10 +6,10 @@ from typing import Any, NamedTuple
 
 from beaker_mongo_soajs.exceptions import SerializationError
 from beaker_mongo_soajs.sessions.changes import ACCESSED_TIME, changes_between, merged
-from beaker_mongo_soajs.sessions.encryption import SealedText, unencrypted
+from beaker_mongo_soajs.sessions.encryption import EncryptedText, unencrypted
 from beaker_mongo_soajs.sessions.serializer import Serializer, through_json
 from beaker_mongo_soajs.sessions.store import SessionStore
-from beaker_mongo_soajs.sessions.stored import Form, StoredSession
+from beaker_mongo_soajs.sessions.stored import StorageForm, StoredSession
 
 logger = logging.getLogger(__name__)
 
@@ -118,7 +118,7 @@ class SessionRecord:
             return
         # Made from what was loaded: what the application did to it since is not to be saved.
         text = self._encrypt(self._read(self._stored) | {ACCESSED_TIME: accessed_time})
-        self._stored = saver.save_sealed(self._id, text, self._stored, accessed_only=True)
+        self._stored = saver.save_encrypted(self._id, text, self._stored, accessed_only=True)
 
     def remove(self) -> bool:
         """Delete the session; return whether this request knew of one."""
@@ -136,10 +136,10 @@ class SessionRecord:
     def _read(self, stored: StoredSession) -> dict[Any, Any]:
         if self._cipher is None:
             return self._sessions.session_of(stored)
-        if stored.form is not Form.SEALED:
+        if stored.form is not StorageForm.ENCRYPTED:
             raise unencrypted()
         try:
-            session = self._cipher.decrypt(SealedText(stored.text))
+            session = self._cipher.decrypt(EncryptedText(stored.text))
         except SerializationError:
             raise
         except Exception as error:  # noqa: BLE001 - garbage may fail anywhere on its way
@@ -172,7 +172,7 @@ class SessionRecord:
         saver = self._sessions.saver
         if self._cipher is not None:
             text = self._encrypt(session)
-            return saver.save_sealed(session_id, text, stored, accessed_only=False)
+            return saver.save_encrypted(session_id, text, stored, accessed_only=False)
         serializer: Serializer | None = "json" if self._is_json else None
         return saver.save(session_id, self._as_serialized(session), stored, serializer)
 

@@ -14,8 +14,8 @@ from beaker_mongo_soajs.mongo.collection import StoreCollection, ttl_index
 from beaker_mongo_soajs.mongo.documents import Document, utc_now
 from beaker_mongo_soajs.sessions.codec import NativeCodec
 from beaker_mongo_soajs.sessions.document import SessionDocuments, is_possible_id
-from beaker_mongo_soajs.sessions.stored import Form, StoredId, StoredSession
-from beaker_mongo_soajs.sessions.writer import SessionSaver
+from beaker_mongo_soajs.sessions.stored import StorageForm, StoredId, StoredSession
+from beaker_mongo_soajs.sessions.writer import SessionWriter
 
 logger = logging.getLogger(__name__)
 
@@ -55,7 +55,7 @@ class SessionStore:
         lifetime = config.expire_after_seconds if timeout is None else timeout
         self._documents = SessionDocuments(config, lifetime)
         self._collection = StoreCollection(config, config.collection, _indexes(config))
-        self.saver = SessionSaver(self._documents, self._collection)
+        self.saver = SessionWriter(self._documents, self._collection)
 
     def get(self, session_id: str) -> dict[Any, Any] | None:
         """Return a session, or ``None`` if it is absent or has expired.
@@ -190,7 +190,7 @@ class SessionStore:
             raise ValueError("Name a key of the session, and the value that it has to have.")
         if any(not key or "." in key for key in fields):
             raise ValueError("A key that is empty, or has a dot in it, cannot be searched.")
-        if self._documents.form is Form.TEXT:
+        if self._documents.form is StorageForm.JSON:
             raise ConfigError(
                 "Sessions that are stored as text cannot be searched.",
                 option="stringify",

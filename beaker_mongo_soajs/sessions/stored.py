@@ -30,12 +30,12 @@ class StoredId(str):
     __slots__ = ()
 
 
-class Form(Enum):
+class StorageForm(Enum):
     """How a document holds its session."""
 
     NATIVE = "a sub-document"
-    TEXT = "a JSON text"
-    SEALED = "ciphertext"
+    JSON = "a JSON text"
+    ENCRYPTED = "ciphertext"
 
 
 @dataclass(slots=True, repr=False)
@@ -45,7 +45,7 @@ class StoredSession:
     :param stored_id: the document's ``_id``: the session id, or its digest with ``transformId``.
     :param form: how the document holds the session. It stays so for as long as the document lives.
     :param text: the document's ``session`` field, where that is a text.
-    :param loaded: the same as a tree, empty for a sealed session; ``None`` where it is to be
+    :param loaded: the same as a tree, empty for an encrypted session; ``None`` where it is to be
         decoded from ``raw`` when :attr:`tree` is asked for.
     :param serializer: what the document says of Beaker's ``data_serializer``.
     :param expires: the stored date in naive UTC; ``None`` where the document has none.
@@ -60,7 +60,7 @@ class StoredSession:
     """
 
     stored_id: str
-    form: Form
+    form: StorageForm
     text: str
     loaded: dict[str, Tree] | None
     serializer: Serializer | None

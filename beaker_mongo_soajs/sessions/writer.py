@@ -19,7 +19,7 @@ from beaker_mongo_soajs.sessions.native_update import (
     touch_update,
 )
 from beaker_mongo_soajs.sessions.serializer import Serializer, through_json
-from beaker_mongo_soajs.sessions.stored import Form, StoredSession
+from beaker_mongo_soajs.sessions.stored import StorageForm, StoredSession
 from beaker_mongo_soajs.sessions.tags import Tree
 
 logger = logging.getLogger(__name__)
@@ -29,7 +29,7 @@ _TOUCHED_SECONDS = 1.0
 """For so long after the times were moved a save does not move them again."""
 
 
-class SessionSaver:
+class SessionWriter:
     """Save sessions that a request loaded or made.
 
     :param documents: makes and reads the documents.
@@ -41,13 +41,13 @@ class SessionSaver:
         self._collection = collection
         self._touch_after = collection.config.store.touch_after
 
-    def find(self, stored_id: str, *, newest: bool = False) -> StoredSession | None:
+    def find(self, stored_id: str, *, from_primary: bool = False) -> StoredSession | None:
         """Return what is stored under an ``_id``, or ``None`` if it is absent or has expired.
 
         :param stored_id: the document's ``_id``.
-        :param newest: ask none but the primary.
+        :param from_primary: ask none but the primary.
         """
-        document = self._collection.find_one_raw(stored_id, newest=newest)
+        document = self._collection.find_one_raw(stored_id, from_primary=from_primary)
         return None if document is None else self._documents.read(document, utc_now())
 
     def find_and_touch(
@@ -68,7 +68,7 @@ class SessionSaver:
         stored_id = self._documents.stored_id(session_id)
         document = self._collection.find_and_update(stored_id, update)
         stored = None if document is None else self._documents.read(document, now)
-        if stored is not None and stored.form is Form.NATIVE:
+        if stored is not None and stored.form is StorageForm.NATIVE:
             stored.touched_time = accessed_time
             stored.cookie = stored.cookie or cookie
         self._collection.sweep_if_due()
@@ -139,16 +139,16 @@ class SessionSaver:
         if accessed_time <= stored.touched_time:
             return True
         self._collection.sweep_if_due()
-        if stored.form is Form.TEXT:
-            return self._swap_text(stored, Changes(), accessed_time, stored.serializer)
+        if stored.form is StorageForm.JSON:
+            return self._swap_json(stored, Changes(), accessed_time, stored.serializer)
         expires = self._documents.expires(now)
         update: Document | list[Document] = {"$max": times_update(None, expires)}
-        if stored.form is Form.NATIVE:
+        if stored.form is StorageForm.NATIVE:
             cookie = self._documents.missing_cookie(stored)
             update = native_update(FieldChanges({}, set()), accessed_time, expires, cookie=cookie)
         return self._collection.update({"_id": stored.stored_id}, update)
 
-    def save_sealed(
+    def save_encrypted(
         self,
         session_id: str,
         text: str,
@@ -168,14 +168,14 @@ class SessionSaver:
         :returns: as for :meth:`save`.
         """
         now = utc_now()
-        document = self._documents.build_sealed(self._documents.stored_id(session_id), text, now)
+        document = self._documents.build_encrypted(self._documents.stored_id(session_id), text, now)
         if stored is None:
-            stored, _ = self._insert_document(document, Form.SEALED)
+            stored, _ = self._insert_document(document, StorageForm.ENCRYPTED)
             accessed_only = False
         elif accessed_only and may_be_late and self._documents.is_touched(stored, now):
             return stored
         if stored.text != text:
-            self._swap_sealed(stored, document, accessed_only=accessed_only)
+            self._swap_encrypted(stored, document, accessed_only=accessed_only)
         self._collection.sweep_if_due()
         return stored
 
@@ -196,7 +196,7 @@ class SessionSaver:
         stored.tree = tree
         return stored
 
-    def _insert_document(self, document: Document, form: Form) -> tuple[StoredSession, bool]:
+    def _insert_document(self, document: Document, form: StorageForm) -> tuple[StoredSession, bool]:
         """Insert a new session.
 
         :returns: the session and ``True``, or the live one that another inserted first and
@@ -209,13 +209,13 @@ class SessionSaver:
                 mine = StoredSession(
                     stored_id=stored_id,
                     form=form,
-                    text="" if form is Form.NATIVE else document["session"],
+                    text="" if form is StorageForm.NATIVE else document["session"],
                     loaded={},
                     serializer=document.get("dataSerializer"),
                     expires=document["expires"],
                 )
                 return mine, True
-            stored = self.find(stored_id, newest=True)
+            stored = self.find(stored_id, from_primary=True)
             if stored is not None:
                 return stored, False
         raise _gave_up()
@@ -229,8 +229,8 @@ class SessionSaver:
     ) -> None:
         if self._is_dropped(stored):
             return
-        if stored.form is Form.TEXT:
-            self._swap_text(stored, changes, accessed_time, serializer)
+        if stored.form is StorageForm.JSON:
+            self._swap_json(stored, changes, accessed_time, serializer)
             return
         fields = field_changes(self._documents.codec(stored.form), stored, changes)
         # Loading it has moved the times a moment ago: the server is spared an entry of its index.
@@ -244,7 +244,7 @@ class SessionSaver:
         stored.tree = fields.applied_to(stored.tree)
         stored.touched_time = accessed_time or 0.0
 
-    def _swap_text(
+    def _swap_json(
         self,
         stored: StoredSession,
         changes: Changes,
@@ -255,13 +255,13 @@ class SessionSaver:
 
         Fields that this request did not change go into the new text as they stand in the old one.
         """
-        fields = field_changes(self._documents.codec(Form.TEXT), stored, changes)
+        fields = field_changes(self._documents.codec(StorageForm.JSON), stored, changes)
         marks = _marks(stored, serializer)
         # What an earlier save of this request was merged into is more than this request knows of.
         current = stored.latest or stored
         for _ in attempts(_CONFLICT_DEADLINE_SECONDS):
             tree = _with_time(fields.applied_to(current.tree), accessed_time)
-            text = self._documents.value(Form.TEXT, tree, current.cookie)
+            text = self._documents.value(StorageForm.JSON, tree, current.cookie)
             update = {
                 "$set": {"session": text} | marks,
                 "$max": {"expires": self._documents.expires(utc_now())},
@@ -279,7 +279,7 @@ class SessionSaver:
             stored.latest = current = found
         raise _gave_up()
 
-    def _swap_sealed(
+    def _swap_encrypted(
         self, stored: StoredSession, document: Document, *, accessed_only: bool
     ) -> None:
         """Put new ciphertext in place of the one that was read; the later save wins."""
@@ -287,8 +287,8 @@ class SessionSaver:
         update = {"$set": fields, "$max": {"expires": document["expires"]}}
         if self._is_dropped(stored):
             return
-        if stored.form is not Form.SEALED:
-            raise _other_form(Form.SEALED)
+        if stored.form is not StorageForm.ENCRYPTED:
+            raise _other_form(StorageForm.ENCRYPTED)
         current_text = stored.text
         for _ in attempts(_CONFLICT_DEADLINE_SECONDS):
             if self._collection.update({"_id": stored.stored_id, "session": current_text}, update):
@@ -305,7 +305,7 @@ class SessionSaver:
 
         :raises SerializationError: when that is of another form.
         """
-        found = self.find(stored.stored_id, newest=True)
+        found = self.find(stored.stored_id, from_primary=True)
         if found is None:
             self._drop(stored)
         elif found.form is not stored.form:
@@ -351,7 +351,7 @@ def _marks(stored: StoredSession, serializer: Serializer | None) -> Document:
     return {"dataSerializer": serializer}
 
 
-def _other_form(form: Form) -> SerializationError:
+def _other_form(form: StorageForm) -> SerializationError:
     return SerializationError(
         f"The stored session is no longer {form.value}, as it was when it was loaded.",
         path="session",

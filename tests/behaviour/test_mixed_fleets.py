@@ -184,7 +184,9 @@ class TestSerializers:
 class TestOtherForms:
     """A session whose storage form changes while a request uses it."""
 
-    @pytest.mark.parametrize("loaded", [{"stringify": True}, _KEYS, {}], ids=["text", "sealed", ""])
+    @pytest.mark.parametrize(
+        "loaded", [{"stringify": True}, _KEYS, {}], ids=["text", "encrypted", ""]
+    )
     def test_a_save_fails_at_once(
         self, options: Options, database: Db, kind: type[Session], loaded: Options
     ) -> None:

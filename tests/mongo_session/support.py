@@ -21,9 +21,9 @@ VARIANTS: dict[str, Options] = {
     "native": {},
     "text": {"stringify": True},
     "json": {"data_serializer": "json", "store": {"dataSerializer": "json"}},
-    "sealed": KEYS,
-    "sealed json": KEYS | {"data_serializer": "json"},
-    "sealed signed": KEYS | {"store": {"signingKey": "0123456789abcdef0123456789abcdef"}},
+    "encrypted": KEYS,
+    "encrypted json": KEYS | {"data_serializer": "json"},
+    "encrypted signed": KEYS | {"store": {"signingKey": "0123456789abcdef0123456789abcdef"}},
     "digested ids": {"store": {"transformId": "sha256"}},
 }
 

@@ -109,7 +109,7 @@ class TestCommands:
         self, make_site: MakeSite, commands: Commands
     ) -> None:
         """JSON text and ciphertext cost one command to load and one to touch."""
-        for name in ("text", "sealed"):
+        for name in ("text", "encrypted"):
             visitor = make_site(**VARIANTS[name]).visitor()
             visitor.save(n=1)
             commands.clear()

@@ -205,4 +205,4 @@ class TestSaving:
         with pytest.raises(SerializationError, match=r"session\['call'\]"):
             visitor.save(call=lambda: None)
         with pytest.raises(SerializationError, match="data_serializer"):
-            make_site(**VARIANTS["sealed json"]).visitor().save(roles={"a"})
+            make_site(**VARIANTS["encrypted json"]).visitor().save(roles={"a"})
