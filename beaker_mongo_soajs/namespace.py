@@ -7,6 +7,7 @@ from beaker.container import Container, NamespaceManager
 from pymongo import MongoClient
 
 from beaker_mongo_soajs.backend.cache_side import CacheSide
+from beaker_mongo_soajs.backend.caller import is_called_by_session
 from beaker_mongo_soajs.backend.creation_lock import CreationLock
 from beaker_mongo_soajs.backend.registry import find_stores
 from beaker_mongo_soajs.backend.session_side import SESSION_KEY, SessionSide
@@ -24,8 +25,8 @@ class MongoNamespaceManager(NamespaceManager):
         session.servers = 127.0.0.1:27017
 
     :param namespace: the session id, or the name of a cache.
-    :param digest_filenames: ``False`` marks a session: ``beaker.session.Session`` always passes
-        that.
+    :param digest_filenames: ``beaker.session.Session`` always passes ``False``. In the options of a
+        cache it has no effect.
     :param timeout: seconds that an untouched session lives: Beaker passes its session timeout and
         two minutes.
     :param options: the dbConfig, in any of its forms, and what else Beaker passes on.
@@ -41,7 +42,8 @@ class MongoNamespaceManager(NamespaceManager):
     ) -> None:
         super().__init__(namespace)
         self.timeout = timeout
-        self._is_session = digest_filenames is False
+        # The options of a cache may hold the same value, left over from Beaker's file backend.
+        self._is_session = digest_filenames is False and is_called_by_session(namespace)
         self._stores = find_stores(timeout, options)
 
     def __repr__(self) -> str:
@@ -137,6 +139,19 @@ class MongoNamespaceManager(NamespaceManager):
 
     def _keeps_session(self, key: Key) -> bool:
         return self._is_session and key == SESSION_KEY
+
+
+class SessionNamespaceManager(MongoNamespaceManager):
+    """The namespace of a session that is not called by Beaker's ``Session``.
+
+    :param session_id: the session's id.
+    :param timeout: as for :class:`MongoNamespaceManager`.
+    :param options: likewise.
+    """
+
+    def __init__(self, session_id: str, timeout: float | None = None, **options: Any) -> None:
+        super().__init__(session_id, timeout=timeout, **options)
+        self._is_session = True
 
 
 class MongoContainer(Container):

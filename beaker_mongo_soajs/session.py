@@ -13,7 +13,7 @@ from beaker_mongo_soajs.backend.session_side import COOKIE_KEYS
 from beaker_mongo_soajs.cookies import session_ids
 from beaker_mongo_soajs.exceptions import SerializationError, StoreUnavailable
 from beaker_mongo_soajs.mongo.outage_log import OutageLog
-from beaker_mongo_soajs.namespace import MongoNamespaceManager
+from beaker_mongo_soajs.namespace import MongoNamespaceManager, SessionNamespaceManager
 from beaker_mongo_soajs.session_lock import CREATION_TIME, LockableSession
 from beaker_mongo_soajs.sessions.changes import ACCESSED_TIME
 from beaker_mongo_soajs.sessions.document import is_possible_id
@@ -82,6 +82,8 @@ class MongoSession(LockableSession):
         self._replaces_corrupt = invalidate_corrupt
         self._is_over = False
         options["namespace_class"] = MongoNamespaceManager
+        # An option of Beaker's file backend, which its Session sets by itself.
+        options.pop("digest_filenames", None)
         # Beaker's middleware asks for this even with use_cookies off.
         request.setdefault("set_cookie", False)
         ids = [id] if id else _cookie_ids(request, options)
@@ -105,7 +107,7 @@ class MongoSession(LockableSession):
     @property
     def namespace(self) -> MongoNamespaceManager:
         """Return Beaker's view of what is stored."""
-        return MongoNamespaceManager(self.id, digest_filenames=False, **self.namespace_args)
+        return SessionNamespaceManager(self.id, **self.namespace_args)
 
     @property
     def _goes_on_in_outages(self) -> bool:

@@ -6,6 +6,7 @@ import pickle
 from typing import Any
 
 import pytest
+from beaker.cache import Cache
 from beaker.session import Session
 from pymongo import MongoClient
 from pymongo.database import Database
@@ -13,11 +14,12 @@ from pymongo.database import Database
 from beaker_mongo_soajs import (
     ConfigError,
     MongoNamespaceManager,
+    MongoSession,
     SerializationError,
     SessionStore,
     StoreUnavailable,
 )
-from beaker_mongo_soajs.namespace import MongoContainer
+from beaker_mongo_soajs.namespace import MongoContainer, SessionNamespaceManager
 from tests.conftest import FailPoint
 
 Options = dict[str, Any]
@@ -31,7 +33,7 @@ class TestNamespaceManager:
 
     def test_timeout_and_client(self, options: Options) -> None:
         """As with Beaker's own backends, the namespace knows its timeout and its client."""
-        namespace = MongoNamespaceManager("id", timeout=720, digest_filenames=False, **options)
+        namespace = SessionNamespaceManager("id", timeout=720, **options)
         assert namespace.timeout == 720
         assert namespace.client.admin.command("ping")["ok"] == 1.0
 
@@ -40,7 +42,7 @@ class TestNamespaceManager:
         session = Session({}, use_cookies=False, type="ext:mongodb_soajs", **options)
         session["user"] = "ann"
         session.save()
-        namespace = MongoNamespaceManager(session.id, digest_filenames=False, **options)
+        namespace = SessionNamespaceManager(session.id, **options)
         assert "session" in namespace
         assert namespace.keys() == ["session"]
         del namespace["session"]
@@ -69,7 +71,7 @@ class TestNamespaceManager:
         """After a load that failed, a save removes nothing of what an earlier one had found."""
         options = options | {"stringify": stringify}
         SessionStore(options).set("id", {"user": "ann"})
-        namespace = MongoNamespaceManager("id", digest_filenames=False, **options)
+        namespace = SessionNamespaceManager("id", **options)
         assert namespace["session"]
         with fail_point("find", error_code=8000), pytest.raises(StoreUnavailable):
             namespace["session"]
@@ -106,6 +108,50 @@ class TestNamespaceManager:
         assert one._stores is same._stores
         assert one._stores is not other._stores
         assert other._stores is equal._stores
+
+
+class TestLeftovers:
+    """``digest_filenames``, an option of Beaker's file backend that marks its sessions."""
+
+    @pytest.mark.parametrize("value", [False, True, None, "false", 0])
+    def test_cache_stays_a_cache(self, options: Options, database: Db, value: object) -> None:
+        """Left in the options of a cache, it changes nothing, and no session is deleted."""
+        SessionStore(options).set("things", {"user": "ann"})
+        leftover: Options = {"digest_filenames": value}
+        cache = Cache("things", type="ext:mongodb_soajs", **options, **leftover)
+        cache.put("session", 1)
+        assert 1 == cache.get("session")
+        assert 1 == database.cache.count_documents({})
+        cache.clear()
+        assert 0 == database.cache.count_documents({})
+        assert {"user": "ann"} == SessionStore(options).get("things")
+
+    def test_cache_that_a_session_uses(self, options: Options) -> None:
+        """A cache opened while a session is loaded stays a cache."""
+        leftover: Options = {"digest_filenames": False}
+
+        class Caching(Session):
+            def load(self) -> None:
+                super().load()
+                cache = Cache("things", type="ext:mongodb_soajs", **options, **leftover)
+                cache.put("session", 1)
+                cache.clear()
+
+        session = Caching({}, use_cookies=False, type="ext:mongodb_soajs", **options)
+        session["n"] = 1
+        session.save()
+        SessionStore(options).set("things", {"user": "ann"})
+        args: Options = {"id": session.id, "use_cookies": False, "type": "ext:mongodb_soajs"}
+        assert 1 == Caching({}, **args, **options)["n"]
+        assert {"user": "ann"} == SessionStore(options).get("things")
+
+    def test_mongo_session(self, options: Options) -> None:
+        """Left in the options of a MongoSession, it changes nothing."""
+        leftover: Options = {"digest_filenames": False}
+        session = MongoSession({}, use_cookies=False, **options, **leftover)
+        session["n"] = 1
+        session.save()
+        assert "session" in session.namespace
 
 
 class TestContainer:

@@ -41,3 +41,19 @@ def find_caller() -> Caller | None:
             if isinstance(session, Session):
                 return Caller(session, frame.f_locals.get("accessed_only") is True)
     return None
+
+
+def is_called_by_session(session_id: str) -> bool:
+    """Check whether a Session makes the caller for its own id, and no cache does.
+
+    :param session_id: the id, or the name of a cache.
+    """
+    frame = inspect.currentframe()
+    for _ in range(_MOST_FRAMES):
+        frame = None if frame is None else frame.f_back
+        if frame is None:
+            break
+        session = frame.f_locals.get("self")
+        if isinstance(session, Session):
+            return bool(session.id == session_id)
+    return False

@@ -181,7 +181,7 @@ class TestFork:
             cookie = site.begin_session(user="ann")
 
             def client_of():
-                return MongoNamespaceManager("id", digest_filenames=False, **options).client
+                return MongoNamespaceManager("id", **options).client
 
             parents = client_of()
             is_over = threading.Event()

@@ -8,9 +8,8 @@ import pytest
 from beaker.cache import CacheManager, cache_regions
 from beaker.util import parse_cache_config_options
 
-from beaker_mongo_soajs import (
-    MongoNamespaceManager,
-)
+from beaker_mongo_soajs import MongoNamespaceManager
+from beaker_mongo_soajs.namespace import SessionNamespaceManager
 from tests.caches.contract import NAMESPACES
 from tests.caches.support import Db, Options, open_cache
 
@@ -50,7 +49,7 @@ class TestRegions:
     def test_sessions_and_caches_in_one_database(self, options: Options, database: Db) -> None:
         """The same options serve sessions and caches, each in a collection of their own."""
         open_cache(options).put("key", 1)
-        session = MongoNamespaceManager("id", digest_filenames=False, **options)
+        session = SessionNamespaceManager("id", **options)
         assert "session" not in session
         assert 1 == database.cache.count_documents({})
         assert [b"key"] == open_cache(options).namespace.keys()

@@ -97,7 +97,7 @@ class TestLoading:
 
     def test_another_type_is_refused(self, make_site: MakeSite) -> None:
         """MongoSession refuses other session types, such as memory and file."""
-        with pytest.raises(ConfigError, match=r"Leave session\.type out"):
+        with pytest.raises(ConfigError, match=r"Remove session\.type"):
             make_site(type="memory").visitor().read()
 
     def test_loading_again_drops_what_was_not_saved(self, make_site: MakeSite) -> None:

@@ -15,7 +15,8 @@ from beaker import crypto
 from beaker.crypto import noencryption
 from pymongo.database import Database
 
-from beaker_mongo_soajs import ConfigError, MongoNamespaceManager, SerializationError
+from beaker_mongo_soajs import ConfigError, SerializationError
+from beaker_mongo_soajs.namespace import SessionNamespaceManager
 from tests.application import Site, only_document
 from tests.recorder import Commands
 
@@ -87,7 +88,7 @@ class TestSecurity:
     ) -> None:
         """A session id is compared as text: patterns, operators and expressions do not work."""
         Site(options).visitor().save(user="ann")
-        namespace = MongoNamespaceManager(session_id, digest_filenames=False, **options)
+        namespace = SessionNamespaceManager(session_id, **options)
         with pytest.raises(KeyError):
             namespace["session"]
         assert database.sessions.count_documents({}) == 1
@@ -134,7 +135,7 @@ class TestSecurity:
     )
     def test_impossible_ids_are_refused(self, options: Options, session_id: Any) -> None:
         """An id that cannot be a session id is an error, and is not sent to the database."""
-        namespace = MongoNamespaceManager(session_id, digest_filenames=False, **options)
+        namespace = SessionNamespaceManager(session_id, **options)
         with pytest.raises(SerializationError, match="session id"):
             namespace["session"]
 
@@ -165,7 +166,7 @@ class TestSecurity:
         assert "was dropped" in caplog.text
         assert str(visitor.cookie) not in caplog.text
         assert "the-user-name" not in caplog.text
-        namespace = MongoNamespaceManager(str(visitor.cookie), digest_filenames=False, **options)
+        namespace = SessionNamespaceManager(str(visitor.cookie), **options)
         assert str(visitor.cookie) not in repr(namespace)
 
 
