@@ -222,7 +222,8 @@ class TestForks:
         said = run_python(
             f"""
             import os, threading, warnings
-            from beaker_mongo_soajs import SessionMiddleware, client
+            from beaker_mongo_soajs import SessionMiddleware
+            from beaker_mongo_soajs.mongo import client
             from tests.waiting import wait_until
             from webtest import TestApp
 
