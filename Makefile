@@ -1,28 +1,28 @@
-# Each command makes its own virtual environment in .venv, on first use, and asks nothing.
-# PYTHON=/path/to/python chooses the Python to make it with.
+# Each command makes the virtual environment .venv on first use, and asks no questions.
+# PYTHON=/path/to/python chooses the Python for it.
 
 .DEFAULT_GOAL := help
 .PHONY: help demo example test test-browser test-all lint format bench clean
 export PYTHON
-# The tools belong to .venv, whatever else is active.
+# Always use the tools in .venv, even if another environment is active.
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 
 INSTALL = @.ci/python .ci/install.py
 RUN = @.venv/bin/python -m
 
 help:
-	@echo 'make demo    show sessions in MongoDB in a browser; Ctrl-C ends it'
-	@echo 'make example NAME=flask    serve the example of a framework; Ctrl-C ends it'
+	@echo 'make demo    show sessions in MongoDB in a browser; stop it with Ctrl-C'
+	@echo 'make example NAME=flask    serve the example of a framework; stop it with Ctrl-C'
 	@echo 'make test    check style, types and documents, then run all tests'
 	@echo 'make test-browser          run the tests that need Chromium'
-	@echo 'make test-all  run the tests on all Pythons, frameworks and servers; this takes an hour'
-	@echo 'make lint    check style and types alone'
-	@echo 'make format  mend style where that can be done by a program'
-	@echo 'make bench   measure what sessions cost, beside other stores; five minutes'
-	@echo 'make clean   remove .venv and everything else that was made here'
+	@echo 'make test-all  run the tests on all versions of Python, frameworks and servers; takes an hour'
+	@echo 'make lint    check style and types only'
+	@echo 'make format  correct style and format automatically'
+	@echo 'make bench   compare the speed of session stores; takes five minutes'
+	@echo 'make clean   remove .venv and all other generated files'
 	@echo
-	@echo 'MONGODB_URL=mongodb://... uses a server that is already there,'
-	@echo 'MONGOD=/path/to/mongod a program; otherwise one is found or installed.'
+	@echo 'MONGODB_URL=mongodb://... uses a running server, MONGOD=/path/to/mongod starts'
+	@echo 'that program. Otherwise a server is found or installed.'
 
 demo:
 	$(INSTALL) demo
@@ -44,7 +44,7 @@ format:
 	$(RUN) ruff check --fix --quiet
 	$(RUN) ruff format --quiet
 
-# The last words are pytest's.
+# pytest runs last, so that its summary ends the output.
 test: lint
 	$(RUN) pytest
 

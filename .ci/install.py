@@ -1,7 +1,7 @@
-"""Have this package, editable, with one of its extras in ``.venv``: ``python install.py EXTRA``.
+"""Install this package, editable, with an extra into ``.venv``: ``python install.py EXTRA``.
 
-It does nothing where that is so already. An installation that was interrupted is begun anew, and so
-is one of another Python than that of ``PYTHON``, where that is given. Two at once wait for each
+It does nothing if that extra is installed. After an interruption it starts again. If ``PYTHON`` is
+set, it also replaces an environment of another Python. Two installations at once wait for each
 other.
 """
 
@@ -16,7 +16,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
-# The extras that a person may have installed earlier and that hold the one that is wanted now.
+# For each extra, the installed extras that include it.
 HOLDERS = {
     "bench": ("bench", "dev"),
     "demo": ("demo", "examples", "dev"),
@@ -51,7 +51,7 @@ def _install(extra: str) -> None:
         _unfinished().touch()
         venv.create(VENV, with_pip=True)
     _unfinished().touch()
-    _say(f"Installing beaker_mongo_soajs[{extra}] into .venv; this takes a minute, once.")
+    _say(f"Installing beaker_mongo_soajs[{extra}] into .venv. This takes a minute, once.")
     pip = [
         str(_python()),
         "-m",
@@ -63,7 +63,7 @@ def _install(extra: str) -> None:
     ]
     failed = subprocess.run([*pip, "--editable", f"{ROOT}[{extra}]"], check=False).returncode
     if failed:
-        sys.exit("pip could not install this; its own words stand above.")
+        sys.exit("pip could not install the package: see its error message above.")
     _stamp(extra).write_text(_state())
     _unfinished().unlink()
 
@@ -77,7 +77,7 @@ def _is_sound() -> bool:
 
 
 def _state() -> str:
-    # An editable installation is bound to its folder, so a moved checkout needs a new one.
+    # An editable installation depends on its folder, so a moved checkout needs a new one.
     return f"{ROOT}\n{(ROOT / 'pyproject.toml').read_text()}"
 
 

@@ -1,4 +1,4 @@
-"""The rules of the house: documents that are true, modules in order, no machine in them."""
+"""The rules of CONTRIBUTING.md that a program can check."""
 
 import ast
 import dataclasses
@@ -19,23 +19,23 @@ from tests.repository import ROOT, files, name_of
 
 PACKAGE = ROOT / "beaker_mongo_soajs"
 
-# From the ground up. A module may import, directly or through others, only modules of its own name
-# and of the names before it.
+# From the lowest layer up. A module may import, directly or through others, only modules of its own
+# layer and of the layers before it.
 ORDER = (
     *("exceptions", "signature", "options", "config", "mongo", "sessions", "caches", "backend"),
     *("namespace", "cookies", "session_lock", "session", "middleware", "pyramid"),
 )
 WITHOUT_BEAKER = {"options", "config", "mongo", "sessions", "caches"}
-"""The folders that know nothing of Beaker."""
+"""The folders that must not import Beaker."""
 WITH_COMMANDS = {"mongo", "sessions", "caches"}
-"""The folders that may send commands, and so may call methods of PyMongo's collections."""
+"""The folders that may send commands, by methods of PyMongo's collections."""
 COMMANDS = re.compile(
     r"(aggregate|bulk_write|command|count_documents|(create|drop|list)_index(es)?|delete_(one|many)"
     r"|distinct|drop|estimated_document_count|find_one(_and_\w+)?|find_raw_batches"
     r"|insert_(one|many)|replace_one|start_session|update_(one|many)|watch)"
 )
 LONGEST_MODULE_LINES = 400
-# Put together here, so that this file does not hold what it forbids.
+# Composed here, so that this file does not contain the forbidden paths.
 MACHINE_PATHS = tuple(f"/{name}/" for name in ("work", "tmp/dev", "root", ".pyenv"))
 EXECUTED = "<!-- executed by the tests -->"
 
@@ -45,16 +45,16 @@ def _line(text: str, position: int) -> int:
 
 
 class TestRecords:
-    """Dataclasses and named tuples, whose own repr shows all that they hold."""
+    """Dataclasses and named tuples, whose generated repr shows all their fields."""
 
-    # Of the configuration, with its secrets masked, and of things that have nothing to hide.
+    # Parts of the configuration, with masked secrets, and types without sensitive data.
     SHOWN = frozenset(
         {"Cipher", "DbConfig", "Endpoint", "Keyword", "Kind", "LeaveOut", "NoEffect", "Option"}
         | {"Outcome", "Refused", "Setting", "StoreOptions", "Stores", "_Bound"}
     )
 
     def test_only_these_show_what_they_hold(self) -> None:
-        """Session ids, data and credentials stay out of the reports of errors with variables."""
+        """No generated repr can show session ids, session data or credentials."""
         shown = set()
         for info in pkgutil.walk_packages(beaker_mongo_soajs.__path__, "beaker_mongo_soajs."):
             for item in vars(importlib.import_module(info.name)).values():
@@ -64,7 +64,7 @@ class TestRecords:
 
     @staticmethod
     def _shows(kind: type) -> bool:
-        # dataclass() wraps what it makes; a named tuple's comes from collections.
+        # dataclass() wraps the repr that it makes; a named tuple's repr comes from collections.
         written = kind.__repr__
         if dataclasses.is_dataclass(kind):
             return "__repr__" in vars(kind) and hasattr(written, "__wrapped__")
@@ -72,7 +72,7 @@ class TestRecords:
 
 
 class TestDocuments:
-    """What stands in the Markdown files."""
+    """The Markdown files."""
 
     def _code(self, language: str) -> Iterator[tuple[str, str, bool]]:
         fence = re.compile(rf"(?m)^({EXECUTED}\n+)?```{language}\n((?:.*\n)*?)```$")
@@ -83,14 +83,14 @@ class TestDocuments:
                 yield place, match[2], match[1] is not None
 
     def test_python_code_compiles(self) -> None:
-        """Each block of Python code is Python."""
+        """Each block of Python code compiles."""
         for place, code, _ in self._code("python"):
             compile(code, place, "exec")
 
     def test_marked_python_code_runs(
         self, run_python: RunPython, mongo_url: str, database_name: str
     ) -> None:
-        """Each block that says so runs by itself, on a fresh database of the tests' server."""
+        """Each marked block runs by itself, with a new database on the tests' server."""
         host, port = parse_uri(mongo_url)["nodelist"][0]
         for place, code, executed in self._code("python"):
             if executed:
@@ -114,18 +114,18 @@ class TestDocuments:
                     if node.module == PACKAGE.name:
                         assert names <= set(beaker_mongo_soajs.__all__), place
 
-    def test_the_readme_holds_code_that_runs(self) -> None:
-        """What a newcomer sees first is code that the test above has run."""
+    def test_the_readme_has_executed_code(self) -> None:
+        """The README has Python code that the tests run."""
         places = [place for place, _, executed in self._code("python") if executed]
         assert any(place.startswith("README.md:") for place in places)
 
-    def test_links_lead_somewhere(self) -> None:
+    def test_links_have_targets(self) -> None:
         """Each link to a file of the repository, or to a heading in one, has a target."""
         fence = re.compile(r"(?ms)^```.*?^```$")
         link = re.compile(r"(?<!!)\[[^]\n]+]\(([^)\s]+)\)|!\[[^]\n]*]\(([^)\s]+)\)")
         broken = []
         for path in files(".md"):
-            # Code is no prose, but its lines count.
+            # Remove code blocks, but keep the line numbers.
             text = fence.sub(lambda match: "\n" * match[0].count("\n"), path.read_text())
             for match in link.finditer(text):
                 target = match[1] or match[2]
@@ -141,17 +141,17 @@ class TestDocuments:
         return not anchor or anchor in self._anchors(path.read_text())
 
     def _anchors(self, text: str) -> set[str]:
-        # As GitHub makes them: lower case, spaces to hyphens, other punctuation left out.
+        # As on GitHub: lower case, spaces become hyphens, other punctuation is dropped.
         headings: list[str] = re.findall(r"(?m)^#+ +(.*?) *$", text)
         return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in headings}
 
 
 class TestModules:
-    """How the modules stand to each other."""
+    """The imports between modules, and their length."""
 
     @functools.cached_property
     def imports(self) -> dict[str, set[str]]:
-        """The modules that each module imports itself; "" is the package as a whole."""
+        """The direct imports of each module; "" is the package itself."""
         files = {self._module(path): path for path in PACKAGE.rglob("*.py")}
         return {
             module: set(self._imported(ast.parse(path.read_text()), files)) - {module}
@@ -174,7 +174,7 @@ class TestModules:
                 assert not name.startswith("."), f"{ast.unparse(node)}: write the whole name"
                 package, _, inner = name.partition(".")
                 if package == PACKAGE.name:
-                    # What is imported may be a name in a module.
+                    # The imported name may be a module, or a name in a module.
                     yield inner if inner in modules else inner.rpartition(".")[0]
 
     def _reach(self, *modules: str) -> set[str]:
@@ -188,14 +188,14 @@ class TestModules:
     def _within(self, top: str) -> list[str]:
         return [module for module in self.imports if module.split(".")[0] == top]
 
-    def test_no_module_imports_itself_by_a_detour(self) -> None:
-        """The imports form no circle, not even inside functions."""
+    def test_there_are_no_circular_imports(self) -> None:
+        """There are no circular imports, not even inside functions."""
         circles = [module for module in self.imports if module in self._reach(module)]
         assert [] == circles
 
     @pytest.mark.parametrize("top", ORDER)
     def test_imports_point_downward(self, top: str) -> None:
-        """No module needs one that stands above it."""
+        """No module imports a module of a higher layer."""
         modules = self._within(top)
         assert modules, f"there is no {top}"
         reached = {module.split(".")[0] for module in self._reach(*modules)}
@@ -207,8 +207,8 @@ class TestModules:
             if path.relative_to(PACKAGE).with_suffix("").parts[0] in tops:
                 yield name_of(path), ast.parse(path.read_text())
 
-    def test_lower_layers_do_not_know_beaker(self) -> None:
-        """Documents, cache entries, servers and options are understood without Beaker."""
+    def test_lower_layers_do_not_import_beaker(self) -> None:
+        """The lower layers do not import Beaker."""
         found = {
             name
             for name, tree in self._sources(*WITHOUT_BEAKER)
@@ -219,7 +219,7 @@ class TestModules:
         assert set() == found
 
     def test_only_lower_layers_send_commands(self) -> None:
-        """Whoever looks for a command to the server has three folders to look in."""
+        """Only three folders send commands to a server."""
         above = set(ORDER) - WITH_COMMANDS
         found = {
             f"{name}: {node.attr}"
@@ -230,11 +230,11 @@ class TestModules:
         assert set() == found
 
     def test_modules_import_modules(self) -> None:
-        """Within the package nothing is imported from the package as a whole, which imports all."""
+        """No module imports the package itself, which imports all modules."""
         assert [] == [module for module in self.imports if "" in self.imports[module]]
 
     def test_testing_stands_alone(self) -> None:
-        """Throw-away servers need nothing of the package, and nothing needs them."""
+        """``testing`` imports nothing else of the package, and no other module imports it."""
         testing = set(self._within("testing"))
         assert testing
         assert self._reach(*testing) <= testing
@@ -242,17 +242,17 @@ class TestModules:
             assert testing.isdisjoint(self.imports[module]), f"{module} imports testing"
 
     def test_modules_are_short(self) -> None:
-        """No module but those of the tests is longer than one noun needs."""
+        """No module outside tests/ is longer than 400 lines."""
         modules = [path for path in files(".py") if not name_of(path).startswith("tests/")]
         lengths = {name_of(path): path.read_text().count("\n") for path in modules}
         assert {} == {name: n for name, n in lengths.items() if n > LONGEST_MODULE_LINES}
 
 
 class TestRepository:
-    """What is in the repository, and what leaves it."""
+    """The files of the repository."""
 
-    def test_no_path_of_a_machine_is_in_it(self) -> None:
-        """No file names a folder of the machine that it was written on."""
+    def test_no_path_of_a_machine(self) -> None:
+        """No file contains a path of a developer's machine."""
         for path in files(""):
             text = path.read_text(errors="replace")
             for folder in MACHINE_PATHS:
@@ -260,6 +260,6 @@ class TestRepository:
                 assert position < 0, f"{name_of(path)}:{_line(text, position)} names {folder}"
 
     def test_commands_of_the_makefile_are_scripts_that_run(self) -> None:
-        """What the commands start with may be executed."""
+        """The scripts that the Makefile runs are executable."""
         for name in (".ci/run", ".ci/python"):
             assert os.access(ROOT / name, os.X_OK), f"{name} is not executable"

@@ -1,4 +1,4 @@
-"""The container API behind Beaker's sessions and caches."""
+"""Beaker's container API for sessions and caches."""
 
 import base64
 import datetime
@@ -32,13 +32,13 @@ class TestNamespaceManager:
     """Beaker's container API."""
 
     def test_timeout_and_client(self, options: Options) -> None:
-        """As with Beaker's own backends, the namespace knows its timeout and its client."""
+        """A namespace has a timeout and a client, as in Beaker's own backends."""
         namespace = SessionNamespaceManager("id", timeout=720, **options)
         assert namespace.timeout == 720
         assert namespace.client.admin.command("ping")["ok"] == 1.0
 
     def test_session_is_a_key_of_its_namespace(self, options: Options) -> None:
-        """A session's namespace has one key, which can be asked for, deleted and removed."""
+        """A session's namespace has one key, which can be tested, deleted and removed."""
         session = Session({}, use_cookies=False, type="ext:mongodb_soajs", **options)
         session["user"] = "ann"
         session.save()
@@ -54,7 +54,7 @@ class TestNamespaceManager:
         namespace.remove()
 
     def test_two_saves_of_one_session_object(self, options: Options, *, stringify: bool) -> None:
-        """A session object can be saved again: each save writes what changed since the last one."""
+        """A session object can be saved twice; each save writes the changes since the last one."""
         options = options | {"stringify": stringify}
         session = Session({}, use_cookies=False, type="ext:mongodb_soajs", **options)
         session["a"] = 1
@@ -65,10 +65,8 @@ class TestNamespaceManager:
         again = Session({}, id=session.id, use_cookies=False, type="ext:mongodb_soajs", **options)
         assert (again.get("a"), again["b"]) == (None, 2)
 
-    def test_load_that_fails_is_no_load(
-        self, options: Options, fail_point: FailPoint, *, stringify: bool
-    ) -> None:
-        """After a load that failed, a save removes nothing of what an earlier one had found."""
+    def test_failed_load(self, options: Options, fail_point: FailPoint, *, stringify: bool) -> None:
+        """After a failed load, a save does not remove keys that an earlier load found."""
         options = options | {"stringify": stringify}
         SessionStore(options).set("id", {"user": "ann"})
         namespace = SessionNamespaceManager("id", **options)
@@ -79,15 +77,13 @@ class TestNamespaceManager:
         assert {"user": "ann", "n": 1} == SessionStore(options).get("id")
 
     def test_touch_after_must_be_below_the_session_timeout(self, options: Options) -> None:
-        """store.touchAfter as long as the session timeout is refused."""
+        """store.touchAfter must be shorter than the session timeout."""
         with pytest.raises(ConfigError, match="touchAfter"):
             MongoNamespaceManager("id", timeout=600 + 120, store={"touchAfter": 600}, **options)
         MongoNamespaceManager("id", timeout=600 + 120, store={"touchAfter": 599}, **options)
 
-    def test_clients_of_equal_seeds_are_told_apart(
-        self, mongo_url: str, database_name: str
-    ) -> None:
-        """Two clients of the caller's own are two, though PyMongo calls them equal."""
+    def test_clients_of_equal_seeds_are_separate(self, mongo_url: str, database_name: str) -> None:
+        """Two clients given by the application get separate stores, even if they are equal."""
         with MongoClient[Any](mongo_url) as one, MongoClient[Any](mongo_url) as other:
             spaces = [
                 MongoNamespaceManager("a", client=c, name=database_name) for c in (one, other)
@@ -95,8 +91,8 @@ class TestNamespaceManager:
             assert spaces[0].client is one
             assert spaces[1].client is other
 
-    def test_options_are_told_apart(self, mongo_url: str, database_name: str) -> None:
-        """Namespaces share stores exactly when their options are equal, however they are given."""
+    def test_stores_are_shared_by_equal_options(self, mongo_url: str, database_name: str) -> None:
+        """Namespaces share stores if, and only if, their options are equal."""
         one = MongoNamespaceManager("a", url=mongo_url, name=database_name)
         same = MongoNamespaceManager("b", name=database_name, url=mongo_url)
         other = MongoNamespaceManager(
@@ -158,7 +154,7 @@ class TestContainer:
     """Beaker's older container API, and its caches."""
 
     def test_value_is_created_once(self, options: Options) -> None:
-        """A container creates its value once, and reads it afterwards."""
+        """A container creates its value once, and then reads it."""
         created: list[int] = []
 
         def create() -> dict[str, Any]:
@@ -166,21 +162,21 @@ class TestContainer:
             return {"n": len(created), "set": {1, 2}}
 
         for _ in range(2):
-            # Beaker's metaclass makes a Value of what looks like an instance.
+            # Beaker's metaclass turns an instantiation into a Value.
             make: Any = MongoContainer
             value = make("key", {}, "things", createfunc=create, **options)
             assert value.get_value() == {"n": 1, "set": {1, 2}}
 
     def test_session_is_an_ordinary_key_of_a_cache(self, options: Options, database: Db) -> None:
-        """A cache may have a key named session; it is no session."""
+        """A cache can have a key named session, which is not a session."""
         namespace = MongoNamespaceManager("things", **options)
         namespace["session"] = [1]
         assert namespace["session"] == [1]
         assert database.sessions.count_documents({}) == 0
         assert database.cache.count_documents({}) == 1
 
-    def test_clear_takes_no_neighbours_along(self, options: Options) -> None:
-        """Removing a namespace leaves those whose names only start alike, or look like patterns."""
+    def test_clear_keeps_other_namespaces(self, options: Options) -> None:
+        """Removing a namespace keeps others whose names start alike or look like patterns."""
         names = ["a", "ab", "a.b", ".*", "", "x" * 1000]
         spaces = [MongoNamespaceManager(name, **options) for name in names]
         for space in spaces:
@@ -191,7 +187,7 @@ class TestContainer:
             assert all(other.keys() == [b"k"] for other in spaces[index + 1 :])
 
     def test_expired_value_is_absent(self, options: Options, database: Db) -> None:
-        """A value past its time reads as absent, and the TTL index removes it."""
+        """An expired value is absent, and the TTL index removes it."""
         namespace = MongoNamespaceManager("things", **options)
         namespace.set_value(b"k", 1, expiretime=60)
         assert namespace[b"k"] == 1
@@ -204,7 +200,7 @@ class TestContainer:
         assert database.cache.index_information()["expires_1"]["expireAfterSeconds"] == 0
 
     def test_signed_values(self, options: Options, database: Db) -> None:
-        """With store.signingKey, a cached value is loaded only where it was stored."""
+        """With store.signingKey, a cached value cannot be loaded under another key."""
         namespace = MongoNamespaceManager("things", **options, store={"signingKey": "k1"})
         namespace[b"k"] = 1
         namespace[b"other"] = 2

@@ -1,4 +1,4 @@
-"""The two distributions: what is in them, and that the wheel alone is enough to keep sessions."""
+"""The source distribution and the wheel: their contents, and a session with the wheel alone."""
 
 import json
 import os
@@ -18,12 +18,12 @@ from tests.application import only_document
 from tests.repository import ROOT, files, name_of
 
 PACKAGE = ROOT / "beaker_mongo_soajs"
-# What a clone has and a source distribution does not need.
+# Files of a clone that a source distribution does not need.
 CLONE_ONLY = {".gitignore"}
 
 
 class Distributions(NamedTuple):
-    """What was built.
+    """The built distributions.
 
     :param sdist: the source distribution.
     :param wheel: the wheel that was built from it.
@@ -36,12 +36,12 @@ class Distributions(NamedTuple):
 
 
 def run(*command: str | Path, cwd: Path) -> str:
-    """Run a program that has to succeed, where nothing leads to the working tree.
+    """Run a program that has to succeed, without access to the working tree.
 
-    :returns: what it said.
+    :returns: its output.
     """
     env = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
-    # What is no clone lacks something, and tests are skipped there.
+    # A source distribution is not a clone, so some of its tests are skipped.
     env.pop("CI", None)
     process = subprocess.run(
         command,
@@ -57,21 +57,21 @@ def run(*command: str | Path, cwd: Path) -> str:
 
 
 def contents(wheel: Path) -> dict[str, bytes]:
-    """Return the files in a wheel, and what is in them."""
+    """Return the files in a wheel, and their contents."""
     with zipfile.ZipFile(wheel) as archive:
         return {name: archive.read(name) for name in archive.namelist()}
 
 
 @pytest.fixture(scope="module")
 def distributions(tmp_path_factory: pytest.TempPathFactory) -> Distributions:
-    """Build both distributions from a copy of the repository, as nothing may be made in it."""
+    """Build both distributions from a copy of the repository, which stays unchanged."""
     folder = tmp_path_factory.mktemp("distributions")
     source = folder / "source"
     for path in files(""):
         copy = source / path.relative_to(ROOT)
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(path, copy)
-    # Without isolation the build needs no package index: the extra "test" holds setuptools.
+    # Without isolation the build needs no package index: the extra "test" has setuptools.
     build = (sys.executable, "-P", "-m", "build", "--no-isolation", "--outdir")
     run(*build, folder / "of sdist", source, cwd=folder)
     shutil.rmtree(source / "beaker_mongo_soajs.egg-info")
@@ -92,15 +92,15 @@ def unpacked(distributions: Distributions, tmp_path_factory: pytest.TempPathFact
 
 
 class TestDistributions:
-    """What is in the distributions."""
+    """The contents of the distributions."""
 
-    def test_the_index_would_take_them(self, distributions: Distributions, tmp_path: Path) -> None:
-        """Their metadata is complete, and the description in it can be shown."""
+    def test_the_metadata_is_valid(self, distributions: Distributions, tmp_path: Path) -> None:
+        """The metadata is complete, and the description can be rendered."""
         twine = (sys.executable, "-P", "-m", "twine", "check", "--strict")
         run(*twine, distributions.sdist, distributions.wheel, cwd=tmp_path)
 
     def test_the_wheel_is_clean(self, distributions: Distributions, tmp_path: Path) -> None:
-        """The wheel has none of the usual faults: stray files, copies, modules at the top."""
+        """The wheel has no stray files, no copies and no other top-level modules."""
         run(
             *(sys.executable, "-P", "-m", "check_wheel_contents", distributions.wheel),
             cwd=tmp_path,
@@ -109,7 +109,7 @@ class TestDistributions:
     def test_the_wheel_holds_the_package_and_nothing_else(
         self, distributions: Distributions
     ) -> None:
-        """The wheel has all modules, the mark for type checkers, the license and no more."""
+        """The wheel has all modules, py.typed and the license, and nothing else."""
         found = contents(distributions.wheel)
         metadata = next(name for name in found if name.endswith("/METADATA")).split("/")[0]
         modules = {name_of(path) for path in files(".py") if path.is_relative_to(PACKAGE)}
@@ -119,19 +119,19 @@ class TestDistributions:
         entry_points = found[f"{metadata}/entry_points.txt"].decode()
         assert "ext:mongodb_soajs = beaker_mongo_soajs.namespace" in entry_points
 
-    def test_both_ways_lead_to_the_same_wheel(self, distributions: Distributions) -> None:
-        """Whoever builds from the source distribution gets what is built from the repository."""
+    def test_both_builds_make_the_same_wheel(self, distributions: Distributions) -> None:
+        """The source distribution and the repository build the same wheel."""
         assert contents(distributions.wheel_of_tree) == contents(distributions.wheel)
 
     def test_the_source_distribution_holds_the_repository(self, unpacked: Path) -> None:
-        """Who packages it has the license, the documents, the tests and all they need."""
+        """The source distribution has the license, the documents, the tests and their files."""
         made = {"PKG-INFO", "setup.cfg"}
         found = {str(path.relative_to(unpacked)) for path in unpacked.rglob("*") if path.is_file()}
         found = {name for name in found if not name.startswith("beaker_mongo_soajs.egg-info/")}
         assert {name_of(path) for path in files("")} - CLONE_ONLY == found - made
 
     def test_tests_run_in_the_source_distribution(self, unpacked: Path) -> None:
-        """All tests of the source distribution can be collected, and some are run to see it."""
+        """The tests of the source distribution can be collected, and a sample of them passes."""
         pytest_there = (sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q")
         run(*pytest_there, "--collect-only", cwd=unpacked)
         run(*pytest_there, "tests/sessions/test_changes.py", "tests/test_house.py", cwd=unpacked)
@@ -151,7 +151,7 @@ from beaker.middleware import SessionMiddleware
 
 modules = [each.name for each in pkgutil.walk_packages(beaker_mongo_soajs.__path__)]
 for name in modules:
-    # The one module that is for those who have Pyramid.
+    # This module needs Pyramid.
     if name != "pyramid":
         import_module(f"beaker_mongo_soajs.{name}")
 
@@ -189,20 +189,20 @@ def environment(
 
 
 class TestEmptyEnvironment:
-    """The wheel in an environment that has nothing else. pip needs the package index for it."""
+    """The wheel in an empty environment. pip needs the package index for this."""
 
     def _python(self, environment: Path, code: str, *arguments: str) -> str:
         return run(environment / "bin" / "python", "-I", "-c", code, *arguments, cwd=environment)
 
-    def test_it_brings_beaker_and_pymongo_alone(self, environment: Path) -> None:
-        """The only other distribution is what PyMongo itself asks for."""
+    def test_it_installs_beaker_and_pymongo_only(self, environment: Path) -> None:
+        """The wheel installs Beaker and PyMongo, and only what PyMongo needs."""
         found = json.loads(self._python(environment, _DISTRIBUTIONS))
         assert {"beaker", "beaker_mongo_soajs", "dnspython", "pymongo"} == found.keys()
 
-    def test_it_keeps_sessions(
+    def test_it_stores_sessions(
         self, environment: Path, options: dict[str, Any], database: Database[dict[str, Any]]
     ) -> None:
-        """All its modules can be imported there, and Beaker keeps a session with it."""
+        """All modules can be imported there, and Beaker stores a session."""
         settings = {f"session.{name}": value for name, value in options.items()}
         settings["session.type"] = "ext:mongodb_soajs"
         said = self._python(environment, _USE, json.dumps(settings))

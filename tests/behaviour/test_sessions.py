@@ -1,4 +1,4 @@
-"""Sessions through Beaker's SessionMiddleware, and the documents they leave."""
+"""Sessions in Beaker's SessionMiddleware, and their documents."""
 
 import base64
 import datetime
@@ -32,7 +32,7 @@ class TestSessions:
     """A visitor's session."""
 
     def test_is_kept(self, options: Options, *, stringify: bool) -> None:
-        """What one request saved, the next one reads."""
+        """The next request reads what a request saved."""
         visitor = Site(options | {"stringify": stringify}).visitor()
         visitor.save(user="ann", cart=[{"sku": "a", "price": 1.5}], seen=(1, 2))
         assert visitor.read() == {
@@ -42,7 +42,7 @@ class TestSessions:
         }
 
     def test_is_kept_over_a_restart(self, options: Options, run_python: RunPython) -> None:
-        """A cookie from before a restart still works: another process reads the session."""
+        """After a restart, another process reads the session of an old cookie."""
         visitor = Site(options).visitor()
         visitor.save(user="ann")
         said = run_python(f"""
@@ -54,7 +54,7 @@ class TestSessions:
     def test_signed_cookie_is_kept_over_a_restart(
         self, options: Options, run_python: RunPython
     ) -> None:
-        """With a secret, the signed cookie of one process is good in another."""
+        """With a secret, one process accepts the signed cookie of another."""
         options = options | {"secret": "s3cret"}
         visitor = Site(options).visitor()
         visitor.save(user="ann")
@@ -65,15 +65,15 @@ class TestSessions:
         """)
         assert said.stdout.strip() == "{'user': 'ann'}"
 
-    def test_new_visitor_costs_nothing(self, options: Options, commands: Commands) -> None:
-        """A visitor whose session is only looked at leaves no document, and costs no command."""
+    def test_new_visitor_costs_no_command(self, options: Options, commands: Commands) -> None:
+        """Reading the empty session of a new visitor costs no command and stores no document."""
         assert Site(options).visitor().read() == {}
         assert commands.names == []
 
     def test_costs_of_each_kind_of_request(
         self, options: Options, commands: Commands, *, stringify: bool
     ) -> None:
-        """A request costs a command to read and one to write; the first one makes the index."""
+        """A request costs one command to read and one to write; the first one makes the index."""
         visitor = Site(options | {"stringify": stringify}).visitor()
         visitor.save(n=1)
         assert commands.names == ["createIndexes", "insert"]
@@ -88,7 +88,7 @@ class TestSessions:
         assert commands.names == ["find", "delete"]
 
     def test_is_deleted(self, options: Options, database: Db, *, stringify: bool) -> None:
-        """A deleted session leaves no document behind."""
+        """Deleting a session removes its document."""
         visitor = Site(options | {"stringify": stringify}).visitor()
         visitor.save(user="ann")
         visitor.request(lambda session: session.delete())
@@ -101,8 +101,8 @@ class TestSessions:
     def test_fidelity_through_all_layers(
         self, mongo_url: str, mongo_client: Any, session: dict[Any, Any]
     ) -> None:
-        """What goes into a session comes out of the database equal and of the same type."""
-        # Beaker's pickles do not tell the two hours apart that a clock shows twice.
+        """Values come back from the database equal and of the same type."""
+        # Pickle protocol 2 loses the fold of a datetime.
         session = pickle.loads(pickle.dumps(session, 2))
         for stringify in (False, True):
             site = Site({"url": mongo_url, "name": "test_fidelity", "stringify": stringify})
@@ -114,22 +114,22 @@ class TestSessions:
 
 
 class Reversed:
-    """A serializer of the application's own."""
+    """A custom serializer."""
 
     def dumps(self, session: dict[str, Any]) -> bytes:
-        """Return bytes for a session."""
+        """Serialize a session."""
         return json.dumps(session).encode()[::-1]
 
     def loads(self, data: bytes) -> Any:
-        """Return the session of bytes."""
+        """Deserialize a session."""
         return json.loads(data[::-1])
 
 
 class TestDocuments:
-    """What stands in the collection."""
+    """The documents in the collection."""
 
     def test_native_form(self, options: Options, database: Db) -> None:
-        """With stringify false, a Mongo shell shows and finds the session's keys as fields."""
+        """With stringify false, the session's keys are fields, which a query can find."""
         visitor = Site(options).visitor()
         visitor.save(user="ann")
         document = only_document(database)
@@ -164,7 +164,7 @@ class TestDocuments:
         assert b"the-user-name" not in base64.b64decode(text[24:])
 
     def test_encrypted_session_is_deleted(self, options: Options, database: Db) -> None:
-        """The ciphertext of a deleted session does not stay."""
+        """Deleting an encrypted session removes its document."""
         keys = {"encrypt_key": "0123456789", "validate_key": "abc", "crypto_type": "cryptography"}
         visitor = Site(options | keys).visitor()
         visitor.save(user="ann")
@@ -174,7 +174,7 @@ class TestDocuments:
     def test_json_serializer(
         self, options: Options, database: Db, run_python: RunPython, *, stringify: bool
     ) -> None:
-        """With data_serializer json the document says so, and a fresh process reads it."""
+        """With data_serializer json, the document is marked, and another process reads it."""
         options = options | {"data_serializer": "json", "stringify": stringify}
         visitor = Site(options).visitor()
         visitor.save(user="ann", seen=(1, 2))
@@ -190,7 +190,7 @@ class TestDocuments:
     def test_unmarked_document_is_read_as_json_by_option(
         self, options: Options, database: Db
     ) -> None:
-        """store.dataSerializer says what Beaker expects of a document that does not say."""
+        """store.dataSerializer is the serializer of documents that name none."""
         options = options | {"data_serializer": "json", "store.dataSerializer": "json"}
         visitor = Site(options).visitor()
         visitor.save(user="ann")
@@ -198,7 +198,7 @@ class TestDocuments:
         assert visitor.read() == {"user": "ann"}
 
     def test_serializer_can_be_switched(self, options: Options) -> None:
-        """Sessions are kept when data_serializer is switched from one to the other and back."""
+        """Sessions are kept when data_serializer changes from one to the other and back."""
         visitor = Site(options).visitor()
         visitor.save(user="ann")
         for serializer in ("json", "pickle", "json"):
@@ -206,8 +206,8 @@ class TestDocuments:
             assert visitor.read()["user"] == "ann"
             visitor.save(last=serializer)
 
-    def test_serializer_of_the_application_s_own(self, options: Options, database: Db) -> None:
-        """With a serializer of the application's own, sessions are documents all the same."""
+    def test_custom_serializer(self, options: Options, database: Db) -> None:
+        """A custom serializer does not change how a session is stored."""
         made: dict[str, Any] = {"type": "ext:mongodb_soajs", "data_serializer": Reversed()}
         session = Session({}, use_cookies=False, **made, **options)
         session["user"] = "ann"
@@ -219,7 +219,7 @@ class TestDocuments:
         assert only_document(database)["session"]["n"] == 1
 
     def test_saves_in_an_error_handler(self, options: Options) -> None:
-        """A session saved while the application handles an error of its own is saved."""
+        """A session can be saved while the application handles an error."""
         keys = {"encrypt_key": "0123456789", "validate_key": "abc", "crypto_type": "cryptography"}
         session = Session({}, use_cookies=False, type="ext:mongodb_soajs", **keys, **options)
         session["when"] = complex(1, 2)
@@ -234,7 +234,7 @@ class TestDocuments:
     def test_express_cookie_of_node_is_kept(
         self, options: Options, database: Db, *, stringify: bool
     ) -> None:
-        """The cookie that Node wrote stays as it is, read or saved; a missing one is added."""
+        """Reads and saves keep the cookie that Node wrote; a missing cookie is added."""
         cookie = {"originalMaxAge": 5, "secure": True, "sameSite": "strict", "path": "/x"}
         site = Site(options | {"store.expressCookie": True})
         for session in ({"cookie": cookie, "user": "ann"}, {"user": "ann"}):
@@ -247,10 +247,8 @@ class TestDocuments:
             stored = json.loads(stored) if stringify else stored
             assert stored["cookie"]["path"] == session.get("cookie", {"path": "/"})["path"]  # type: ignore[index]
 
-    def test_text_of_other_applications_stays_as_it_is(
-        self, options: Options, database: Db
-    ) -> None:
-        """A read, and a change of another key, leave odd data in a JSON text as Node wrote it."""
+    def test_text_of_other_applications_is_kept(self, options: Options, database: Db) -> None:
+        """A read or a change of another key keeps unusual data that Node wrote as JSON text."""
         like = '{"__type__":"dict","value":[["a",1]]}'
         text = f'{{"odd":"\\ud800x","big":12345678901234567890,"like":{like}}}'
         database.sessions.insert_one({"_id": "node", "session": text})
@@ -262,7 +260,7 @@ class TestDocuments:
         assert stored["n"] == 1
 
     def test_nested_time_is_data(self, options: Options, database: Db, *, stringify: bool) -> None:
-        """A change of a nested key that is named like Beaker's time is saved as what it is."""
+        """A nested key named _accessed_time is data, and its change is saved."""
         session = {"_domain": None, "_path": "/", "inner": {"_accessed_time": 1.5}}
         value = json.dumps(session) if stringify else session
         database.sessions.insert_one({"_id": "fp", "session": value})
@@ -277,7 +275,7 @@ class TestDocuments:
         }
 
     def test_timeout_decides_on_expiry(self, options: Options, database: Db) -> None:
-        """A session expires its timeout and Beaker's two minutes after it was last used."""
+        """A session expires when it has been unused for its timeout plus Beaker's two minutes."""
         Site(options | {"timeout": 600}).visitor().save(user="ann")
         left = only_document(database)["expires"] - datetime.datetime.now(datetime.UTC).replace(
             tzinfo=None
@@ -285,7 +283,7 @@ class TestDocuments:
         assert abs(left - datetime.timedelta(seconds=720)) < datetime.timedelta(seconds=30)
 
     def test_expire_after_decides_without_timeout(self, options: Options, database: Db) -> None:
-        """A session without a timeout expires expireAfter milliseconds after it was last used."""
+        """A session without a timeout expires when it has been unused for expireAfter."""
         Site(options | {"expireAfter": 86_400_000}).visitor().save(user="ann")
         left = only_document(database)["expires"] - datetime.datetime.now(datetime.UTC).replace(
             tzinfo=None
@@ -293,7 +291,7 @@ class TestDocuments:
         assert abs(left - _DAY) < datetime.timedelta(seconds=30)
 
     def test_express_cookie(self, options: Options, database: Db, *, stringify: bool) -> None:
-        """With store.expressCookie the document has express-session's cookie, the session not."""
+        """With store.expressCookie, the document has a cookie that the session does not show."""
         site = Site(options | {"store.expressCookie": True, "stringify": stringify})
         visitor = site.visitor()
         visitor.save(user="ann")
@@ -310,7 +308,7 @@ class TestDocuments:
     def test_document_of_connect_mongo_is_read_and_kept(
         self, options: Options, database: Db, *, stringify: bool
     ) -> None:
-        """A session that a Node application made is read; a save leaves what it did not change."""
+        """A session from Node can be read, and a save keeps everything that it did not change."""
         cookie = {"originalMaxAge": None, "expires": None, "httpOnly": True, "path": "/"}
         session = {"cookie": cookie, "user": "ann", "views": 2}
         expires = datetime.datetime.now(datetime.UTC) + _DAY

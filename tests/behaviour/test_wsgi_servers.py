@@ -1,7 +1,6 @@
-"""Real WSGI servers with two worker processes each: all processes know the same sessions.
+"""Sessions under real WSGI servers with two worker processes each.
 
-Each worker listens at an address of its own, so that the visitors of the contract choose, request
-by request, which process they meet.
+Each worker listens at an address of its own, so that a test chooses the process of each request.
 """
 
 import re
@@ -21,17 +20,17 @@ from tests.waiting import wait_until
 
 _START_SECONDS = 60.0
 _ADDRESS = re.compile(r"127\.0\.0\.1:[1-9]\d*")
-# What PyMongo and Python say where a client crosses a fork.
+# The warnings of PyMongo and Python when a client is used across a fork.
 _FORK_WARNING = re.compile("before fork|multi-threaded")
 
 
 class ServerContract(LockedVisitsContract):
-    """What sessions promise under each server."""
+    """The promises of sessions under each server."""
 
     application = "tests.frameworks.signed:application"
 
     def test_two_processes_answer(self, workers: list[str]) -> None:
-        """Each address is that of one process, and not of the one behind the other address."""
+        """Each address belongs to one process, and the two processes differ."""
         answers = [[self._answering(address) for _ in range(3)] for address in workers]
         processes = [set(pids) for pids in answers]
         assert [1, 1] == [len(pids) for pids in processes]
@@ -39,7 +38,7 @@ class ServerContract(LockedVisitsContract):
 
     def _answering(self, address: str) -> str:
         with closing(HTTPConnection(address.removeprefix("http://"), timeout=60)) as connection:
-            # It is not there, so no session begins.
+            # This page does not exist, so no session is created.
             connection.request("GET", "/nowhere")
             pid = connection.getresponse().headers[PROCESS]
         assert pid is not None
@@ -47,17 +46,17 @@ class ServerContract(LockedVisitsContract):
 
 
 class TestWaitress(ServerContract):
-    """waitress, which has threads alone: two of it."""
+    """Two processes of waitress, which has threads only."""
 
 
 class ForkingServerContract(ServerContract):
-    """What sessions promise under a server that forks its workers. A subclass gives the command."""
+    """The promises of sessions under a server that forks; a subclass gives the command."""
 
     @classmethod
     def forking_command(cls, folder: Path) -> list[str]:
         """Return the command that serves on two free ports, one for each of two workers.
 
-        :param folder: where it may leave files.
+        :param folder: a folder for its files.
         """
         raise NotImplementedError
 
@@ -66,9 +65,9 @@ class ForkingServerContract(ServerContract):
     def workers(
         cls, mongo_url: str, tmp_path_factory: pytest.TempPathFactory
     ) -> Iterator[list[str]]:
-        """Run the server, and lend the addresses of its workers."""
+        """Run the server, and yield the addresses of its workers."""
         folder = tmp_path_factory.mktemp("server")
-        # gunicorn 25 and later keep a socket there.
+        # gunicorn 25 and later create a socket there.
         env = {"MONGODB_URL": mongo_url, "HOME": str(folder), "XDG_RUNTIME_DIR": str(folder)}
         server = Worker(cls.forking_command(folder), env, folder / "log")
         try:
@@ -89,7 +88,7 @@ class GunicornContract(ForkingServerContract):
     worker_class: ClassVar[str]
     options: ClassVar[tuple[str, ...]] = ()
 
-    # Each worker keeps one of the sockets that the master opened for all of them.
+    # Each worker uses one of the sockets that the master opened.
     CONFIGURATION = """
 def post_fork(server, worker):
     worker.sockets = [worker.sockets[worker.age % len(worker.sockets)]]
@@ -97,7 +96,7 @@ def post_fork(server, worker):
 
     @classmethod
     def forking_command(cls, folder: Path) -> list[str]:
-        """Return the command with a file of configuration."""
+        """Return the command, with a configuration file."""
         configuration = folder / "gunicorn.conf.py"
         configuration.write_text(cls.CONFIGURATION)
         return [
@@ -127,7 +126,7 @@ class TestGunicornGevent(GunicornContract):
 
 
 class TestGunicornPreload(GunicornContract):
-    """gunicorn that imports the application before it forks."""
+    """gunicorn with --preload, which imports the application before it forks."""
 
     worker_class = "gthread"
     options = ("--threads", "4", "--preload")
@@ -140,23 +139,23 @@ class UwsgiContract(ForkingServerContract):
 
     @classmethod
     def forking_command(cls, folder: Path) -> list[str]:
-        """Return the command, in which each socket is mapped to a worker."""
+        """Return the command, which maps each socket to a worker."""
         return [
             *(sys.executable, "-c", "import pyuwsgi, sys; pyuwsgi.run(sys.argv[1:])"),
-            # The current folder goes first on the path, where the working tree must not be.
+            # uWSGI puts the current folder first on the path; it must not be the working tree.
             *("--chdir", str(folder), "--master", "--processes", "2", *cls.options),
             *("--http-socket", "127.0.0.1:0", "--http-socket", "127.0.0.1:0"),
             *("--map-socket", "0:1", "--map-socket", "1:2"),
-            # Where an application fails, uWSGI answers nothing and leaves that to who is before it.
+            # By default, uWSGI sends no response if an application fails.
             *("--need-app", "--die-on-term", "--catch-exceptions", "--module", cls.application),
         ]
 
 
 class TestUwsgi(UwsgiContract):
-    """uWSGI as it is by default: no other thread runs between requests."""
+    """uWSGI with its defaults: no other thread runs between requests."""
 
 
 class TestUwsgiThreads(UwsgiContract):
-    """uWSGI with threads, as PyMongo's documentation advises."""
+    """uWSGI with threads, as PyMongo's documentation recommends."""
 
     options = ("--enable-threads", "--threads", "4")

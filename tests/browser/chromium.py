@@ -1,4 +1,4 @@
-"""The Chromium of this machine."""
+"""The installed Chromium."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from contextlib import contextmanager
 
 from playwright.sync_api import Browser, sync_playwright
 
-# As Debian and Ubuntu call it, and others.
+# The names on Debian and Ubuntu, and on other systems.
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
-# Nothing but the pages under test: no graphics card, and no talk with anybody else.
+# Use no graphics card, and connect to no other site than the pages under test.
 _FLAGS = (
     "--disable-background-networking",
     "--disable-component-update",
@@ -20,13 +20,13 @@ _FLAGS = (
     "--disable-sync",
     "--no-first-run",
 )
-# What Playwright leaves out and people have: a page that they leave is kept for the way back.
+# Playwright disables the cache for going back, which people's browsers have.
 _LEFT_IN = ("--disable-back-forward-cache",)
 MISSING = "needs Chromium: apt-get install chromium, or name one in CHROMIUM"
 
 
 def find_chromium() -> str | None:
-    """Return the program that ``CHROMIUM`` names, otherwise one on ``PATH``, if there is one."""
+    """Return the program named by ``CHROMIUM``, or one on ``PATH``, or ``None``."""
     named = os.environ.get("CHROMIUM")
     names = (named,) if named else _NAMES
     return next(filter(None, map(shutil.which, names)), None)
@@ -34,7 +34,7 @@ def find_chromium() -> str | None:
 
 @contextmanager
 def open_chromium(program: str) -> Iterator[Browser]:
-    """Run a Chromium without a window, with a fresh profile.
+    """Run a Chromium without a window, with a new profile.
 
     :param program: its path.
     """

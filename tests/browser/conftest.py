@@ -1,4 +1,4 @@
-"""What every test with a browser may ask for."""
+"""Fixtures for the tests with a browser."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ SCREENSHOTS = Path(__file__).resolve().parent.parent.parent / "screenshots"
 
 Come = Callable[..., Visitor]
 
-# A deadline for what is sure to come: a machine with other work to do draws pages late.
+# A long deadline, because a busy machine renders pages late.
 expect.set_options(timeout=30_000)
 
 
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
-    """Run a Chromium for all tests together."""
+    """Run one Chromium for all tests."""
     program = find_chromium()
     if program is None:
-        # With CI set, a skip has failed as well.
+        # With CI set, a skip is a failure.
         (pytest.fail if os.environ.get("EXPECT_CHROMIUM") else pytest.skip)(MISSING)
     with open_chromium(program) as browser:
         yield browser
@@ -41,7 +41,7 @@ def chromium() -> Iterator[Browser]:
 def demo(
     mongo_url: str, mongo_client: Client, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Site]:
-    """Run the demonstration in a process of its own."""
+    """Run the demo in a process of its own."""
     command = [sys.executable, "-m", "examples.demo"]
     env = {"MONGODB_URL": mongo_url, "PORT": "0"}
     with running(command, env, tmp_path_factory.mktemp("demo"), 1) as (address,):
@@ -50,7 +50,7 @@ def demo(
 
 @pytest.fixture(scope="session")
 def screenshots() -> Path:
-    """Empty the folder for screenshots, which are kept, whether tests fail or not."""
+    """Empty the folder for screenshots, which are kept after the tests."""
     shutil.rmtree(SCREENSHOTS, ignore_errors=True)
     SCREENSHOTS.mkdir()
     return SCREENSHOTS
@@ -60,10 +60,10 @@ def screenshots() -> Path:
 def come(
     chromium: Browser, site: Site, screenshots: Path, request: pytest.FixtureRequest
 ) -> Iterator[Come]:
-    """Lend a function that brings a visitor to the ``site``, which each module names.
+    """Return a function that makes a visitor of the fixture ``site``, which each module defines.
 
-    At the end of the test there are screenshots of all tabs, named after it, and nothing may have
-    gone wrong in them: no error of a script, none that the browser tells of, no file missing.
+    At the end of the test, screenshots of all tabs are saved under its name. A script error, an
+    error in the browser's console or a missing file fails the test.
     """
     visitors: list[Visitor] = []
 
@@ -80,5 +80,5 @@ def come(
 
 @pytest.fixture
 def visitor(come: Come) -> Visitor:
-    """Return a visitor who has not been here before."""
+    """Return a new visitor."""
     return come()

@@ -16,12 +16,12 @@ from tests.frameworks.workers import running
 
 _PICTURE = Path(__file__).resolve().parent.parent.parent / "docs" / "images" / "demo.png"
 _VISITS_BEFORE = 8
-# Sharp where the README is shown narrower than the page is, and still a small file.
+# Sharp on high-resolution screens, and still a small file.
 _PIXELS_PER_POINT = 1.25
 
 
 def main() -> None:
-    """Log in, fill the cart, and take the picture."""
+    """Log in, fill the cart, and save the picture."""
     program = find_chromium()
     if program is None:
         sys.exit(f"The picture {MISSING}.")
@@ -44,13 +44,13 @@ def main() -> None:
 
 def _shop(tab: Page) -> None:
     log_in(tab, "ann")
-    # What the page tells of the first requests is mostly how long connections take to open.
+    # The durations of the first requests include opening connections.
     for _ in range(_VISITS_BEFORE):
         tab.reload()
     for product in ("beaker", "flask", "flask"):
         press(tab, f"#add-{product}")
     tab.locator(".settings summary").click()
-    # Nothing is under the pointer then.
+    # Move the pointer away from all controls.
     tab.mouse.move(0, 0)
 
 

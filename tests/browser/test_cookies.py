@@ -1,4 +1,4 @@
-"""What the options of the session cookie come to in a browser's own store of cookies."""
+"""The options of the session cookie, as a browser applies them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from beaker_mongo_soajs import SessionMiddleware
 from tests.application import COOKIE
 from tests.browser.visitor import Site, Visitor
 
-# The options here are less safe than they could be, and have to be.
+# These tests need options that are not secure.
 pytestmark = pytest.mark.filterwarnings(
     "ignore::beaker_mongo_soajs.middleware.InsecureSessionWarning"
 )
@@ -28,17 +28,17 @@ _HOUR_SECONDS = 3600
 
 
 class _Server(ThreadingMixIn, WSGIServer):
-    # A browser opens connections in advance, for which nobody else should have to wait.
+    # A browser opens connections in advance; other requests must not wait for them.
     daemon_threads = True
 
 
 class _Silent(WSGIRequestHandler):
     def log_message(self, *_: object) -> None:
-        """Say nothing of a request."""
+        """Do not log requests."""
 
 
 def count(environ: dict[str, Any], start_response: Any) -> Any:
-    """Count a visit, on all pages but some."""
+    """Count a visit on most pages."""
     request = Request(environ)
     visits = "no"
     if request.path not in _UNCOUNTED:
@@ -54,7 +54,7 @@ def site(
     options: dict[str, Any],
     database: Database[dict[str, Any]],
 ) -> Iterator[Site]:
-    """Serve an application that counts visits, with the session options of the test's own."""
+    """Serve an application that counts visits, with the test's own session options."""
     options |= {"auto": True, "secure": False, "httponly": True, **request.param}
     settings = {f"session.{name}": value for name, value in options.items()}
     app: Any = SessionMiddleware(count, settings)
@@ -67,7 +67,7 @@ def site(
 
 
 def expect_visits(tab: Page, number: int) -> None:
-    """Expect the page to say how many visits there were."""
+    """Expect a number of visits on the page."""
     expect(tab.locator("p")).to_have_text(str(number))
 
 
@@ -83,7 +83,7 @@ def expect_visits(tab: Page, number: int) -> None:
     indirect=["site"],
 )
 def test_attributes(visitor: Visitor, attributes: dict[str, object]) -> None:
-    """The browser stores the cookie with the attributes that the options say, and sends it back."""
+    """The browser stores the cookie with the configured attributes, and sends it back."""
     tab = visitor.open("/shop")
     tab.reload()
     expect_visits(tab, 2)
@@ -97,14 +97,14 @@ def test_attributes(visitor: Visitor, attributes: dict[str, object]) -> None:
     indirect=["site"],
 )
 def test_scripts(visitor: Visitor, *, readable: bool) -> None:
-    """A script reads the session id exactly where ``httponly`` is off."""
+    """A script can read the session id only if ``httponly`` is off."""
     tab = visitor.open()
     assert readable == (visitor.session_id in tab.evaluate("document.cookie"))
 
 
 @pytest.mark.parametrize("site", [{"cookie_path": "/shop"}], indirect=True)
 def test_path(visitor: Visitor) -> None:
-    """Outside of its path the browser does not send the cookie."""
+    """The browser does not send the cookie outside its path."""
     tab = visitor.open("/shop")
     tab.goto("/")
     expect_visits(tab, 1)
@@ -114,7 +114,7 @@ def test_path(visitor: Visitor) -> None:
 
 @pytest.mark.parametrize("site", [{"cookie_expires": _HOUR_SECONDS}], indirect=True)
 def test_expiry(visitor: Visitor) -> None:
-    """A cookie that expires outlives the browser, for as long as the option says."""
+    """A cookie with an expiry date is kept after the browser closes, until that date."""
     visitor.open()
     (cookie,) = visitor.cookies()
     assert _HOUR_SECONDS == pytest.approx(cookie["expires"] - time.time(), abs=60)
@@ -122,7 +122,7 @@ def test_expiry(visitor: Visitor) -> None:
 
 @pytest.mark.parametrize("site", [{}], indirect=True)
 def test_an_id_of_somebody_else(visitor: Visitor, site: Site) -> None:
-    """An id that a script plants in the browser is not adopted, and opens nothing."""
+    """An id that a script sets in the browser is not adopted."""
     planted = "f" * 32
     tab = visitor.open("/about")
     tab.evaluate(f"document.cookie = '{COOKIE}={planted}; path=/'")

@@ -1,4 +1,4 @@
-"""The demonstration, as somebody meets it who opens it in a browser."""
+"""The demo in a browser."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from tests.browser.visitor import NARROW, Site, Visitor, press
 
 @pytest.fixture
 def site(demo: Site) -> Site:
-    """Visit the demonstration."""
+    """Visit the demo."""
     return demo
 
 
 class TestSession:
-    """What a visitor does, and what becomes of the session."""
+    """The actions of a visitor, and their effect on the session."""
 
     def test_reload(self, visitor: Visitor) -> None:
-        """Each time that the page is loaded is a visit."""
+        """Each load of the page counts a visit."""
         tab = visitor.open()
         expect_visits(tab, 1)
         tab.reload()
@@ -31,7 +31,7 @@ class TestSession:
         assert 1 == len(visitor.cookies())
 
     def test_log_in(self, visitor: Visitor, site: Site) -> None:
-        """A login is there after a reload, under another session id; the old one is gone."""
+        """After a reload the login is kept under a new session id, and the old id is removed."""
         tab = visitor.open()
         before = visitor.session_id
         log_in(tab, "Zoë")
@@ -46,7 +46,7 @@ class TestSession:
         assert "Zoë" == document["session"]["user"]
 
     def test_second_tab(self, visitor: Visitor) -> None:
-        """A tab that is opened after the login knows of it, and of what is in the cart."""
+        """A tab that is opened after the login shows the login and the cart."""
         first = visitor.open()
         log_in(first, "ann")
         press(first, "#add-flask")
@@ -58,7 +58,7 @@ class TestSession:
         expect(first.locator(".cart .name")).to_have_text(["Flask", "Test tubes"])
 
     def test_log_out_in_one_tab(self, visitor: Visitor, site: Site) -> None:
-        """A logout in one tab is one in all: the other can do nothing more, and then tells so."""
+        """After a logout in one tab, an action in another tab is refused with an explanation."""
         first = visitor.open()
         log_in(first, "ann")
         second, third = visitor.open(), visitor.open()
@@ -73,19 +73,19 @@ class TestSession:
         assert 0 == site.sessions.count_documents({"_id": before})
 
     def test_back_after_log_out(self, visitor: Visitor) -> None:
-        """The way back after a logout leads to no page that shows who was logged in."""
+        """After a logout, going back does not show the name of the user."""
         tab = visitor.open()
         log_in(tab, "ann")
         tab.goto("/nothing")
         press(visitor.open(), "#logout")
-        # Playwright's own go_back() waits in vain where the browser has kept the page.
+        # Playwright's own go_back() waits forever if the browser has cached the page.
         tab.evaluate("history.back()")
         expect(tab.get_by_role("heading", name="What MongoDB holds now")).to_be_visible()
         expect(tab.get_by_label("Your name")).to_be_visible()
         expect(tab.get_by_text("ann")).to_have_count(0)
 
     def test_two_visitors(self, come: Come) -> None:
-        """Two browsers are two visitors, with nothing in common."""
+        """Two browsers have separate sessions."""
         ann, bea = come(), come()
         of_ann, of_bea = ann.open(), bea.open()
         log_in(of_ann, "ann")
@@ -96,7 +96,7 @@ class TestSession:
         assert ann.session_id != bea.session_id
 
     def test_expired_session(self, visitor: Visitor) -> None:
-        """Past its time the session is over, though its document may still be there."""
+        """An expired session is not loaded, even if its document still exists."""
         tab = visitor.open()
         log_in(tab, "ann")
         visitor.expire()
@@ -105,7 +105,7 @@ class TestSession:
         expect(tab.get_by_label("Your name")).to_be_visible()
 
     def test_cookies(self, visitor: Visitor) -> None:
-        """No script can read the cookies; they stay on this site, and go with the browser."""
+        """Scripts cannot read the cookies, which are for this site and end with the browser."""
         tab = visitor.open()
         assert "" == tab.evaluate("document.cookie")
         for name in (SESSION_COOKIE, VISITOR_COOKIE):
@@ -116,10 +116,10 @@ class TestSession:
 
 
 class TestPage:
-    """What the page does in the browser."""
+    """The behaviour of the page in the browser."""
 
     def test_the_document_is_shown(self, visitor: Visitor) -> None:
-        """The document stands beside the cart, and what changed in it is marked."""
+        """The document is shown beside the cart, and its changes are marked."""
         tab = visitor.open()
         expect(tab.locator("mark")).to_have_count(0)
         press(tab, "#add-pipette")
@@ -128,8 +128,8 @@ class TestPage:
         expect(marks.get_by_text("visits")).to_have_count(1)
         expect(tab.locator(".request")).to_have_count(2)
 
-    def test_the_form_is_switched(self, visitor: Visitor) -> None:
-        """The same session is shown as JSON text, and again as a document."""
+    def test_the_storage_form_is_switched(self, visitor: Visitor) -> None:
+        """The same session is shown as JSON text, then as a document again."""
         tab = visitor.open()
         document = tab.get_by_role("group", name="The session document")
         press(tab, "#text")
@@ -139,7 +139,7 @@ class TestPage:
         expect(document).to_contain_text("session: {")
 
     def test_expiry_counts_down(self, visitor: Visitor) -> None:
-        """The clock runs, warns in the last minute, and says when the session is over."""
+        """The clock counts down, warns in the last minute, and reports the end of the session."""
         tab = visitor.open("/static/icon.svg")
         tab.clock.install()
         tab.goto("/")
@@ -155,8 +155,8 @@ class TestPage:
             "expired: the next request starts a new session"
         )
 
-    def test_the_page_stays_where_it_was(self, come: Come) -> None:
-        """Who adds something far down on a small screen finds the page as far down afterwards."""
+    def test_the_scroll_position_is_kept(self, come: Come) -> None:
+        """After an action far down on a small screen, the page keeps its scroll position."""
         tab = come(viewport=NARROW, has_touch=True).open()
         tab.locator("#add-pipette").scroll_into_view_if_needed()
         tab.evaluate("scrollBy(0, 100)")
@@ -167,7 +167,7 @@ class TestPage:
         assert before == tab.evaluate("scrollY")
 
     def test_keyboard(self, visitor: Visitor) -> None:
-        """All can be done with the keyboard, which goes on where it was on the page before."""
+        """All actions work with the keyboard, and the focus is kept on the next page."""
         tab = visitor.open()
         tab.locator("#name").focus()
         tab.keyboard.type("ann")
@@ -183,7 +183,7 @@ class TestPage:
             expect(add).to_be_focused()
 
     def test_without_scripts(self, come: Come) -> None:
-        """Where scripts are off, everything but the countdown works."""
+        """Without scripts, everything but the countdown works."""
         tab = come(java_script_enabled=False).open()
         log_in(tab, "ann")
         press(tab, "#add-flask")

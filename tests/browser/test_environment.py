@@ -1,4 +1,4 @@
-"""The browser is the one that was promised."""
+"""The version of the browser."""
 
 import os
 
@@ -6,9 +6,9 @@ from playwright.sync_api import Browser
 
 
 def test_it_is_the_promised_version(chromium: Browser) -> None:
-    """The version is that of ``EXPECT_CHROMIUM``, as far as it is given there: 156 for 156.0.8.
+    """The version is that of ``EXPECT_CHROMIUM``, as precisely as given: 156 allows 156.0.8.
 
-    Where nothing is promised, any version will do.
+    Without the variable, any version passes.
     """
     promised = os.environ.get("EXPECT_CHROMIUM", "")
     length = len(promised.split(".")) if promised else 0

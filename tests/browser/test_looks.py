@@ -1,4 +1,4 @@
-"""How the demonstration looks: on which screens it fits, and who can use it."""
+"""The layout and the accessibility of the demo."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _SCREENS: dict[str, dict[str, Any]] = {
     "wide": {"viewport": WIDE},
     "tablet": {"viewport": {"width": 820, "height": 1180}, **_PHONE},
     "narrow": {"viewport": NARROW, **_PHONE},
-    # The narrowest that WCAG 2.2 asks for, in 1.4.10.
+    # The narrowest screen in WCAG 2.2, criterion 1.4.10.
     "narrowest": {"viewport": {"width": 320, "height": 640}, **_PHONE},
 }
 _WIDEST_NAME = "W" * 40
-# Those that reach out of the window to the right, whether or not it scrolls there.
+# Elements that extend beyond the right edge, whether or not the page scrolls.
 _OUTSIDE = """
 [...document.querySelectorAll("body *")]
   .filter((element) => element.getBoundingClientRect().right > innerWidth)
@@ -31,12 +31,12 @@ _OUTSIDE = """
 
 @pytest.fixture
 def site(demo: Site) -> Site:
-    """Visit the demonstration."""
+    """Visit the demo."""
     return demo
 
 
 def open_all(come: Come, screen: str, scheme: str) -> list[Page]:
-    """Open each kind of page in a tab: of a new visitor, with much in it, as text, of an error."""
+    """Open each kind of page in a tab: new visitor, full cart, JSON text, error."""
     visitor = come(color_scheme=scheme, **_SCREENS[screen])
     new = visitor.open()
     full = visitor.open()
@@ -53,14 +53,14 @@ def open_all(come: Come, screen: str, scheme: str) -> list[Page]:
 
 @pytest.mark.parametrize("screen", _SCREENS)
 def test_it_fits(come: Come, screen: str) -> None:
-    """Nothing reaches out of the screen to the right, however long it is."""
+    """No content extends beyond the right edge of the screen."""
     for tab in open_all(come, screen, "light"):
         assert [] == tab.evaluate(_OUTSIDE)
 
 
 @pytest.mark.parametrize(("screen", "scheme"), [("narrow", "light"), ("wide", "dark")])
-def test_everybody_can_use_it(come: Come, screen: str, scheme: str) -> None:
-    """Labels, headings, roles and contrast are as the rules of axe-core want them."""
+def test_it_is_accessible(come: Come, screen: str, scheme: str) -> None:
+    """Labels, headings, roles and contrast follow the rules of axe-core."""
     for tab in open_all(come, screen, scheme):
         found = Axe().run(tab).response["violations"]
         assert [] == [(rule["id"], [node["html"] for node in rule["nodes"]]) for rule in found]

@@ -1,4 +1,4 @@
-"""The example of Pyramid, with pyramid_beaker and with this package in its place."""
+"""The example of Pyramid, with pyramid_beaker and with this package alone."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def site(
     mongo_client: Client,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Site]:
-    """Run each form of the example in a process of its own."""
+    """Run each variant of the example in a process of its own."""
     application = f"examples.pyramid.{request.param}:application"
     command = [sys.executable, "-m", "waitress", "--listen=127.0.0.1:0", application]
     env = {"MONGODB_URL": mongo_url}
@@ -31,20 +31,20 @@ def site(
 
 
 def log_in(tab: Page, name: str) -> None:
-    """Log in on the page that is open."""
+    """Log in on the open page."""
     tab.get_by_label("Name").fill(name)
     press(tab, "text=Log in")
 
 
 def expect_page(tab: Page, visits: int, user: str | None) -> None:
-    """Expect the page to say who is there, and how often they were."""
+    """Expect a user and a number of visits on the page."""
     heading = "Hello" if user is None else f"Hello {user}"
     expect(tab.get_by_role("heading", level=1)).to_have_text(heading)
     expect(tab.locator("#visits")).to_have_text(str(visits))
 
 
 def test_log_in(visitor: Visitor) -> None:
-    """A login is there after a reload, under another session id; its message is shown once."""
+    """After a reload the login is kept under a new session id; its message is shown once."""
     tab = visitor.open()
     expect_page(tab, 1, None)
     before = visitor.session_id
@@ -58,7 +58,7 @@ def test_log_in(visitor: Visitor) -> None:
 
 
 def test_second_tab(visitor: Visitor) -> None:
-    """A tab that is opened after the login knows of it."""
+    """A tab that is opened after the login shows the login."""
     first = visitor.open()
     log_in(first, "ann")
     expect_page(visitor.open(), 3, "ann")
@@ -67,7 +67,7 @@ def test_second_tab(visitor: Visitor) -> None:
 
 
 def test_log_out_in_one_tab(visitor: Visitor, site: Site) -> None:
-    """A logout in one tab is one in all, and a form that another still shows does nothing."""
+    """After a logout in one tab, a form in another tab has no effect."""
     first = visitor.open()
     log_in(first, "ann")
     second = visitor.open()
@@ -82,7 +82,7 @@ def test_log_out_in_one_tab(visitor: Visitor, site: Site) -> None:
 
 
 def test_error(visitor: Visitor) -> None:
-    """A page that fails ends nothing: its way back leads to the same session."""
+    """After a page that fails, the session continues."""
     tab = visitor.open()
     log_in(tab, "ann")
     press(tab, "text=A page that fails")
@@ -92,7 +92,7 @@ def test_error(visitor: Visitor) -> None:
 
 
 def test_expired_session(visitor: Visitor) -> None:
-    """Past its time the session is over, though its document may still be there."""
+    """An expired session is not loaded, even if its document still exists."""
     tab = visitor.open()
     log_in(tab, "ann")
     visitor.expire()
@@ -101,7 +101,7 @@ def test_expired_session(visitor: Visitor) -> None:
 
 
 def test_two_visitors(come: Come) -> None:
-    """Two browsers are two visitors, with nothing in common."""
+    """Two browsers have separate sessions."""
     ann, bea = come(), come()
     of_ann, of_bea = ann.open(), bea.open()
     log_in(of_ann, "ann")
@@ -111,7 +111,7 @@ def test_two_visitors(come: Come) -> None:
 
 
 def test_cookie(visitor: Visitor) -> None:
-    """No script can read the cookie; it stays on this site, and goes with the browser."""
+    """Scripts cannot read the cookie; it is for this site only, and ends with the browser."""
     tab = visitor.open()
     assert "" == tab.evaluate("document.cookie")
     (cookie,) = visitor.cookies()

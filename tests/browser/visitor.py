@@ -1,4 +1,4 @@
-"""A visitor with a browser, who has cookies and tabs of their own."""
+"""A visitor with a browser profile: cookies and tabs."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from pymongo.collection import Collection
 WIDE = {"width": 1280, "height": 800}
 NARROW = {"width": 390, "height": 844}
 
-# Of the id itself; a cookie that is signed holds the signature before it.
+# The id itself; a signed cookie has the signature before it.
 _ID_LENGTH = 32
 
 
 class StoredCookie(TypedDict, total=False):
-    """A cookie as the browser stores it; ``expires`` is -1 for one that goes with the browser."""
+    """A cookie in the browser; ``expires`` is -1 if it ends with the browser."""
 
     name: str
     value: str
@@ -33,9 +33,9 @@ class StoredCookie(TypedDict, total=False):
 class Site:
     """A site to visit.
 
-    :param address: where it is.
+    :param address: its URL.
     :param cookie: the name of its session cookie.
-    :param sessions: the collection with its sessions, and maybe with those of somebody else.
+    :param sessions: the collection of its sessions, which may contain other sessions.
     """
 
     address: str
@@ -44,11 +44,11 @@ class Site:
 
 
 class Visitor:
-    """A visitor, who has a profile of the browser to themselves.
+    """A visitor with a browser profile of their own.
 
     :param browser: the browser.
-    :param site: the site; its pages are named by their paths.
-    :param settings: what else Playwright's ``Browser.new_context`` takes.
+    :param site: the site.
+    :param settings: more arguments for Playwright's ``Browser.new_context``.
     """
 
     def __init__(self, browser: Browser, site: Site, **settings: Any) -> None:
@@ -73,14 +73,14 @@ class Visitor:
     def cookies(self, name: str | None = None) -> list[StoredCookie]:
         """Return the cookies of a name in the browser's store, whatever their paths.
 
-        :param name: that of the session cookie, if it is not given.
+        :param name: the name; by default, that of the session cookie.
         """
         stored: list[Any] = self._context.cookies()
         return [cookie for cookie in stored if cookie["name"] == (name or self._site.cookie)]
 
     @property
     def session_id(self) -> str:
-        """The session id in the browser's store, which has to be there, once."""
+        """The session id in the browser's cookie, which has to exist once."""
         (cookie,) = self.cookies()
         return cookie["value"][-_ID_LENGTH:]
 
@@ -89,7 +89,7 @@ class Visitor:
         return self._site.sessions.find_one({"_id": self.session_id})
 
     def expire(self) -> None:
-        """Let the session expire, as if its time had passed; MongoDB may still have it."""
+        """Make the session expire; its document stays in MongoDB."""
         self._note_session()
         past = datetime.now(UTC) - timedelta(seconds=1)
         change = {"$set": {"expires": past}}
@@ -97,7 +97,7 @@ class Visitor:
         assert expired.modified_count == 1
 
     def leave(self, screenshots: str) -> None:
-        """Take a picture of each tab, close them, and leave no session behind.
+        """Save a screenshot of each tab, close the tabs, and remove the sessions.
 
         :param screenshots: the path of the pictures, without number and suffix.
         """
@@ -108,11 +108,11 @@ class Visitor:
         self._site.sessions.delete_many({"_id": {"$in": list(self._session_ids)}})
 
     def _note_session(self) -> None:
-        # Beaker's own sessions leave a document behind under the id from before a login.
+        # Beaker's own sessions leave a document under the id from before a login.
         self._session_ids |= {cookie["value"][-_ID_LENGTH:] for cookie in self.cookies()}
 
     def _note_message(self, message: ConsoleMessage) -> None:
-        # A test may mean a page to answer 403; files are looked at below.
+        # A test may expect a page to return 403; _note_response checks files.
         if message.type == "error" and not message.text.startswith("Failed to load resource"):
             self.problems.append(message.text)
 
@@ -122,6 +122,6 @@ class Visitor:
 
 
 def press(tab: Page, selector: str) -> None:
-    """Press a button that leads to another page, and wait until that is there."""
+    """Press a button, and wait for the next page."""
     with tab.expect_navigation():
         tab.locator(selector).click()

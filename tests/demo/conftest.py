@@ -1,4 +1,4 @@
-"""What every test of the demonstration may ask for."""
+"""Fixtures for the tests of the demo."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.demo.support import Visit
 
 @pytest.fixture
 def demo(mongo_url: str, database_name: str) -> Iterator[Demo]:
-    """Make the application, with the test's own database."""
+    """Make the application, with a database of the test's own."""
     demo = Demo(mongo_url, database_name)
     yield demo
     demo.close()

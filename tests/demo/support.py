@@ -1,4 +1,4 @@
-"""A browser at the demonstration, and what a reader sees of its page."""
+"""A browser at the demo, and the text of its page."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from examples.demo.notation import Line
 
 
 def text_of(page: TestResponse | str) -> str:
-    """Return what a reader of a page sees, with single blanks between the words."""
+    """Return the visible text of a page, with single spaces between the words."""
     source = page if isinstance(page, str) else page.text
     return " ".join(html.unescape(re.sub(r"<[^>]+>", "", source)).split())
 
@@ -29,13 +29,13 @@ class Visit:
 
     @property
     def session_id(self) -> str:
-        """The whole id, which only the cookie holds."""
+        """The full session id, which only the cookie contains."""
         session_id = self.app.cookies[SESSION_COOKIE]
         assert session_id is not None
         return session_id
 
     def submit(self, path: str, **fields: str) -> TestResponse:
-        """Send a form of the page, and follow to the page that comes after it."""
+        """Send a form of the page, and follow the redirect."""
         token = self.page.forms[0]["token"].value
         redirect = self.app.post(path, [("token", token), *fields.items()], status=303)
         self.page = redirect.follow()
@@ -47,7 +47,7 @@ class Visit:
         return [text_of(mark) for mark in marks]
 
     def requests(self) -> list[tuple[str, list[str]]]:
-        """The requests that the page tells of, with the names of their commands."""
+        """The requests listed on the page, with the names of their commands."""
         found = re.findall(r'<div class="request">(.*?)</div>', self.page.text, re.DOTALL)
         titles = [text_of(re.findall(r"<h3>(.*?)<span>", part)[0]) for part in found]
         names = [re.findall(r'class="what"><strong>(\w+)', part) for part in found]
@@ -55,7 +55,7 @@ class Visit:
 
 
 def stored(database: Database[dict[str, Any]], session_id: str) -> dict[str, Any]:
-    """Return the document of a session, which has to be there."""
+    """Return the document of a session, which has to exist."""
     document = database.sessions.find_one({"_id": session_id})
     assert document is not None
     return document

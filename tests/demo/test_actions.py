@@ -1,4 +1,4 @@
-"""What a visitor can do, and what nobody can do for them."""
+"""The actions of a visitor, and forms that are refused."""
 
 from __future__ import annotations
 
@@ -13,30 +13,30 @@ from tests.demo.support import Visit, stored, text_of
 
 
 class TestVisitor:
-    """What a visitor can do."""
+    """The actions of a visitor."""
 
     def test_visits_are_counted(self, visit: Visit, database: Database[dict[str, Any]]) -> None:
-        """Each look at the page is one visit more, for this visitor alone."""
+        """Each load of the page counts one visit of this visitor."""
         visit.app.get("/")
         page = visit.app.get("/")
         assert "3 visits to this page" in text_of(page)
         assert 3 == stored(database, visit.session_id)["session"]["visits"]
 
     def test_a_visitor_is_greeted(self, visit: Visit) -> None:
-        """Where nothing was done, the page tells whether the visitor is known."""
+        """Without an action, the page says whether the visitor has a session."""
         assert "Welcome: a new session has begun." in text_of(visit.page)
         assert "Welcome back" in text_of(visit.app.get("/"))
         assert "Welcome" not in text_of(visit.submit("/cart/add", product="flask"))
 
     def test_only_the_page_itself_is_a_visit(self, demo: Demo) -> None:
-        """Neither a HEAD nor a file that belongs to the page starts a session."""
+        """A HEAD request or a static file does not create a session."""
         app = TestApp(demo)
         app.head("/")
         app.get("/static/style.css")
         assert SESSION_COOKIE not in app.cookies
 
     def test_log_in(self, visit: Visit, database: Database[dict[str, Any]]) -> None:
-        """A name logs in; the session goes on under a new id, and the old id is worth nothing."""
+        """A login continues the session under a new id, and the old id becomes invalid."""
         visit.submit("/cart/add", product="flask")
         before = visit.session_id
         form = visit.page.forms[0]
@@ -51,14 +51,14 @@ class TestVisitor:
         assert "Hello ann." in text_of(visit.page)
 
     def test_a_name_is_needed_to_log_in(self, visit: Visit) -> None:
-        """Blanks, and characters that nobody can see, are no name."""
+        """A name of spaces or invisible characters is refused."""
         before = visit.session_id
         visit.submit("/login", name=" \u202e\x00 ")
         assert "A name is needed" in text_of(visit.page)
         assert before == visit.session_id
 
     def test_log_out(self, visit: Visit, database: Database[dict[str, Any]]) -> None:
-        """Logging out deletes the document; the next page belongs to a new session."""
+        """A logout deletes the document, and the next page has a new session."""
         visit.submit("/login", name="ann")
         before = visit.session_id
         visit.submit("/logout")
@@ -68,7 +68,7 @@ class TestVisitor:
         assert "1 visit to this page" in text_of(visit.page)
 
     def test_cart(self, visit: Visit, database: Database[dict[str, Any]]) -> None:
-        """Products are added and taken out one by one, or removed at once."""
+        """Products are added and removed one by one, or all at once."""
 
         def quantities() -> dict[str, int]:
             cart = stored(database, visit.session_id)["session"]["cart"]
@@ -87,10 +87,10 @@ class TestVisitor:
         assert {} == quantities()
         assert "Nothing in it yet." in text_of(visit.page)
 
-    def test_a_session_goes_on_after_a_restart(
+    def test_a_session_continues_after_a_restart(
         self, visit: Visit, mongo_url: str, database_name: str
     ) -> None:
-        """A cookie from before a restart of the demonstration still works."""
+        """A cookie works after a restart of the demo."""
         visit.submit("/login", name="ann")
         restarted = Demo(mongo_url, database_name)
         page = TestApp(restarted, cookiejar=visit.app.cookiejar).get("/")
@@ -100,13 +100,13 @@ class TestVisitor:
 
 
 class TestForms:
-    """Forms do what their visitor wants, and nothing else."""
+    """Forms that are accepted and refused."""
 
     @pytest.mark.parametrize("path", ["/login", "/logout", "/cart/add", "/stringify"])
     def test_a_form_from_elsewhere_is_refused(
         self, demo: Demo, visit: Visit, database: Database[dict[str, Any]], path: str
     ) -> None:
-        """Without this session's token nothing is done, with another session's neither."""
+        """A form without a token, or with the token of another session, is refused."""
         before = stored(database, visit.session_id)
         fields = {"name": "eve", "product": "flask", "stringify": "true"}
         visit.app.post(path, fields, status=403)
@@ -116,39 +116,39 @@ class TestForms:
         assert before == stored(database, visit.session_id)
 
     def test_a_form_of_the_session_before_the_login_is_refused(self, visit: Visit) -> None:
-        """With its new id a session gets a new token."""
+        """A session with a new id has a new token."""
         token = visit.page.forms[0]["token"].value
         visit.submit("/login", name="ann")
         visit.app.post("/logout", {"token": token}, status=403)
 
     def test_an_unknown_product_is_refused(self, visit: Visit) -> None:
-        """What is not in the shop cannot get into the cart."""
+        """An unknown product cannot be added to the cart."""
         token = visit.page.forms[0]["token"].value
         page = visit.app.post("/cart/add", {"token": token, "product": "gold"}, status=400)
         assert "There is no such product." in text_of(page)
 
     def test_forms_are_posted(self, visit: Visit) -> None:
-        """A link can change nothing."""
+        """A GET request changes nothing."""
         for path in ("/login", "/logout", "/cart/add", "/cart/take", "/cart/drop", "/stringify"):
             visit.app.get(path, status=405)
 
     @pytest.mark.parametrize("charset", ["utf-16", "rubbish"])
     def test_only_utf_8_is_read(self, visit: Visit, charset: str) -> None:
-        """A form in another encoding is refused, not guessed at."""
+        """A form in another encoding than UTF-8 is refused."""
         content_type = f"application/x-www-form-urlencoded; charset={charset}"
         visit.app.post("/login", "name=ann", {"Content-Type": content_type}, status=400)
 
-    def test_a_file_is_no_name(self, visit: Visit) -> None:
-        """A file in the place of a text is taken for nothing."""
+    def test_a_file_is_not_a_name(self, visit: Visit) -> None:
+        """A file instead of a text is treated as an empty text."""
         token = visit.page.forms[0]["token"].value
         page = visit.app.post("/login", {"token": token}, upload_files=[("name", "n", b"ann")])
         assert "A name is needed" in text_of(page.follow())
 
     def test_cookies_of_other_programs_do_no_harm(self, demo: Demo) -> None:
-        """Cookies know no ports, so those of anything on this host arrive too."""
+        """Cookies of other programs on this host, on any port, are ignored."""
         environ = {"HTTP_COOKIE": "demo_visitor=\xc3; other=\xff"}
         TestApp(demo).get("/", extra_environ=environ)
 
     def test_unknown_pages(self, visit: Visit) -> None:
-        """An unknown path is answered by a page that says so."""
+        """An unknown path returns a page that says so."""
         assert "There is no such page." in text_of(visit.app.get("/nothing", status=404))

@@ -1,4 +1,4 @@
-"""The commands that the page tells of."""
+"""The commands listed on the page."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from tests.recorder import Commands
 
 
 class TestCost:
-    """The commands that the page tells of."""
+    """The commands listed on the page."""
 
     def test_the_commands_shown_are_those_sent(self, demo: Demo, commands: Commands) -> None:
-        """Each command of each request is shown in full, in order, and no other."""
+        """The page shows exactly the commands of each request, in full and in order."""
         visit = Visit(demo)
         commands.clear()
         visit.submit("/cart/add", product="flask")
         *sent, look = commands.started
-        # The page itself looks at the document from outside, and leaves that out.
+        # The page reads the document with a client of its own, which is not listed.
         assert "find" == look.command_name
         blocks = re.findall(
             r'<pre class="code" role="group" aria-label="The whole command">(.*?)</pre>',
@@ -38,12 +38,12 @@ class TestCost:
         assert [("POST /cart/add", names[:2]), ("GET /", names[2:])] == visit.requests()
 
     def test_a_request_costs_two_commands(self, visit: Visit) -> None:
-        """A visit is a find and an update."""
+        """A visit costs a find and an update."""
         visit.page = visit.app.get("/")
         assert [("GET /", ["find", "update"])] == visit.requests()
 
     def test_time_and_size_are_shown(self, demo: Demo, commands: Commands) -> None:
-        """Beside each command stand its microseconds and its length in bytes."""
+        """Each command has its duration in microseconds and its size in bytes."""
         visit = Visit(demo)
         commands.clear()
         visit.page = visit.app.get("/")
@@ -53,7 +53,7 @@ class TestCost:
         assert all(int(microseconds.replace(",", "")) > 0 for microseconds, _ in shown)
 
     def test_each_visitor_sees_their_own_commands(self, demo: Demo) -> None:
-        """However many visitors there are at a time, no page shows a command of another."""
+        """With many visitors at a time, no page shows another visitor's command."""
 
         def stroll(_: int) -> None:
             visit = Visit(demo)
@@ -67,8 +67,8 @@ class TestCost:
             assert [None] * 6 == list(pool.map(stroll, range(6)))
 
     @pytest.mark.filterwarnings("ignore:Invalidating corrupt session")
-    def test_an_unavailable_database_is_told(self, visit: Visit, fail_point: FailPoint) -> None:
-        """Without a database there is a page that says so, and the session goes on afterwards."""
+    def test_an_unavailable_database(self, visit: Visit, fail_point: FailPoint) -> None:
+        """If the database is unavailable, a page says so, and the session continues afterwards."""
         before = visit.session_id
         with fail_point("find", error_code=50):
             page = visit.app.get("/", status=503)
@@ -76,8 +76,8 @@ class TestCost:
         assert "2 visits" in text_of(visit.app.get("/"))
         assert before == visit.session_id
 
-    def test_an_unreadable_document_is_told(self, visit: Visit, fail_point: FailPoint) -> None:
-        """Where only the look at the document fails, the rest of the page is there."""
+    def test_an_unreadable_document(self, visit: Visit, fail_point: FailPoint) -> None:
+        """If only the display of the document fails, the rest of the page is shown."""
         with fail_point("find", error_code=50, app_name=ONLOOKER):
             page = visit.app.get("/")
         assert "The document cannot be read" in text_of(page)

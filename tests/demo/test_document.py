@@ -1,4 +1,4 @@
-"""The document that the page shows, and the notation that it is in."""
+"""The document on the page, and its notation."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _LIFETIME = timedelta(minutes=10)
 
 
 class TestDocument:
-    """The document beside the shop."""
+    """The document on the page."""
 
     def test_it_is_the_one_in_mongodb(
         self, visit: Visit, database: Database[dict[str, Any]]
     ) -> None:
-        """What the page shows is what MongoDB holds when it is shown."""
+        """The page shows the document that MongoDB holds."""
         visit.submit("/login", name="ann")
         visit.submit("/cart/add", product="tubes")
         document = stored(database, visit.session_id)
@@ -34,7 +34,7 @@ class TestDocument:
         assert f"expires: ISODate('{expires}Z')" in shown
 
     def test_changes_are_marked(self, visit: Visit) -> None:
-        """What differs from the page before is marked, and nothing is on the first page."""
+        """Differences from the previous page are marked; the first page has none."""
         assert [] == visit.marked()
         visit.submit("/login", name="ann")
         visit.submit("/cart/add", product="tubes")
@@ -42,15 +42,15 @@ class TestDocument:
         names = [line.partition(":")[0] for line in visit.marked()]
         assert ["_accessed_time", "visits", "quantity", "expires"] == names
 
-    def test_what_is_gone_marks_what_held_it(self, visit: Visit) -> None:
-        """A value that is removed marks the object that it was in."""
+    def test_a_removed_value_marks_its_object(self, visit: Visit) -> None:
+        """A removed value marks the object that contained it."""
         visit.submit("/cart/add", product="tubes")
         visit.submit("/cart/add", product="flask")
         visit.submit("/cart/drop", product="tubes")
         assert "cart: {" in visit.marked()
 
     def test_expiry_counts_down(self, visit: Visit, database: Database[dict[str, Any]]) -> None:
-        """The page holds the seconds until the stored date, for the script to count down."""
+        """The page contains the seconds until expiry, which the script counts down."""
         match = re.search(r'data-seconds="([\d.]+)" data-lifetime="600"', visit.page.text)
         assert match is not None
         shown = datetime.now(UTC) + timedelta(seconds=float(match[1]))
@@ -61,7 +61,7 @@ class TestDocument:
     def test_stringify_shows_the_same_session_as_text(
         self, visit: Visit, database: Database[dict[str, Any]]
     ) -> None:
-        """The session is stored as JSON text and back, with everything that is in it."""
+        """The session is stored as JSON text and back without a loss."""
         visit.submit("/login", name="ann")
         visit.submit("/cart/add", product="flask")
         before = visit.session_id, stored(database, visit.session_id)["session"]["cart"]
@@ -76,7 +76,7 @@ class TestDocument:
         assert before[1] == session["cart"]
 
     def test_no_session_id_is_shown_in_full(self, visit: Visit) -> None:
-        """Neither the document nor a command shows more than the first characters of an id."""
+        """The document and the commands show only the first characters of a session id."""
         pages, ids = [visit.page.text], {visit.session_id}
         for path, fields in (
             ("/login", {"name": "ann"}),
@@ -95,7 +95,7 @@ class TestDocument:
 
 
 class TestNotation:
-    """BSON values as MongoDB's shell writes them."""
+    """BSON values in the notation of MongoDB's shell."""
 
     @pytest.mark.parametrize(
         ("value", "shown", "bson_type"),
@@ -113,12 +113,12 @@ class TestNotation:
         ],
     )
     def test_scalars(self, value: object, shown: str, bson_type: str) -> None:
-        """Each value has its notation and the name of its type."""
+        """Each value has a notation and a type name."""
         _, line, _ = lines({"value": value}, None)
         assert (f"value: {shown}", bson_type) == (plain(line), line.type)
 
     def test_nesting(self) -> None:
-        """Objects and arrays are spread over lines, and keys are quoted where they must be."""
+        """Objects and arrays span several lines, and keys are quoted if necessary."""
         spread = [(line.depth, plain(line)) for line in lines({"a.b": [1, {"c": 2}]}, None)]
         assert [
             (0, "{"),
@@ -132,16 +132,16 @@ class TestNotation:
         ] == spread
 
     def test_inline_is_short(self) -> None:
-        """On one line, long texts end early, and what lies deep is left out."""
+        """On one line, long texts are cut and deep values are left out."""
         value = {"$set": {"a": {"b": {"c": 1}}, "t": "x" * 30}}
         shown = "".join(token.text for token in inline(value))
         assert f"{{$set: {{a: {{b: {{…}}}}, t: '{'x' * 24}…'}}}}" == shown
 
-    def test_a_comma_is_not_parted_from_its_date(self) -> None:
-        """A date, which is kept in one piece, holds the comma that follows it."""
+    def test_a_date_keeps_its_comma(self) -> None:
+        """A date and the comma after it stay on one line."""
         _, first, _, _ = lines({"a": datetime(2026, 1, 2), "b": 1}, None)
         assert ("date", "ISODate('2026-01-02T00:00:00.000Z'),") == first.tokens[-1]
 
     def test_a_value_of_another_type_has_changed(self) -> None:
-        """True is not 1, though Python takes them for equal."""
+        """True and 1 differ, although Python treats them as equal."""
         assert [line.changed for line in lines({"a": True}, {"a": 1})] == [False, True, False]

@@ -1,4 +1,4 @@
-"""The page as a document of its own."""
+"""The HTML of the page."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from tests.demo.support import Visit, text_of
 
 
 class Checker(HTMLParser):
-    """Reads a page and notes what is wrong with it."""
+    """Reads a page and records its faults."""
 
     _VOID = frozenset({"meta", "link", "input", "img", "br", "hr"})
 
     def __init__(self) -> None:
-        """Read nothing yet."""
+        """Start without a page."""
         super().__init__()
         self.open: list[str] = []
         self.ids: list[str] = []
@@ -26,7 +26,7 @@ class Checker(HTMLParser):
         self.tags: list[tuple[str, dict[str, str | None]]] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Note a tag."""
+        """Record a tag."""
         attributes = dict(attrs)
         self.tags.append((tag, attributes))
         self.ids += [attributes["id"] or ""] if "id" in attributes else []
@@ -38,18 +38,18 @@ class Checker(HTMLParser):
             self.open.append(tag)
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Note a tag that holds nothing."""
+        """Record an empty tag."""
         self.handle_starttag(tag, attrs)
         if tag not in self._VOID:
             self.open.pop()
 
     def handle_endtag(self, tag: str) -> None:
-        """Close the tag that was opened last."""
+        """Close the last open tag."""
         assert tag == self.open.pop()
 
 
 class TestPage:
-    """The page as a document of its own."""
+    """The HTML of the page."""
 
     @pytest.fixture
     def pages(self, visit: Visit) -> list[TestResponse]:
@@ -62,7 +62,7 @@ class TestPage:
         ]
 
     def test_markup_is_in_order(self, pages: list[TestResponse]) -> None:
-        """Tags are closed in order, ids are unique, and references lead to one."""
+        """Tags are closed in order, ids are unique, and references have a target."""
         for page in pages:
             checker = Checker()
             checker.feed(page.text)
@@ -71,7 +71,7 @@ class TestPage:
             assert set(checker.references) <= set(checker.ids)
 
     def test_nothing_is_inline_or_from_elsewhere(self, pages: list[TestResponse]) -> None:
-        """Scripts and styles are files of the page's own, and the browser is told to insist."""
+        """Scripts and styles are files of this site, and a header enforces it."""
         for page in pages:
             policy = page.headers["Content-Security-Policy"]
             assert policy.startswith("default-src 'none';")
@@ -86,13 +86,13 @@ class TestPage:
                     assert (attributes.get(name) or "/").startswith(("/", "#"))
 
     def test_files_that_the_page_refers_to_are_there(self, visit: Visit) -> None:
-        """Style, script and icons are served, with the type that a browser insists on."""
+        """Style, script and icons are served with the content type that browsers require."""
         paths = set(re.findall(r'(?:src|href)="(/static/[^"#]+)', visit.page.text))
         types = {path.rpartition(".")[2]: visit.app.get(path).content_type for path in paths}
         assert {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"} == types
 
     def test_every_control_has_a_name(self, pages: list[TestResponse]) -> None:
-        """Fields have labels, and each button says which product it is about."""
+        """Fields have labels, and each button names its product."""
         for page in pages:
             checker = Checker()
             checker.feed(page.text)
@@ -104,7 +104,7 @@ class TestPage:
                     assert f'aria-label="Add {product} to the cart"' in page.text
 
     def test_whatever_a_visitor_types_stays_text(self, visit: Visit) -> None:
-        """A name that is HTML, or full of quotes, is shown as it was typed."""
+        """A name with HTML or quotes is shown as it was typed."""
         name = "\"'><script>alert(1)</script>&"
         visit.submit("/login", name=name)
         assert name in text_of(visit.page)
@@ -116,7 +116,7 @@ class TestPage:
         assert 1 == [tag for tag, _ in checker.tags].count("script")
 
     def test_the_page_is_not_kept_by_caches(self, pages: list[TestResponse]) -> None:
-        """A page of a session is for its visitor, once."""
+        """Pages of a session are not stored by caches."""
         assert {"no-store"} == {page.headers["Cache-Control"] for page in pages}
 
     def test_cookies_are_out_of_reach_of_scripts_and_other_sites(self, demo: Demo) -> None:

@@ -1,4 +1,4 @@
-"""The process that serves the demonstration."""
+"""The process of the demo."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _ROOT = Path(__file__).resolve().parent.parent.parent
 
 
 class Process:
-    """``python -m examples.demo``, in a folder for temporary files of its own."""
+    """``python -m examples.demo``, with a temporary folder of its own."""
 
     def __init__(self, folder: Path, **env: str) -> None:
         """Start it."""
@@ -47,7 +47,7 @@ class Process:
         self.said = ""
 
     def address(self) -> str:
-        """Wait until it says where the page is."""
+        """Wait until it prints the address of the page."""
         assert self.process.stdout is not None
         while " ends it" not in self.said:
             line = self.process.stdout.readline()
@@ -58,12 +58,12 @@ class Process:
         return match[0]
 
     def mongod_pids(self) -> list[int]:
-        """Return the servers that it runs, which note their ids beside their data."""
+        """Return the process ids of its servers, which are stored with their data."""
         locks = self.folder.rglob("mongod.lock")
         return [int(text) for lock in locks if (text := lock.read_text().strip())]
 
     def end(self, number: int = signal.SIGINT) -> tuple[int, str, str]:
-        """Send a signal, and return the exit code and all that was said."""
+        """Send a signal, and return the exit code and the whole output."""
         self.process.send_signal(number)
         output, errors = self.process.communicate(timeout=30)
         return self.process.returncode, self.said + output, errors
@@ -71,7 +71,7 @@ class Process:
 
 @pytest.fixture
 def start_demo(tmp_path: Path) -> Iterator[Callable[..., Process]]:
-    """Lend a function that starts the demonstration as a process, ended with the test."""
+    """Return a function that starts the demo; it ends with the test."""
     with ExitStack() as processes:
 
         def start(**env: str) -> Process:
@@ -93,13 +93,13 @@ def _mongod() -> None:
 
 @pytest.mark.usefixtures("_mongod")
 class TestEmbeddedServer:
-    """The demonstration with a MongoDB server of its own."""
+    """The demo with a MongoDB server of its own."""
 
     @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
     def test_it_starts_serves_and_leaves_nothing(
         self, start_demo: Callable[..., Process], tmp_path: Path, number: int
     ) -> None:
-        """It prints its address and serves; a signal ends it, its server, and its data."""
+        """It prints its address and serves; a signal ends it and removes its server and data."""
         demo = start_demo()
         with urlopen(demo.address()) as page:
             assert "1 visit to this page" in text_of(page.read().decode())
@@ -114,7 +114,7 @@ class TestEmbeddedServer:
     def test_it_can_be_ended_while_it_starts(
         self, start_demo: Callable[..., Process], tmp_path: Path
     ) -> None:
-        """Ctrl-C before the server is ready ends it just as well."""
+        """Ctrl-C also ends it before its server is ready."""
         demo = start_demo()
         wait_until(lambda: any(tmp_path.rglob("mongod.log")), 30)
         code, _, errors = demo.end()
@@ -123,11 +123,11 @@ class TestEmbeddedServer:
 
 
 class TestGivenServer:
-    """The demonstration with a MongoDB server that is already there."""
+    """The demo with a running MongoDB server."""
 
     @pytest.fixture
     def sessions(self, mongo_client: Client) -> Collection[dict[str, Any]]:
-        """Lend the collection of the demonstration, which may hold sessions of somebody."""
+        """Return the collection of the demo, which may contain other sessions."""
         return mongo_client[DATABASE].sessions
 
     def test_it_uses_the_server_and_leaves_it_running(
@@ -137,7 +137,7 @@ class TestGivenServer:
         mongo_url: str,
         tmp_path: Path,
     ) -> None:
-        """Sessions are in its own database there, and stay; no server is started or stopped."""
+        """Sessions are kept in a database of that server; no server is started or stopped."""
         demo = start_demo(MONGODB_URL=mongo_url)
         with urlopen(demo.address()) as page:
             cookies = SimpleCookie("; ".join(page.headers.get_all("Set-Cookie")))
@@ -150,7 +150,7 @@ class TestGivenServer:
     def test_the_next_free_port_is_taken(
         self, start_demo: Callable[..., Process], mongo_url: str
     ) -> None:
-        """Where somebody listens on the port already, a later one is printed and used."""
+        """If the port is in use, a later one is used and printed."""
         with socket.create_server(("127.0.0.1", 0)) as occupied:
             port = occupied.getsockname()[1]
             demo = start_demo(MONGODB_URL=mongo_url, PORT=str(port))
@@ -163,7 +163,7 @@ class TestGivenServer:
     def test_no_password_is_printed_or_shown(
         self, start_demo: Callable[..., Process], mongo_server: MongoServer
     ) -> None:
-        """Of a URL with a password only the servers are shown, even when it is refused."""
+        """Only the servers of a URL with a password are shown, even if it is refused."""
         password = secrets.token_hex(8)
         url = f"mongodb://ann:{password}@127.0.0.1:{mongo_server.port}/"
         output, errors = start_demo(MONGODB_URL=url).process.communicate(timeout=30)
@@ -172,7 +172,7 @@ class TestGivenServer:
 
 
 class TestMistakes:
-    """What is set wrong ends the demonstration with one sentence."""
+    """Wrong settings end the demo with one sentence."""
 
     @pytest.mark.parametrize(
         ("env", "sentence"),
@@ -187,7 +187,7 @@ class TestMistakes:
     def test_one_sentence(
         self, start_demo: Callable[..., Process], env: dict[str, str], sentence: str
     ) -> None:
-        """It names the variable and the remedy, without a traceback."""
+        """The sentence names the variable and the remedy, and there is no traceback."""
         demo = start_demo(**env)
         output, errors = demo.process.communicate(timeout=30)
         assert 1 == demo.process.returncode

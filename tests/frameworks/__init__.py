@@ -1,1 +1,1 @@
-"""The example of each framework, in worker processes of its own, and what all of them promise."""
+"""Tests of each framework's example, in several worker processes."""

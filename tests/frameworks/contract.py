@@ -1,15 +1,14 @@
-"""What sessions promise in each framework, over HTTP and across two worker processes.
+"""The promises of sessions in each framework, over HTTP and across two worker processes.
 
 An example serves
 
-- ``GET /``, which counts a visit in the session and answers whom accepts JSON with
-  ``{"visits": 2, "user": "ann"}``, where ``null`` is nobody; where forms carry a token,
-  ``csrf_token`` is there as well,
-- ``POST /login`` with the field ``user``, which gives the session a new id,
-- ``POST /logout``, which deletes the session; links do neither,
-- ``GET /error``, which fails.
+- ``GET /``: counts a visit in the session. As JSON, it returns ``{"visits": 2, "user": "ann"}``, in
+  which ``user`` is ``null`` without a login, and ``csrf_token`` if forms need a token.
+- ``POST /login`` with the field ``user``: gives the session a new id.
+- ``POST /logout``: deletes the session. GET requests neither log in nor out.
+- ``GET /error``: fails.
 
-Its sessions are in the database ``examples`` on the server that ``MONGODB_URL`` names.
+Its sessions are in the database ``examples`` of the server at ``MONGODB_URL``.
 """
 
 import sys
@@ -39,16 +38,16 @@ Overtake = Callable[[Callable[[], object], Callable[[], object]], None]
 
 
 class ExampleContract:
-    """What ``session.type = ext:mongodb_soajs`` alone promises. A subclass names its example."""
+    """The promises of ``session.type`` alone. A subclass names its example."""
 
     application: ClassVar[str]
-    """Where the WSGI application is: ``module:name``."""
+    """The WSGI application, as ``module:name``."""
     token_field: ClassVar[str] = "csrf_token"
-    """The field for the token in the framework's forms."""
+    """The name of the token field in the framework's forms."""
 
     @classmethod
     def command(cls) -> list[str]:
-        """Return the command that serves the example on a free port, and says which."""
+        """Return the command that serves the example on a free port and prints the port."""
         return [sys.executable, "-m", "waitress", "--listen=127.0.0.1:0", cls.application]
 
     @pytest.fixture(scope="class")
@@ -56,19 +55,19 @@ class ExampleContract:
     def workers(
         cls, mongo_url: str, tmp_path_factory: pytest.TempPathFactory
     ) -> Iterator[list[str]]:
-        """Run two worker processes, and lend their addresses."""
+        """Run two worker processes, and yield their addresses."""
         folder = tmp_path_factory.mktemp("workers")
         with running(cls.command(), {"MONGODB_URL": mongo_url}, folder) as addresses:
             yield addresses
 
     @pytest.fixture
     def sessions(self, mongo_client: Client) -> Sessions:
-        """Lend the collection of the example, which may hold sessions of somebody."""
+        """Return the collection of the example, which may contain other sessions."""
         return mongo_client["examples"].sessions
 
     @pytest.fixture
     def new_visitor(self, workers: list[str], sessions: Sessions) -> Iterator[NewVisitor]:
-        """Lend a function that returns a new visitor, or one ``like`` another: with its cookies."""
+        """Return a function that makes a visitor, optionally with the cookies of another one."""
         visitors: list[Visitor] = []
 
         def make(like: Visitor | None = None) -> Visitor:
@@ -84,15 +83,15 @@ class ExampleContract:
 
     @pytest.fixture
     def visitor(self, new_visitor: NewVisitor) -> Visitor:
-        """Return a visitor who has not been here before."""
+        """Return a new visitor."""
         return new_visitor()
 
     @pytest.fixture
     def overtake(self, fail_point: FailPoint, mongo_client: Client) -> Overtake:
-        """Lend a function that makes a request while the save of a slow one is under way.
+        """Return a function that makes a request while another request saves slowly.
 
-        The slow one has to be a visit after the first: its save is an update, which the server
-        holds back. Other requests insert, delete, or find and modify.
+        The slow request has to be a later visit: it saves with an update, which the server holds
+        back. Other requests insert, delete, or find and modify.
         """
 
         def make(slow: Callable[[], object], quick: Callable[[], object]) -> None:
@@ -107,31 +106,31 @@ class ExampleContract:
         return make
 
     def test_new_visitor(self, visitor: Visitor, sessions: Sessions) -> None:
-        """Who comes for the first time gets a session of one document, and a cookie with its id."""
+        """A first visit creates one document, and a cookie with its id."""
         assert Page(visits=1, user=None) == visitor.visit()
         document = sessions.find_one({"_id": visitor.session_id})
         assert document is not None
         assert 1 == document["session"]["visits"]
 
     def test_cookie(self, visitor: Visitor) -> None:
-        """The cookie is for the whole site, and for no script."""
+        """The cookie is valid for the whole site, and scripts cannot read it."""
         visitor.visit()
         cookie = visitor.cookie
         assert cookie is not None
         assert "/" == cookie.path
         assert cookie.has_nonstandard_attr("HttpOnly")
 
-    def test_return(self, visitor: Visitor) -> None:
-        """Who comes back is known."""
+    def test_second_visit(self, visitor: Visitor) -> None:
+        """A second visit finds the session."""
         assert [1, 2, 3] == [visitor.visit().visits for _ in range(3)]
 
     def test_another_worker(self, visitor: Visitor) -> None:
-        """It does not matter which process answers."""
+        """Another worker process finds the session."""
         visits = [visitor.visit(worker).visits for worker in (0, 1, 1, 0, 1)]
         assert [1, 2, 3, 4, 5] == visits
 
     def test_login(self, visitor: Visitor, sessions: Sessions) -> None:
-        """A login keeps what is in the session, and gives it a new id, which all workers know."""
+        """A login keeps the data and gives the session a new id, in all workers."""
         visitor.visit()
         old_id = visitor.session_id
         visitor.login(USER)
@@ -143,7 +142,7 @@ class ExampleContract:
         assert (3, USER) == (document["session"]["visits"], document["session"]["user"])
 
     def test_old_id_after_login(self, visitor: Visitor, new_visitor: NewVisitor) -> None:
-        """The id from before a login does not open what came after it."""
+        """The id from before a login does not open the session after it."""
         visitor.visit()
         thief = new_visitor(like=visitor)
         visitor.login(USER)
@@ -151,7 +150,7 @@ class ExampleContract:
             assert thief.visit(worker).user is None
 
     def test_logout(self, visitor: Visitor, new_visitor: NewVisitor, sessions: Sessions) -> None:
-        """A logout removes document and cookie, and the old cookie opens nothing."""
+        """A logout removes document and cookie, and the old cookie opens no session."""
         visitor.visit()
         visitor.login(USER)
         visitor.visit()
@@ -164,7 +163,7 @@ class ExampleContract:
         assert Page(visits=1, user=None) == visitor.visit(1)
 
     def test_links_do_nothing(self, visitor: Visitor) -> None:
-        """Nobody is logged in or out by a link that somebody else put into a page."""
+        """A link neither logs in nor out."""
         visitor.visit()
         assert 400 <= visitor.open(f"/login?{urlencode({'user': USER})}") < 500
         assert visitor.visit().user is None
@@ -174,7 +173,7 @@ class ExampleContract:
 
     @pytest.mark.parametrize("worker", [0, 1])
     def test_expired_session(self, visitor: Visitor, sessions: Sessions, worker: int) -> None:
-        """Past its time, a session is gone, whether or not MongoDB has removed it."""
+        """An expired session is not loaded, whether or not MongoDB has removed it."""
         visitor.visit()
         visitor.login(USER)
         visitor.visit()
@@ -184,7 +183,7 @@ class ExampleContract:
         assert Page(visits=1, user=None) == visitor.visit(worker)
 
     def test_error_page(self, visitor: Visitor) -> None:
-        """A page that fails ends nothing: the session goes on, under the same id."""
+        """After a page that fails, the session continues under the same id."""
         visitor.visit()
         visitor.login(USER)
         visitor.visit()
@@ -195,12 +194,12 @@ class ExampleContract:
         assert Page(visits=3, user=USER) == visitor.visit(1)
 
     def test_error_page_first(self, visitor: Visitor) -> None:
-        """Whose first page fails begins with the second."""
+        """If the first page fails, the second page creates the session."""
         assert 500 == visitor.open("/error")
         assert Page(visits=1, user=None) == visitor.visit(1)
 
-    def test_visitors_at_once(self, new_visitor: NewVisitor) -> None:
-        """Visitors who come at the same time do not meet each other's sessions."""
+    def test_concurrent_visitors(self, new_visitor: NewVisitor) -> None:
+        """Visitors at the same time get separate sessions."""
         visitors = [new_visitor() for _ in range(_AT_ONCE)]
 
         def come(number: int) -> Page:
@@ -215,9 +214,9 @@ class ExampleContract:
         assert expected == _at_once([partial(come, number) for number in range(_AT_ONCE)])
 
     def test_login_overlaps_visits(self, visitor: Visitor, new_visitor: NewVisitor) -> None:
-        """Requests that overlap a login do not undo it, and do not bring the old id back."""
+        """Requests that overlap a login do not undo it, and do not restore the old id."""
         visitor.visit()
-        # Each tab has the cookie from before the login, and its own answers.
+        # Each tab has the cookie from before the login, and receives its own responses.
         tabs = [new_visitor(like=visitor) for _ in range(_AT_ONCE - 1)]
         late = new_visitor(like=visitor)
         _at_once(
@@ -228,7 +227,7 @@ class ExampleContract:
         assert late.visit().user is None
 
     def test_logout_overlaps_visits(self, visitor: Visitor, new_visitor: NewVisitor) -> None:
-        """Requests that overlap a logout do not bring the session back."""
+        """Requests that overlap a logout do not restore the session."""
         visitor.visit()
         visitor.login(USER)
         tabs = [new_visitor(like=visitor) for _ in range(_AT_ONCE - 1)]
@@ -243,7 +242,7 @@ class ExampleContract:
     def test_login_overtakes_a_visit(
         self, visitor: Visitor, new_visitor: NewVisitor, overtake: Overtake
     ) -> None:
-        """A visit that is saved after a login in another process changes nothing about that."""
+        """A save after a login in another process does not undo the login."""
         visitor.visit()
         slow, late = new_visitor(like=visitor), new_visitor(like=visitor)
         overtake(partial(slow.visit, 1), partial(visitor.login, USER))
@@ -257,7 +256,7 @@ class ExampleContract:
         sessions: Sessions,
         overtake: Overtake,
     ) -> None:
-        """A visit that is saved after a logout in another process does not bring it back."""
+        """A save after a logout in another process does not restore the session."""
         visitor.visit()
         visitor.login(USER)
         visitor.visit()
@@ -269,18 +268,18 @@ class ExampleContract:
 
 
 class MongoSessionContract(ExampleContract):
-    """What ``MongoSession`` promises beyond that."""
+    """The further promises of ``MongoSession``."""
 
     def test_old_document_after_login(self, visitor: Visitor, sessions: Sessions) -> None:
-        """A login leaves nothing stored under the id from before."""
+        """A login removes the document of the old id."""
         visitor.visit()
         old_id = visitor.session_id
         visitor.login(USER)
         assert 0 == sessions.count_documents({"_id": old_id})
         assert 1 == sessions.count_documents({"_id": visitor.session_id})
 
-    def test_dead_id_is_not_adopted(self, visitor: Visitor, new_visitor: NewVisitor) -> None:
-        """Who comes with an id that is not stored, or no longer, gets another one."""
+    def test_unknown_id_is_not_adopted(self, visitor: Visitor, new_visitor: NewVisitor) -> None:
+        """An id that is not stored, or not any more, is replaced by another one."""
         visitor.visit()
         thief = new_visitor(like=visitor)
         dead_id = visitor.session_id
@@ -290,10 +289,10 @@ class MongoSessionContract(ExampleContract):
 
 
 class LockedVisitsContract(MongoSessionContract):
-    """What counting in ``with session.locked():`` promises beyond that."""
+    """The further promise of counting in ``with session.locked():``."""
 
     def test_no_visit_is_lost(self, visitor: Visitor, new_visitor: NewVisitor) -> None:
-        """Visits of one session that overlap, in all workers, are each counted."""
+        """Overlapping visits of one session, in all workers, are all counted."""
         visitor.visit()
         visitor.login(USER)
         tabs = [new_visitor(like=visitor) for _ in range(_AT_ONCE)]
@@ -304,14 +303,14 @@ class LockedVisitsContract(MongoSessionContract):
 
 
 def _held_back(client: Client) -> int:
-    """Return how many commands a fail point has met."""
+    """Return how many commands a fail point has held back."""
     answer = client.admin.command({"getParameter": 1, "failpoint.failCommand": 1})
     count: int = answer["failpoint.failCommand"]["timesEntered"]
     return count
 
 
 def _at_once(requests: list[Callable[[], Any]]) -> list[Any]:
-    """Make requests from as many threads, which begin together, and return their answers."""
+    """Make requests at once, in threads, and return their results."""
     start = threading.Barrier(len(requests))
 
     def make(request: Callable[[], Any]) -> Any:

@@ -1,4 +1,4 @@
-"""An example whose answers tell which process gave them."""
+"""An example whose responses name the process."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PROCESS = "X-Process"
 
 
 def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-    """Answer as the example does, with the number of this process in a header."""
+    """Respond as the example does, with the id of this process in a header."""
 
     def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
         return start_response(status, [*headers, (PROCESS, str(os.getpid()))], exc_info)

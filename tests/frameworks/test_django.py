@@ -11,7 +11,7 @@ class TestDjango(LockedVisitsContract):
     token_field = "csrfmiddlewaretoken"
 
     def test_csrf(self, visitor: Visitor) -> None:
-        """Django refuses a form without the token of a page, and nobody is logged in."""
+        """Django refuses a form without a token, and does not log in."""
         visitor.visit()
         assert 403 == visitor.post("/login", {"user": "ann"})
         assert visitor.visit(1).user is None

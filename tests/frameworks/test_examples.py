@@ -1,4 +1,4 @@
-"""The program that serves the examples, and what all of them have."""
+"""The program that serves the examples, and their common parts."""
 
 import importlib.util
 import signal
@@ -23,7 +23,7 @@ class TestFolders:
 
     @pytest.mark.parametrize("name", names())
     def test_header(self, name: str) -> None:
-        """Each says what it is, what it requires, how to install that, and how to run it."""
+        """Each example says what it is, what it needs, how to install that and how to run it."""
         code = (_ROOT / "examples" / name / "wsgi.py").read_text()
         header = code.split('"""')[1]
         for word in ("Requires:", "MONGODB_URL", "Install:", "Run:", f" examples.{name}.wsgi:"):
@@ -31,7 +31,7 @@ class TestFolders:
 
     @pytest.mark.parametrize("name", names())
     def test_each_is_tested(self, name: str) -> None:
-        """None is without its tests."""
+        """Each example has tests."""
         assert importlib.util.find_spec(f"tests.frameworks.test_{name}") is not None
 
 
@@ -56,7 +56,7 @@ class TestProgram:
 
     @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
     def test_it_serves_and_ends(self, worker: Worker, tmp_path: Path, number: int) -> None:
-        """It prints its address and serves, on a server of its own, of which nothing is left."""
+        """It prints its address and serves, and removes its own server at the end."""
         with urlopen(worker.wait_for_address()) as page:
             assert b'"visits":1' in page.read()
         assert 0 == worker.end(number)
@@ -74,13 +74,13 @@ class TestProgram:
         ],
     )
     def test_wrong_name(self, arguments: list[str], problem: str) -> None:
-        """A name that is none is answered with one sentence that lists them all."""
+        """An unknown name prints one sentence that lists all names."""
         with pytest.raises(SystemExit) as end:
             read_name(arguments)
         assert f"{problem}: NAME is one of {', '.join(names())}." == end.value.code
 
     def test_wrong_name_before_anything_is_installed(self, run_python: RunPython) -> None:
-        """The sentence needs nothing but Python, so that make can say it first."""
+        """The sentence is printed before anything is installed."""
         code = (
             "import sys; sys.path[:] = [path for path in sys.path if 'site-packages' not in path]"
         )
@@ -91,7 +91,7 @@ class TestProgram:
         assert run.stderr.startswith("Which example: NAME is one of ")
 
     def test_missing_framework(self, run_python: RunPython, mongo_url: str) -> None:
-        """A framework that is not installed is named, in one sentence."""
+        """If a framework is not installed, one sentence names it."""
         code = "import sys; sys.modules['flask'] = None; import examples.__main__ as program; "
         env = {"PORT": "0", "MONGODB_URL": mongo_url}
         run = run_python(f"{code}program.main(['flask'])", env, check=False)
@@ -100,7 +100,7 @@ class TestProgram:
         assert 1 == run.stderr.count("\n")
 
     def test_no_database(self, run_python: RunPython) -> None:
-        """A server that does not answer is told of at the start."""
+        """If the server does not answer, the start fails with one sentence."""
         env = {"PORT": "0", "MONGODB_URL": "mongodb://127.0.0.1:1/"}
         code = "import examples.__main__ as program; program.main(['webob'])"
         run = run_python(code, env, check=False)

@@ -1,4 +1,4 @@
-"""The example of Pylons, which runs in an environment of its own: ``tox run -e pylons``."""
+"""The example of Pylons, in an environment of its own: ``tox run -e pylons``."""
 
 import importlib.util
 from pathlib import Path
@@ -24,8 +24,8 @@ class TestHardenedPylons(MongoSessionContract):
 class TestPort:
     """The port of Pylons to Python 3."""
 
-    def test_it_is_made_once(self) -> None:
-        """What is installed here is ported, and stays as it is."""
+    def test_a_second_run_changes_nothing(self) -> None:
+        """The installed Pylons is ported, and a second run changes nothing."""
         found = importlib.util.find_spec("pylons")
         assert found is not None
         assert found.origin is not None
@@ -38,8 +38,8 @@ class TestPort:
         ("package", "name"),
         [("pylons", "pylons/controllers/core.py"), ("webhelpers", "webhelpers/html/builder.py")],
     )
-    def test_a_missing_text_stops_it(self, tmp_path: Path, package: str, name: str) -> None:
-        """What is not the release that the port is for is named, and stays as it is."""
+    def test_another_release_is_refused(self, tmp_path: Path, package: str, name: str) -> None:
+        """Another release of Pylons is refused by name, and not changed."""
         for other in PACKAGES:
             (tmp_path / other).mkdir()
             (tmp_path / other / MARK).touch()

@@ -1,4 +1,4 @@
-"""The example of Pyramid, with pyramid_beaker and with this package in its place."""
+"""The example of Pyramid, with pyramid_beaker and with this package alone."""
 
 from tests.frameworks.contract import USER, ExampleContract, MongoSessionContract
 from tests.frameworks.visitor import Visitor
@@ -10,7 +10,7 @@ class TestPyramidBeaker(ExampleContract):
     application = "examples.pyramid.wsgi:application"
 
     def test_flash(self, visitor: Visitor) -> None:
-        """A message that one process leaves is shown by another, once."""
+        """A flash message from one process is shown once by another."""
         visitor.visit()
         assert [] == visitor.answer["messages"]
         visitor.login(USER)
@@ -20,7 +20,7 @@ class TestPyramidBeaker(ExampleContract):
         assert [] == visitor.answer["messages"]
 
     def test_csrf(self, visitor: Visitor) -> None:
-        """Pyramid refuses a form without the token of the session, and nobody is logged in."""
+        """Pyramid refuses a form without a token, and does not log in."""
         visitor.visit()
         assert 400 == visitor.post("/login", {"user": USER})
         assert visitor.visit(1).user is None

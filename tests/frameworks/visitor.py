@@ -1,4 +1,4 @@
-"""A visitor of an example: a browser with its cookies, which speaks HTTP."""
+"""A visitor of an example: an HTTP client with cookies."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from urllib.request import (
 COOKIE = "beaker.session.id"
 
 _ANSWER_SECONDS = 60.0
-# Both of a uuid of Beaker's and of an id of MongoSession; a signature stands before it.
+# An id of Beaker or of MongoSession, after its signature if there is one.
 _ID_LENGTH = 32
 
 
 @dataclass(frozen=True)
 class Page:
-    """What the page ``/`` shows.
+    """The data of the page ``/``.
 
-    :param visits: how many visits it counted in this session, this one among them.
-    :param user: who is logged in; ``None`` for nobody.
+    :param visits: how many visits this session has counted, including this one.
+    :param user: the logged-in user, or ``None``.
     """
 
     visits: int
@@ -38,20 +38,19 @@ class Page:
 
 
 class _Stay(HTTPRedirectHandler):
-    """Follow no redirect: to go on to the page would be a visit that no test asked for."""
+    """Do not follow redirects, because the next page would count a visit."""
 
     def redirect_request(self, *_: Any, **__: Any) -> None:
         return None
 
 
 class Visitor:
-    """A browser at an example that several workers serve.
+    """An HTTP client of an example with several workers.
 
-    The worker is named by its place in the list, so that each test says which process it meets.
+    A test names the worker of each request by its position in the list.
 
     :param workers: the addresses of the workers.
-    :param token_field: the field that a form sends the token of the last page back in, where pages
-        have one.
+    :param token_field: the form field for the token of the last page, if pages have one.
     """
 
     def __init__(self, workers: Sequence[str], token_field: str) -> None:
@@ -63,7 +62,7 @@ class Visitor:
         self.answer: dict[str, Any] = {}
 
     def visit(self, worker: int = 0) -> Page:
-        """Open the page, and return what it shows."""
+        """Open the page, and return its data."""
         status, body = self._request(worker, "/")
         assert status == 200, body
         self.answer = json.loads(body)
@@ -79,15 +78,15 @@ class Visitor:
         self._submit(worker, "/logout", {})
 
     def open(self, path: str, worker: int = 0) -> int:
-        """Follow a link, and return the HTTP status."""
+        """Make a GET request, and return the HTTP status."""
         return self._request(worker, path)[0]
 
     def post(self, path: str, fields: dict[str, str], worker: int = 0) -> int:
-        """Send a form without any token, and return the HTTP status."""
+        """Send a form without a token, and return the HTTP status."""
         return self._request(worker, path, fields)[0]
 
     def take_cookies(self, other: Visitor) -> None:
-        """Have the cookies that another visitor has now, without news of what becomes of them."""
+        """Copy the current cookies of another visitor."""
         self._token = other._token
         for cookie in other._cookies:
             self._cookies.set_cookie(cookie)
@@ -99,7 +98,7 @@ class Visitor:
 
     @property
     def session_id(self) -> str:
-        """The session id in the cookie, which has to be there."""
+        """The session id in the cookie, which has to exist."""
         cookie = self.cookie
         assert cookie is not None
         assert cookie.value is not None

@@ -21,9 +21,9 @@ _ADDRESS = re.compile(r"http://127\.0\.0\.1:[1-9]\d*")
 class Worker:
     """One process.
 
-    :param command: the program and its arguments. It names its address in what it says.
+    :param command: the program and its arguments. The program prints its address.
     :param env: environment variables to add.
-    :param log_path: a file for what it says.
+    :param log_path: a file for its output.
     """
 
     def __init__(self, command: Sequence[str], env: Mapping[str, str], log_path: Path) -> None:
@@ -35,13 +35,13 @@ class Worker:
 
     @property
     def log(self) -> str:
-        """What it said so far."""
+        """The output so far."""
         return self._log_path.read_text(errors="replace")
 
     def wait_for_address(self) -> str:
-        """Wait until it listens, and return where.
+        """Wait until it listens, and return its address.
 
-        :raises AssertionError: it ended, or did not say so within a minute.
+        :raises AssertionError: if it ends, or prints no address within a minute.
         """
         wait_until(lambda: self._is_over() or _ADDRESS.search(self.log), _START_SECONDS)
         address = _ADDRESS.search(self.log)
@@ -49,7 +49,7 @@ class Worker:
         return address[0]
 
     def end(self, number: int = signal.SIGTERM) -> int:
-        """End it, by force if it takes long, and return its exit code.
+        """End it, by force if necessary, and return its exit code.
 
         :param number: the signal to send.
         """
@@ -68,11 +68,11 @@ class Worker:
 def running(
     command: Sequence[str], env: Mapping[str, str], folder: Path, number: int = 2
 ) -> Iterator[list[str]]:
-    """Run worker processes of the same program, which start at the same time.
+    """Run several processes of one program, which start at the same time.
 
     :param command: as for each :class:`Worker`.
-    :param env: likewise.
-    :param folder: for their logs.
+    :param env: as for each :class:`Worker`.
+    :param folder: a folder for their logs.
     :param number: how many.
     :returns: a context manager whose value is their addresses.
     """
