@@ -5,7 +5,9 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from beaker.middleware import SessionMiddleware as BeakerMiddleware
+from beaker.session import SessionObject
 
+from beaker_mongo_soajs.backend.response_headers import Headers, mark_response
 from beaker_mongo_soajs.backend.session_options import (
     SESSION_TYPE,
     coerce_options,
@@ -77,6 +79,18 @@ class SessionMiddleware(BeakerMiddleware):
         super().__init__(wrap_app, environ_key=environ_key)
         self.options = check_options({"invalidate_corrupt": True} | given, stacklevel=3)
         self.wrap_app = self._serve
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        """Serve a request, and add the headers that its response needs for caches."""
+
+        def mark(status: str, headers: Headers, exc_info: Any = None) -> Any:
+            session = environ.get(self.environ_key)
+            if isinstance(session, SessionObject):
+                mark_response(session, headers)
+            return start_response(status, headers, exc_info)
+
+        answer: Iterable[bytes] = super().__call__(environ, mark)
+        return answer
 
     @property
     def store(self) -> SessionStore:

@@ -3,10 +3,14 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from beaker.session import SessionObject
 from pyramid.config import Configurator
+from pyramid.request import Request
+from pyramid.response import Response
 from pyramid.settings import asbool
 from pyramid_beaker import BeakerSessionFactoryConfig, set_cache_regions_from_settings
 
+from beaker_mongo_soajs.backend.response_headers import mark_response
 from beaker_mongo_soajs.backend.session_options import strip_prefixes
 from beaker_mongo_soajs.middleware import check_options, find_session
 from beaker_mongo_soajs.session import MongoSession
@@ -50,6 +54,17 @@ def session_factory_from_settings(settings: Mapping[str, Any]) -> Any:
         return find_session(options, session_id)
 
     factory = BeakerSessionFactoryConfig(**options, **own)
+    begin = factory.__init__
+
+    def begin_and_mark(session: SessionObject, request: Request) -> None:
+        begin(session, request)
+
+        def mark(_: Request, response: Response) -> None:
+            mark_response(session, response.headerlist)
+
+        request.add_response_callback(mark)
+
+    factory.__init__ = begin_and_mark
     # Beaker's own get_by_id ignores session_class.
     factory.get_by_id = get_by_id
     return factory

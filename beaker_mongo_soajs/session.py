@@ -8,6 +8,7 @@ from itertools import islice
 from typing import Any
 
 from beaker_mongo_soajs.backend.cookie_options import DEFAULT_NAME, check_cookie, remove_blank
+from beaker_mongo_soajs.backend.response_headers import mark_response_above
 from beaker_mongo_soajs.backend.session_options import SESSION_TYPE, check_encryption, check_type
 from beaker_mongo_soajs.backend.session_side import COOKIE_KEYS
 from beaker_mongo_soajs.cookies import session_ids
@@ -150,8 +151,12 @@ class MongoSession(LockableSession):
         :raises SerializationError: for a value that cannot be stored, naming its path.
         :raises StoreUnavailable: when the database does not answer.
         """
-        if not self.available:
-            return
+        if self.available:
+            self._save_changes(accessed_only)
+        if self.use_cookies:
+            mark_response_above(self.request)
+
+    def _save_changes(self, accessed_only: bool) -> None:
         if accessed_only:
             if not self._record.is_known_as(self.id):
                 self._move()

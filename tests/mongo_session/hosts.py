@@ -20,15 +20,15 @@ _SAFE: Options = {"secret": "a secret", "secure": False}
 
 def _act(session: Any, request: Request, response: Response) -> None:
     """Do to the session what the query says, and answer with its value ``n``."""
-    query: dict[str, Any] = dict(request.params)
+    query: Any = request.params
     if "n" in query:
         session["n"] = int(query["n"])
         session.save()
     if "logout" in query:
         session.delete()
     for name in ("Vary", "Cache-Control"):
-        if name in query:
-            response.headers[name] = query[name]
+        for value in query.getall(name):
+            response.headers.add(name, value)
     if "ignore" not in query:
         response.text = repr(session.get("n"))
 
