@@ -15,10 +15,12 @@ from typing import Any
 import hypothesis
 import pymongo
 import pytest
+from beaker.session import Session
 from pymongo import MongoClient, monitoring
 from pymongo.database import Database
 
 import beaker_mongo_soajs
+from beaker_mongo_soajs import MongoSession
 from beaker_mongo_soajs.testing import MongodNotFound, MongoServer, find_mongod
 from tests.effort import effort
 from tests.faults import CuttingProxy
@@ -109,6 +111,13 @@ def stringify(request: pytest.FixtureRequest) -> bool:
     """Return each value of the option ``stringify``."""
     value: bool = request.param
     return value
+
+
+@pytest.fixture(params=[Session, MongoSession], ids=["type alone", "MongoSession"])
+def kind(request: pytest.FixtureRequest) -> type[Session]:
+    """Return Beaker's own Session, then MongoSession."""
+    session_class: type[Session] = request.param
+    return session_class
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,7 @@ import pytest
 from beaker.session import Session
 from pymongo.database import Database
 
-from beaker_mongo_soajs import ConfigError
+from beaker_mongo_soajs import ConfigError, MongoSession
 from beaker_mongo_soajs.mongo import documents
 from benchmarks import lost_updates
 from tests.behaviour.scenarios import (
@@ -26,6 +26,7 @@ from tests.behaviour.scenarios import (
     Tally,
     ThreadServer,
     different_keys,
+    first_saves,
     of_beaker,
     play,
     read_overlaps_login,
@@ -43,6 +44,11 @@ Options = dict[str, Any]
 Db = Database[dict[str, Any]]
 
 ROUNDS_EACH = times(200)
+# MongoSession never adopts an unknown id, so two requests never create one session together.
+KINDS_AND_ROUNDS = [
+    *[(Session, play_round) for play_round in ROUNDS],
+    *[(MongoSession, play_round) for play_round in ROUNDS if play_round is not first_saves],
+]
 LOGOUTS = (save_overlaps_logout, save_beside_logout, read_overlaps_logout)
 KEYS = {
     "encrypt_key": "0123456789abcdef",
@@ -52,9 +58,9 @@ KEYS = {
 }
 
 
-def name_of(play_round: object) -> str:
-    """Return the name of a round, for use in a test id."""
-    return getattr(play_round, "__name__", "")
+def name_of(item: object) -> str:
+    """Return the name of a round or a class, for use in a test id."""
+    return getattr(item, "__name__", "")
 
 
 @pytest.fixture(scope="module")
@@ -70,15 +76,29 @@ def text_or_native(options: Options, *, stringify: bool) -> Options:
     return options | {"stringify": stringify}
 
 
+@pytest.fixture
+def kind_options(options: Options, kind: type[Session]) -> Options:
+    """Return the options for each kind of session."""
+    return options if kind is Session else options | {"session_class": kind}
+
+
+@pytest.fixture
+def all_options(kind_options: Options, *, stringify: bool) -> Options:
+    """Return the options for each kind of session and each storage form."""
+    return kind_options | {"stringify": stringify}
+
+
 class TestRounds:
     """The rounds of :mod:`tests.behaviour.scenarios`."""
 
-    @pytest.mark.parametrize("play_round", ROUNDS, ids=name_of)
+    @pytest.mark.parametrize(
+        ("kind", "play_round"), KINDS_AND_ROUNDS, indirect=["kind"], ids=name_of
+    )
     def test_threads_lose_nothing(
-        self, text_or_native: Options, database: Db, play_round: Round
+        self, all_options: Options, database: Db, play_round: Round
     ) -> None:
         """When requests overlap in threads, no change is lost and no logout is undone."""
-        with ThreadServer(text_or_native) as server:
+        with ThreadServer(all_options) as server:
             tally = play(play_round, server, ROUNDS_EACH)
         assert (0, 0) == (tally.lost, tally.resurrected)
         assert tally.changes >= ROUNDS_EACH
@@ -89,19 +109,19 @@ class TestRounds:
         "play_round", [read_overlaps_login, different_keys, save_overlaps_logout], ids=name_of
     )
     def test_processes_lose_nothing(
-        self, text_or_native: Options, workers: list[Connection], play_round: Round
+        self, all_options: Options, workers: list[Connection], play_round: Round
     ) -> None:
         """When requests overlap in processes, no change is lost and no logout is undone."""
-        tally = play(play_round, ProcessServer(workers, text_or_native), ROUNDS_EACH)
+        tally = play(play_round, ProcessServer(workers, all_options), ROUNDS_EACH)
         assert (0, 0) == (tally.lost, tally.resurrected)
         assert tally.changes >= ROUNDS_EACH
 
     @pytest.mark.parametrize("play_round", [read_overlaps_login, same_key, *LOGOUTS], ids=name_of)
     def test_encrypted_sessions_keep_saves_and_logouts(
-        self, options: Options, database: Db, play_round: Round
+        self, kind_options: Options, database: Db, play_round: Round
     ) -> None:
         """With encryption too, a read does not undo a save, and no request undoes a logout."""
-        with ThreadServer(options | KEYS) as server:
+        with ThreadServer(kind_options | KEYS) as server:
             tally = play(play_round, server, 50)
         assert (0, 0) == (tally.lost, tally.resurrected)
         left = 0 if play_round in LOGOUTS else 50
@@ -134,22 +154,25 @@ class TestRounds:
         assert len(rows) - 2 <= sum("**" in row[2] for row in rows)
 
     def test_a_dropped_save_is_logged(
-        self, text_or_native: Options, caplog: pytest.LogCaptureFixture
+        self, all_options: Options, caplog: pytest.LogCaptureFixture
     ) -> None:
         """A save after a logout is dropped and logged, without the session id."""
         caplog.set_level("INFO", "beaker_mongo_soajs")
-        with ThreadServer(text_or_native) as server:
+        with ThreadServer(all_options) as server:
             assert Tally(1) == save_overlaps_logout(server, 0)
         (message,) = [
             record.getMessage() for record in caplog.records if "dropped" in record.getMessage()
         ]
         assert "destroyed meanwhile" in message
 
-    def test_repeated_saves_keep_what_others_saved(self, text_or_native: Options) -> None:
+    def test_repeated_saves_keep_what_others_saved(
+        self, all_options: Options, kind: type[Session]
+    ) -> None:
         """A request that saves several times keeps what others saved between its saves."""
-        site = Site(text_or_native)
+        site = Site(all_options)
         cookie = site.begin_session(a=0)
-        session = Session({}, id=cookie, type="ext:mongodb_soajs", **text_or_native)
+        options = all_options | {"type": "ext:mongodb_soajs", "use_cookies": False}
+        session = kind({}, id=cookie, **options)
         site.serve(cookie, Change({"theirs": 1}))
         for number in range(3):
             session[f"mine{number}"] = number
@@ -378,10 +401,10 @@ class TestTimes:
 
     @pytest.mark.parametrize("change", [Change(), Change({"k": 1})], ids=["reads", "changes"])
     def test_a_request_that_ends_late_keeps_later_times(
-        self, text_or_native: Options, database: Db, clock: Clock, change: Change
+        self, all_options: Options, database: Db, clock: Clock, change: Change
     ) -> None:
         """A request that begins before another one and ends after it keeps the later times."""
-        with ThreadServer(text_or_native) as server:
+        with ThreadServer(all_options) as server:
             cookie = server.site.begin_session(user="ann")
             began = clock.now
             slow = server.begin(cookie, change)
@@ -398,10 +421,10 @@ class TestTimes:
 
     @pytest.mark.parametrize("change", [Change(), Change({"k": 1})], ids=["reads", "changes"])
     def test_a_slow_clock_keeps_later_times(
-        self, text_or_native: Options, database: Db, clock: Clock, change: Change
+        self, all_options: Options, database: Db, clock: Clock, change: Change
     ) -> None:
         """A machine whose clock is slow keeps the times that another machine wrote."""
-        site = Site(text_or_native)
+        site = Site(all_options)
         cookie = site.begin_session(user="ann")
         before = times_in(database)
         clock.now -= 60
@@ -410,10 +433,10 @@ class TestTimes:
         assert {"user": "ann", **change.assigned} == site.read(cookie)
 
     def test_a_request_moves_the_times_forward(
-        self, text_or_native: Options, database: Db, clock: Clock
+        self, all_options: Options, database: Db, clock: Clock
     ) -> None:
         """A request that only reads moves both times forward by the time that has passed."""
-        site = Site(text_or_native)
+        site = Site(all_options)
         cookie = site.begin_session(user="ann")
         accessed_time, expires = times_in(database)
         clock.now += 60
@@ -427,10 +450,10 @@ class TestTouchAfter:
     """The option ``store.touchAfter``, with a session timeout."""
 
     @pytest.fixture(params=["native", "text", "encrypted"])
-    def site(self, options: Options, request: pytest.FixtureRequest) -> Site:
+    def site(self, kind_options: Options, request: pytest.FixtureRequest) -> Site:
         """Return a site with a session timeout of 600 seconds and a touchAfter of 300."""
         forms: dict[str, Options] = {"native": {}, "text": {"stringify": True}, "encrypted": KEYS}
-        return Site(options | forms[request.param] | {"timeout": 600, "store.touchAfter": 300})
+        return Site(kind_options | forms[request.param] | {"timeout": 600, "store.touchAfter": 300})
 
     def test_a_session_in_use_lives(self, site: Site, database: Db, clock: Clock) -> None:
         """A session that is used within each timeout never ends, though times are written late."""
@@ -443,10 +466,10 @@ class TestTouchAfter:
             assert left >= timedelta(seconds=600), "MongoDB would remove it too early"
 
     def test_encrypted_sessions_without_a_timeout(
-        self, options: Options, commands: Commands
+        self, kind_options: Options, commands: Commands
     ) -> None:
         """Within touchAfter, a read of an encrypted session without a timeout writes nothing."""
-        site = Site(options | KEYS | {"store.touchAfter": 300})
+        site = Site(kind_options | KEYS | {"store.touchAfter": 300})
         cookie = site.begin_session(user="ann")
         commands.clear()
         site.read(cookie)
@@ -462,9 +485,11 @@ class TestTouchAfter:
     @pytest.mark.parametrize("touch_after", [600, 601])
     @pytest.mark.parametrize("cookie", [None, "an-id"], ids=["new", "returning"])
     def test_it_must_be_shorter_than_the_timeout(
-        self, options: Options, touch_after: int, cookie: str | None
+        self, kind_options: Options, touch_after: int, cookie: str | None
     ) -> None:
         """At the first save, a touchAfter as long as the timeout or longer raises ConfigError."""
-        site = Site(options | {"timeout": 600, "store.touchAfter": touch_after})
-        with pytest.raises(ConfigError, match=r"touchAfter.*smaller than the session timeout"):
+        site = Site(kind_options | {"timeout": 600, "store.touchAfter": touch_after})
+        with pytest.raises(
+            ConfigError, match=r"touchAfter.*smaller number than the session timeout"
+        ):
             site.serve(cookie, Change({"user": "ann"}))

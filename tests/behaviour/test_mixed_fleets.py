@@ -24,13 +24,6 @@ _NODES_COOKIE = {"originalMaxAge": 60_000, "secure": True}
 _KEYS = {"encrypt_key": "a key", "validate_key": "another", "crypto_type": "cryptography"}
 
 
-@pytest.fixture(params=[Session, MongoSession], ids=["type alone", "MongoSession"])
-def kind(request: pytest.FixtureRequest) -> type[Session]:
-    """Return Beaker's own Session, then MongoSession."""
-    session_class: type[Session] = request.param
-    return session_class
-
-
 def open_session(kind: type[Session], options: Options, **more: Any) -> Any:
     """Load the session of a test, as a request does."""
     given = {"type": "ext:mongodb_soajs", "use_cookies": False, **options, **more}
