@@ -120,6 +120,12 @@ def kind(request: pytest.FixtureRequest) -> type[Session]:
     return session_class
 
 
+@pytest.fixture
+def kind_options(options: dict[str, Any], kind: type[Session]) -> dict[str, Any]:
+    """Return options for each kind of session in this test's database."""
+    return options if kind is Session else options | {"session_class": kind}
+
+
 @pytest.fixture(scope="session")
 def _recorder(mongo_client: Client) -> Recorder:
     # Only clients made after this moment report here: mongo_client, made before, does not.

@@ -77,12 +77,6 @@ def text_or_native(options: Options, *, stringify: bool) -> Options:
 
 
 @pytest.fixture
-def kind_options(options: Options, kind: type[Session]) -> Options:
-    """Return the options for each kind of session."""
-    return options if kind is Session else options | {"session_class": kind}
-
-
-@pytest.fixture
 def all_options(kind_options: Options, *, stringify: bool) -> Options:
     """Return the options for each kind of session and each storage form."""
     return kind_options | {"stringify": stringify}

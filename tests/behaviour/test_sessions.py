@@ -11,7 +11,7 @@ from beaker.session import Session
 from hypothesis import example, given, settings
 from pymongo.database import Database
 
-from beaker_mongo_soajs import SerializationError
+from beaker_mongo_soajs import MongoSession, SerializationError
 from beaker_mongo_soajs.sessions.changes import is_same
 from tests.application import Site, only_document
 from tests.conftest import RunPython
@@ -28,12 +28,21 @@ _DAY = datetime.timedelta(days=1)
 BEAKER_KEYS = {"_accessed_time", "_creation_time", "_domain", "_path"}
 
 
+def as_code(options: Options) -> str:
+    """Return options as Python code, in which a class is an imported name."""
+    values = {
+        name: value.__name__ if isinstance(value, type) else repr(value)
+        for name, value in options.items()
+    }
+    return f"{{{', '.join(f'{name!r}: {value}' for name, value in values.items())}}}"
+
+
 class TestSessions:
     """A visitor's session."""
 
-    def test_is_kept(self, options: Options, *, stringify: bool) -> None:
+    def test_is_kept(self, kind_options: Options, *, stringify: bool) -> None:
         """The next request reads what a request saved."""
-        visitor = Site(options | {"stringify": stringify}).visitor()
+        visitor = Site(kind_options | {"stringify": stringify}).visitor()
         visitor.save(user="ann", cart=[{"sku": "a", "price": 1.5}], seen=(1, 2))
         assert visitor.read() == {
             "user": "ann",
@@ -41,33 +50,35 @@ class TestSessions:
             "seen": (1, 2),
         }
 
-    def test_is_kept_over_a_restart(self, options: Options, run_python: RunPython) -> None:
+    def test_is_kept_over_a_restart(self, kind_options: Options, run_python: RunPython) -> None:
         """After a restart, another process reads the session of an old cookie."""
-        visitor = Site(options).visitor()
+        visitor = Site(kind_options).visitor()
         visitor.save(user="ann")
         said = run_python(f"""
-            from tests.application import Site, only_document
-            print(Site({options!r}).visitor({visitor.cookie!r}).read())
+            from beaker_mongo_soajs import MongoSession
+            from tests.application import Site
+            print(Site({as_code(kind_options)}).visitor({visitor.cookie!r}).read())
         """)
         assert said.stdout.strip() == "{'user': 'ann'}"
 
     def test_signed_cookie_is_kept_over_a_restart(
-        self, options: Options, run_python: RunPython
+        self, kind_options: Options, run_python: RunPython
     ) -> None:
         """With a secret, one process accepts the signed cookie of another."""
-        options = options | {"secret": "s3cret"}
+        options = kind_options | {"secret": "s3cret"}
         visitor = Site(options).visitor()
         visitor.save(user="ann")
         assert visitor.cookie is not None
         said = run_python(f"""
-            from tests.application import Site, only_document
-            print(Site({options!r}).visitor({visitor.cookie!r}).read())
+            from beaker_mongo_soajs import MongoSession
+            from tests.application import Site
+            print(Site({as_code(options)}).visitor({visitor.cookie!r}).read())
         """)
         assert said.stdout.strip() == "{'user': 'ann'}"
 
-    def test_new_visitor_costs_no_command(self, options: Options, commands: Commands) -> None:
+    def test_new_visitor_costs_no_command(self, kind_options: Options, commands: Commands) -> None:
         """Reading the empty session of a new visitor costs no command and stores no document."""
-        assert Site(options).visitor().read() == {}
+        assert Site(kind_options).visitor().read() == {}
         assert commands.names == []
 
     def test_costs_of_each_kind_of_request(
@@ -87,25 +98,27 @@ class TestSessions:
         visitor.request(lambda session: session.delete())
         assert commands.names == ["find", "delete"]
 
-    def test_is_deleted(self, options: Options, database: Db, *, stringify: bool) -> None:
+    def test_is_deleted(self, kind_options: Options, database: Db, *, stringify: bool) -> None:
         """Deleting a session removes its document."""
-        visitor = Site(options | {"stringify": stringify}).visitor()
+        visitor = Site(kind_options | {"stringify": stringify}).visitor()
         visitor.save(user="ann")
         visitor.request(lambda session: session.delete())
         assert database.sessions.count_documents({}) == 0
         assert visitor.cookie is None
 
+    @pytest.mark.parametrize("kind", [Session, MongoSession], ids=["type alone", "MongoSession"])
     @settings(max_examples=times(200))
     @example(session={"a": {"_accessed_time": None}})
     @given(session=SESSIONS.filter(lambda session: not BEAKER_KEYS & session.keys()))
     def test_fidelity_through_all_layers(
-        self, mongo_url: str, mongo_client: Any, session: dict[Any, Any]
+        self, mongo_url: str, mongo_client: Any, kind: type[Session], session: dict[Any, Any]
     ) -> None:
         """Values come back from the database equal and of the same type."""
         # Pickle protocol 2 loses the fold of a datetime.
         session = pickle.loads(pickle.dumps(session, 2))
         for stringify in (False, True):
-            site = Site({"url": mongo_url, "name": "test_fidelity", "stringify": stringify})
+            options = {"url": mongo_url, "name": "test_fidelity", "session_class": kind}
+            site = Site(options | {"stringify": stringify})
             visitor = site.visitor()
             visitor.save_items(session)
             read = visitor.request(lambda stored: {key: stored[key] for key in session})
@@ -128,9 +141,9 @@ class Reversed:
 class TestDocuments:
     """The documents in the collection."""
 
-    def test_native_form(self, options: Options, database: Db) -> None:
+    def test_native_form(self, kind_options: Options, database: Db) -> None:
         """With stringify false, the session's keys are fields, which a query can find."""
-        visitor = Site(options).visitor()
+        visitor = Site(kind_options).visitor()
         visitor.save(user="ann")
         document = only_document(database)
         assert set(document) == {"_id", "session", "expires"}
@@ -145,17 +158,17 @@ class TestDocuments:
         }
         assert database.sessions.count_documents({"session.user": "ann"}) == 1
 
-    def test_text_form(self, options: Options, database: Db) -> None:
+    def test_text_form(self, kind_options: Options, database: Db) -> None:
         """With stringify true, the session is a readable JSON text."""
-        Site(options | {"stringify": True}).visitor().save(user="Ånn")
+        Site(kind_options | {"stringify": True}).visitor().save(user="Ånn")
         text = only_document(database)["session"]
         assert '"user":"Ånn"' in text
         assert json.loads(text)["user"] == "Ånn"
 
-    def test_encrypted(self, options: Options, database: Db) -> None:
+    def test_encrypted(self, kind_options: Options, database: Db) -> None:
         """With encrypt_key, the document holds ciphertext only, and the session is read back."""
         keys = {"encrypt_key": "0123456789", "validate_key": "abc", "crypto_type": "cryptography"}
-        visitor = Site(options | keys).visitor()
+        visitor = Site(kind_options | keys).visitor()
         visitor.save(user="the-user-name")
         assert visitor.read() == {"user": "the-user-name"}
         text = only_document(database)["session"]
@@ -163,80 +176,81 @@ class TestDocuments:
         assert "the-user-name" not in text
         assert b"the-user-name" not in base64.b64decode(text[24:])
 
-    def test_encrypted_session_is_deleted(self, options: Options, database: Db) -> None:
+    def test_encrypted_session_is_deleted(self, kind_options: Options, database: Db) -> None:
         """Deleting an encrypted session removes its document."""
         keys = {"encrypt_key": "0123456789", "validate_key": "abc", "crypto_type": "cryptography"}
-        visitor = Site(options | keys).visitor()
+        visitor = Site(kind_options | keys).visitor()
         visitor.save(user="ann")
         visitor.request(lambda session: session.delete())
         assert database.sessions.count_documents({}) == 0
 
     def test_json_serializer(
-        self, options: Options, database: Db, run_python: RunPython, *, stringify: bool
+        self, kind_options: Options, database: Db, run_python: RunPython, *, stringify: bool
     ) -> None:
         """With data_serializer json, the document is marked, and another process reads it."""
-        options = options | {"data_serializer": "json", "stringify": stringify}
+        options = kind_options | {"data_serializer": "json", "stringify": stringify}
         visitor = Site(options).visitor()
         visitor.save(user="ann", seen=(1, 2))
         assert only_document(database)["dataSerializer"] == "json"
         said = run_python(f"""
-            from tests.application import Site, only_document
-            visitor = Site({options!r}).visitor({visitor.cookie!r})
+            from beaker_mongo_soajs import MongoSession
+            from tests.application import Site
+            visitor = Site({as_code(options)}).visitor({visitor.cookie!r})
             visitor.save(n=1)
             print(visitor.read())
         """)
         assert said.stdout.strip() == "{'user': 'ann', 'seen': [1, 2], 'n': 1}"
 
     def test_unmarked_document_is_read_as_json_by_option(
-        self, options: Options, database: Db
+        self, kind_options: Options, database: Db
     ) -> None:
         """store.dataSerializer is the serializer of documents that name none."""
-        options = options | {"data_serializer": "json", "store.dataSerializer": "json"}
+        options = kind_options | {"data_serializer": "json", "store.dataSerializer": "json"}
         visitor = Site(options).visitor()
         visitor.save(user="ann")
         database.sessions.update_one({}, {"$unset": {"dataSerializer": ""}})
         assert visitor.read() == {"user": "ann"}
 
-    def test_serializer_can_be_switched(self, options: Options) -> None:
+    def test_serializer_can_be_switched(self, kind_options: Options) -> None:
         """Sessions are kept when data_serializer changes from one to the other and back."""
-        visitor = Site(options).visitor()
+        visitor = Site(kind_options).visitor()
         visitor.save(user="ann")
         for serializer in ("json", "pickle", "json"):
-            visitor = Site(options | {"data_serializer": serializer}).visitor(visitor.cookie)
+            visitor = Site(kind_options | {"data_serializer": serializer}).visitor(visitor.cookie)
             assert visitor.read()["user"] == "ann"
             visitor.save(last=serializer)
 
-    def test_custom_serializer(self, options: Options, database: Db) -> None:
+    def test_custom_serializer(self, options: Options, database: Db, kind: type[Session]) -> None:
         """A custom serializer does not change how a session is stored."""
         made: dict[str, Any] = {"type": "ext:mongodb_soajs", "data_serializer": Reversed()}
-        session = Session({}, use_cookies=False, **made, **options)
+        session = kind({}, use_cookies=False, **made, **options)
         session["user"] = "ann"
         session.save()
         assert only_document(database)["session"]["user"] == "ann"
-        again = Session({}, id=session.id, use_cookies=False, **made, **options)
+        again = kind({}, id=session.id, use_cookies=False, **made, **options)
         again["n"] = 1
         again.save()
         assert only_document(database)["session"]["n"] == 1
 
-    def test_saves_in_an_error_handler(self, options: Options) -> None:
+    def test_saves_in_an_error_handler(self, options: Options, kind: type[Session]) -> None:
         """A session can be saved while the application handles an error."""
         keys = {"encrypt_key": "0123456789", "validate_key": "abc", "crypto_type": "cryptography"}
-        session = Session({}, use_cookies=False, type="ext:mongodb_soajs", **keys, **options)
+        session = kind({}, use_cookies=False, type="ext:mongodb_soajs", **keys, **options)
         session["when"] = complex(1, 2)
         try:
             int("x")
         except ValueError:
             session.save()
-        again = Session({}, id=session.id, use_cookies=False, type="ext:mongodb_soajs",
+        again = kind({}, id=session.id, use_cookies=False, type="ext:mongodb_soajs",
                         **keys, **options)  # fmt: skip
         assert again["when"] == complex(1, 2)
 
     def test_express_cookie_of_node_is_kept(
-        self, options: Options, database: Db, *, stringify: bool
+        self, kind_options: Options, database: Db, *, stringify: bool
     ) -> None:
         """Reads and saves keep the cookie that Node wrote; a missing cookie is added."""
         cookie = {"originalMaxAge": 5, "secure": True, "sameSite": "strict", "path": "/x"}
-        site = Site(options | {"store.expressCookie": True})
+        site = Site(kind_options | {"store.expressCookie": True})
         for session in ({"cookie": cookie, "user": "ann"}, {"user": "ann"}):
             value = json.dumps(session) if stringify else session
             database.sessions.replace_one({"_id": "node"}, {"session": value}, upsert=True)
@@ -247,24 +261,26 @@ class TestDocuments:
             stored = json.loads(stored) if stringify else stored
             assert stored["cookie"]["path"] == session.get("cookie", {"path": "/"})["path"]  # type: ignore[index]
 
-    def test_text_of_other_applications_is_kept(self, options: Options, database: Db) -> None:
+    def test_text_of_other_applications_is_kept(self, kind_options: Options, database: Db) -> None:
         """A read or a change of another key keeps unusual data that Node wrote as JSON text."""
         like = '{"__type__":"dict","value":[["a",1]]}'
         text = f'{{"odd":"\\ud800x","big":12345678901234567890,"like":{like}}}'
         database.sessions.insert_one({"_id": "node", "session": text})
-        visitor = Site(options).visitor("node")
+        visitor = Site(kind_options).visitor("node")
         visitor.read()
         visitor.save(n=1)
         stored = json.loads(only_document(database)["session"])
         assert {key: stored[key] for key in ("odd", "big", "like")} == json.loads(text)
         assert stored["n"] == 1
 
-    def test_nested_time_is_data(self, options: Options, database: Db, *, stringify: bool) -> None:
+    def test_nested_time_is_data(
+        self, options: Options, database: Db, kind: type[Session], *, stringify: bool
+    ) -> None:
         """A nested key named _accessed_time is data, and its change is saved."""
         session = {"_domain": None, "_path": "/", "inner": {"_accessed_time": 1.5}}
         value = json.dumps(session) if stringify else session
         database.sessions.insert_one({"_id": "fp", "session": value})
-        made = Session({}, id="fp", use_cookies=False, type="ext:mongodb_soajs", **options)
+        made = kind({}, id="fp", use_cookies=False, type="ext:mongodb_soajs", **options)
         del made["_accessed_time"]
         made["inner"]["_accessed_time"] = 2.5
         made.save()
@@ -274,25 +290,27 @@ class TestDocuments:
             "inner": {"_accessed_time": 2.5},
         }
 
-    def test_timeout_decides_on_expiry(self, options: Options, database: Db) -> None:
+    def test_timeout_decides_on_expiry(self, kind_options: Options, database: Db) -> None:
         """A session expires when it has been unused for its timeout plus Beaker's two minutes."""
-        Site(options | {"timeout": 600}).visitor().save(user="ann")
+        Site(kind_options | {"timeout": 600}).visitor().save(user="ann")
         left = only_document(database)["expires"] - datetime.datetime.now(datetime.UTC).replace(
             tzinfo=None
         )
         assert abs(left - datetime.timedelta(seconds=720)) < datetime.timedelta(seconds=30)
 
-    def test_expire_after_decides_without_timeout(self, options: Options, database: Db) -> None:
+    def test_expire_after_decides_without_timeout(
+        self, kind_options: Options, database: Db
+    ) -> None:
         """A session without a timeout expires when it has been unused for expireAfter."""
-        Site(options | {"expireAfter": 86_400_000}).visitor().save(user="ann")
+        Site(kind_options | {"expireAfter": 86_400_000}).visitor().save(user="ann")
         left = only_document(database)["expires"] - datetime.datetime.now(datetime.UTC).replace(
             tzinfo=None
         )
         assert abs(left - _DAY) < datetime.timedelta(seconds=30)
 
-    def test_express_cookie(self, options: Options, database: Db, *, stringify: bool) -> None:
+    def test_express_cookie(self, kind_options: Options, database: Db, *, stringify: bool) -> None:
         """With store.expressCookie, the document has a cookie that the session does not show."""
-        site = Site(options | {"store.expressCookie": True, "stringify": stringify})
+        site = Site(kind_options | {"store.expressCookie": True, "stringify": stringify})
         visitor = site.visitor()
         visitor.save(user="ann")
         visitor.save(n=1)
@@ -306,7 +324,7 @@ class TestDocuments:
             visitor.save(cookie=1)
 
     def test_document_of_connect_mongo_is_read_and_kept(
-        self, options: Options, database: Db, *, stringify: bool
+        self, kind_options: Options, database: Db, *, stringify: bool
     ) -> None:
         """A session from Node can be read, and a save keeps everything that it did not change."""
         cookie = {"originalMaxAge": None, "expires": None, "httpOnly": True, "path": "/"}
@@ -316,7 +334,7 @@ class TestDocuments:
             "_id": "aGk4-nodeNODEnodeNODEnodeNODE123", "expires": expires, "lastModified": expires,
             "session": json.dumps(session) if stringify else session,
         })  # fmt: skip
-        visitor = Site(options).visitor("aGk4-nodeNODEnodeNODEnodeNODE123")
+        visitor = Site(kind_options).visitor("aGk4-nodeNODEnodeNODEnodeNODE123")
         assert visitor.read() == session
         visitor.save(views=3)
         document = only_document(database)
