@@ -14,7 +14,13 @@ from bson.raw_bson import RawBSONDocument
 from pymongo import MongoClient
 from pymongo.database import Database
 
-from beaker_mongo_soajs import BeakerMongoError, SerializationError, StoreUnavailable, close_clients
+from beaker_mongo_soajs import (
+    BeakerMongoError,
+    MongoSession,
+    SerializationError,
+    StoreUnavailable,
+    close_clients,
+)
 from beaker_mongo_soajs.testing import MongoServer, ReplicaSet
 from tests.behaviour.scenarios import COOKIE, LOGOUT, READ, Change, Site, cookies_in
 from tests.conftest import FailPoint
@@ -166,9 +172,10 @@ class TestOutage:
         """
         config, longest_seconds = limit
         options |= config
-        native = Site(options)
-        text = Site(options | {"stringify": True, "collection": "texts"})
-        with Load(native, text) as load:
+        text = {"stringify": True, "collection": "texts"}
+        hardened = {"session_class": MongoSession}
+        sites = [Site(options | more) for more in ({}, text, hardened, text | hardened)]
+        with Load(*sites) as load:
             load.wait_for(3, 0, good=True)
             mongo_server.pause() if fault == "hangs" else mongo_server.kill()
             away_since = time.monotonic()
@@ -187,12 +194,11 @@ class TestOutage:
         assert [] == [record for record in during if record.error is None]
         self.check(load, longest_seconds)
         for record in load.records:
-            site = native if record.visitor % 2 == 0 else text
             if record.cookies:
                 (cookie,) = record.cookies
-                assert dict(record.change.assigned) == site.read(cookie)
-        for visitor in range(VISITORS):
-            self.check_changes(native if visitor % 2 == 0 else text, load, visitor)
+                assert dict(record.change.assigned) == sites[record.visitor].read(cookie)
+        for visitor, site in enumerate(sites):
+            self.check_changes(site, load, visitor)
 
     def check(self, load: Load, longest_seconds: float) -> None:
         """Check what holds for each request, whenever it was made."""
@@ -217,11 +223,11 @@ class TestOutage:
         }
 
     def test_without_a_socket_timeout_the_monitor_ends_the_wait(
-        self, options: Options, mongo_server: MongoServer
+        self, kind_options: Options, mongo_server: MongoServer
     ) -> None:
         """By default a request waits for a server that hangs until its monitor gives it up."""
         params = {"connectTimeoutMS": 500, "heartbeatFrequencyMS": 500}
-        site = Site(options | {"URLParam": params})
+        site = Site(kind_options | {"URLParam": params})
         cookie = site.begin_session(user="ann")
         mongo_server.pause()
         began = time.monotonic()
@@ -243,7 +249,7 @@ class TestOutage:
             return False
 
     def test_an_application_can_answer_by_itself(
-        self, options: Options, mongo_server: MongoServer
+        self, kind_options: Options, mongo_server: MongoServer
     ) -> None:
         """An application that catches the error answers as it likes; no cookie goes with it."""
 
@@ -256,7 +262,8 @@ class TestOutage:
             start_response("200 OK", [])
             return [user.encode()]
 
-        options |= {"URLParam.serverSelectionTimeoutMS": STEP_MS, "URLParam.journal": True}
+        params = {"serverSelectionTimeoutMS": STEP_MS, "journal": True}
+        options = kind_options | {"URLParam": params}
         cookie = Site(options).begin_session(user="ann")
         settings = {f"session.{name}": value for name, value in options.items()}
         wsgi = SessionMiddleware(respond, {"session.type": "ext:mongodb_soajs", **settings})
@@ -273,10 +280,11 @@ class TestOutage:
 
     @pytest.mark.parametrize("is_login", [False, True], ids=["reads", "logs in"])
     def test_a_wrapper_can_answer_for_an_application(
-        self, options: Options, mongo_server: MongoServer, *, is_login: bool
+        self, kind_options: Options, mongo_server: MongoServer, *, is_login: bool
     ) -> None:
         """A wrapper around the middleware meets every error, also of a save, before any header."""
-        options |= {"URLParam.serverSelectionTimeoutMS": STEP_MS, "URLParam.journal": True}
+        params = {"serverSelectionTimeoutMS": STEP_MS, "journal": True}
+        options = kind_options | {"URLParam": params}
         site = Site(options)
         cookie = None if is_login else site.begin_session(user="ann")
         headers: list[tuple[str, str]] = []
@@ -292,9 +300,9 @@ class TestOutage:
         if cookie is not None:
             wait_until(lambda: self.works(site, cookie))
 
-    def test_a_restart_needs_nobody(self, options: Options, mongo_server: MongoServer) -> None:
+    def test_a_restart_needs_nobody(self, kind_options: Options, mongo_server: MongoServer) -> None:
         """After a restart of the server, the very next requests are answered."""
-        site = Site(options)
+        site = Site(kind_options)
         cookie = site.begin_session(user="ann")
         for number in range(3):
             mongo_server.restart()
@@ -303,10 +311,10 @@ class TestOutage:
         assert {"user": "ann", "k0": 0, "k1": 1, "k2": 2} == site.read(cookie)
 
     def test_a_new_process_waits_for_no_server(
-        self, options: Options, mongo_server: MongoServer
+        self, kind_options: Options, mongo_server: MongoServer
     ) -> None:
         """Where the first request of all meets no server, the index is made when there is one."""
-        options |= {"URLParam.serverSelectionTimeoutMS": STEP_MS}
+        options = kind_options | {"URLParam.serverSelectionTimeoutMS": STEP_MS}
         site = Site(options)
         mongo_server.kill()
         try:
