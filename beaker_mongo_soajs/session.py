@@ -7,10 +7,16 @@ from collections.abc import Mapping
 from itertools import islice
 from typing import Any
 
-from beaker_mongo_soajs.backend.cookie_options import DEFAULT_NAME, check_cookie, remove_blank
+from beaker_mongo_soajs.backend.cookie_options import (
+    COOKIE_KEYS,
+    DEFAULT_NAME,
+    check_cookie,
+    is_domain,
+    is_path,
+    remove_blank,
+)
 from beaker_mongo_soajs.backend.response_headers import mark_response_above
 from beaker_mongo_soajs.backend.session_options import SESSION_TYPE, check_encryption, check_type
-from beaker_mongo_soajs.backend.session_side import COOKIE_KEYS
 from beaker_mongo_soajs.cookies import session_ids
 from beaker_mongo_soajs.exceptions import SerializationError, StoreUnavailable
 from beaker_mongo_soajs.mongo.outage_log import OutageLog
@@ -109,6 +115,40 @@ class MongoSession(LockableSession):
     def namespace(self) -> MongoNamespaceManager:
         """Return Beaker's view of what is stored."""
         return SessionNamespaceManager(self.id, **self.namespace_args)
+
+    @property
+    def domain(self) -> str | None:
+        """Return the domain of the cookie, for this session.
+
+        It is stored if it is set; otherwise the option ``cookie_domain`` counts.
+        """
+        domain = self.get("_domain")
+        chosen: str | None = domain if is_domain(domain) else self._config["_domain"]
+        return chosen
+
+    @domain.setter
+    def domain(self, domain: str | None) -> None:
+        self._check_cookie(cookie_domain=domain)
+        self._set_domain(domain)
+
+    @property
+    def path(self) -> str:
+        """Return the path of the cookie, for this session.
+
+        It is stored if it is set; otherwise the option ``cookie_path`` counts.
+        """
+        path = self.get("_path")
+        chosen: Any = path if is_path(path) else self._config["_path"]
+        return str(chosen)
+
+    @path.setter
+    def path(self, path: str) -> None:
+        self._check_cookie(cookie_path=path)
+        self._set_path(path)
+
+    def _check_cookie(self, **attribute: str | None) -> None:
+        options = {"key": self.key, "secure": self.secure, **attribute}
+        check_cookie(options, httponly=self.httponly)
 
     @property
     def _goes_on_in_outages(self) -> bool:
@@ -277,7 +317,7 @@ class MongoSession(LockableSession):
             for key in (CREATION_TIME, ACCESSED_TIME):
                 self.setdefault(key, time.time())
         try:
-            self._record.save(self.id, dict(self))
+            self._record.save(self.id, self._content())
         except StoreUnavailable as error:
             # A visitor without a session had nothing loaded that would have told of the outage.
             if not self.is_new or not self._goes_on_in_outages:

@@ -8,8 +8,8 @@ from typing import Any
 
 from beaker.session import Session
 
+from beaker_mongo_soajs.backend.cookie_options import COOKIE_KEYS, without_configured
 from beaker_mongo_soajs.backend.registry import Stores, find_stores
-from beaker_mongo_soajs.backend.session_side import COOKIE_KEYS
 from beaker_mongo_soajs.config import DbConfig
 from beaker_mongo_soajs.exceptions import LockTimeout
 from beaker_mongo_soajs.mongo.leases import Lease, Locks
@@ -172,7 +172,7 @@ class LockableSession(Session):
     def _load_again(self) -> None:
         if not self._record.is_stored():
             return
-        changes = changes_between(self._record.session(), dict(self))
+        changes = changes_between(self._record.session(), self._content())
         last_accessed = self.last_accessed
         self.load()
         if not self._record.is_stored():
@@ -189,6 +189,10 @@ class LockableSession(Session):
             self._become(
                 self._record.session() | {ACCESSED_TIME: self.accessed_dict[ACCESSED_TIME]}
             )
+
+    def _content(self) -> dict[Any, Any]:
+        """Return what the session holds, as it is to be stored."""
+        return without_configured(self, self)
 
     def _become(self, session: dict[Any, Any]) -> None:
         self.clear()

@@ -2,11 +2,16 @@
 
 import sys
 import time
-from typing import Any
 
 from beaker.session import Session
 
 from beaker_mongo_soajs.backend.caller import find_caller
+from beaker_mongo_soajs.backend.cookie_options import (
+    COOKIE_KEYS,
+    check_session_cookie,
+    without_configured,
+    without_invalid,
+)
 from beaker_mongo_soajs.backend.payload import (
     Payload,
     Presented,
@@ -24,9 +29,6 @@ from beaker_mongo_soajs.sessions.stored import StorageForm, StoredSession
 
 SESSION_KEY = "session"
 """The key under which Beaker's Session keeps everything (``beaker.session.Session.load``)."""
-
-COOKIE_KEYS = frozenset({"_domain", "_path"})
-"""What is left of a session that the application deleted: the configuration of its cookie."""
 
 _UNKNOWN = "Beaker's payload is neither a pickle nor JSON, and no Session is there to ask."
 
@@ -61,6 +63,8 @@ class SessionSide:
             # No session can have it, so Beaker must not adopt it for a new one.
             session._create_id()  # noqa: SLF001 - Beaker's own way to a new id
             raise KeyError(SESSION_KEY)
+        if session is not None:
+            check_session_cookie(session)
         self._stored = self._presented = None
         try:
             self._stored = stored = self._sessions.load(self._id)
@@ -103,6 +107,10 @@ class SessionSide:
             self._save_opaque(text)
             return
         session, serializer = unpacked
+        caller = find_caller()
+        if caller is not None:
+            check_session_cookie(caller.session)
+            session = without_configured(session, caller.session)
         if session.keys() <= COOKIE_KEYS:
             self.destroy()
         else:
@@ -147,7 +155,7 @@ class SessionSide:
             raise unencrypted()
         times = self._presented_times(stored)
         serializer = self._serializer(stored, session)
-        content = self._sessions.peek(stored)
+        content = without_invalid(self._sessions.peek(stored))
         if times:
             content = content | times
         if serializer == "json":
@@ -191,15 +199,18 @@ class SessionSide:
                 _UNKNOWN, path="session", hint="Save it through Beaker's Session, or SessionStore."
             )
         session, accessed_only = caller
+        check_session_cookie(session)
         if not accessed_only and session.keys() <= COOKIE_KEYS:
             self.destroy()
             return
         saver = self._sessions.saver
         if not session.encrypt_key:
-            content: dict[Any, Any] = dict(session.accessed_dict if accessed_only else session)
-            self._stored = saver.save(self._id, content, self._stored)
+            content = session.accessed_dict if accessed_only else session
+            self._stored = saver.save(self._id, without_configured(content, session), self._stored)
             return
         check_cipher(session.crypto_module, signed=self._store_options.signing_key is not None)
+        if not accessed_only:
+            text = session._encrypt_data(without_configured(session, session))  # noqa: SLF001
         # With a timeout, Beaker's Session goes by the time in the ciphertext, which cannot be
         # presented to it as later than it is stored.
         self._stored = saver.save_encrypted(

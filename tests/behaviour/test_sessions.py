@@ -149,13 +149,7 @@ class TestDocuments:
         assert set(document) == {"_id", "session", "expires"}
         assert document["_id"] == visitor.cookie
         assert document["session"]["user"] == "ann"
-        assert set(document["session"]) == {
-            "_creation_time",
-            "_accessed_time",
-            "_domain",
-            "_path",
-            "user",
-        }
+        assert set(document["session"]) == {"_creation_time", "_accessed_time", "user"}
         assert database.sessions.count_documents({"session.user": "ann"}) == 1
 
     def test_text_form(self, kind_options: Options, database: Db) -> None:
@@ -277,7 +271,7 @@ class TestDocuments:
         self, options: Options, database: Db, kind: type[Session], *, stringify: bool
     ) -> None:
         """A nested key named _accessed_time is data, and its change is saved."""
-        session = {"_domain": None, "_path": "/", "inner": {"_accessed_time": 1.5}}
+        session = {"_path": "/shop", "inner": {"_accessed_time": 1.5}}
         value = json.dumps(session) if stringify else session
         database.sessions.insert_one({"_id": "fp", "session": value})
         made = kind({}, id="fp", use_cookies=False, type="ext:mongodb_soajs", **options)
