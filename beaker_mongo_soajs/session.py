@@ -3,35 +3,21 @@
 import logging
 import secrets
 import time
-from collections.abc import Mapping
-from itertools import islice
 from typing import Any
 
-from beaker_mongo_soajs.backend.cookie_options import (
-    COOKIE_KEYS,
-    DEFAULT_NAME,
-    check_cookie,
-    is_domain,
-    is_path,
-    remove_blank,
-)
+from beaker_mongo_soajs.backend.cookie_options import COOKIE_KEYS, check_cookie, remove_blank
 from beaker_mongo_soajs.backend.response_headers import mark_response_above
 from beaker_mongo_soajs.backend.session_options import SESSION_TYPE, check_encryption, check_type
-from beaker_mongo_soajs.cookies import session_ids
 from beaker_mongo_soajs.exceptions import SerializationError, StoreUnavailable
 from beaker_mongo_soajs.mongo.outage_log import OutageLog
 from beaker_mongo_soajs.namespace import MongoNamespaceManager, SessionNamespaceManager
+from beaker_mongo_soajs.session_cookie import cookie_ids
 from beaker_mongo_soajs.session_lock import CREATION_TIME, LockableSession
 from beaker_mongo_soajs.sessions.changes import ACCESSED_TIME
-from beaker_mongo_soajs.sessions.document import is_possible_id
 
 logger = logging.getLogger(__name__)
 
 _ID_BYTES = 24
-
-# Of several cookies with the session's name, the first that leads to a session counts. Each may
-# cost a command.
-_MOST_IDS = 2
 
 _outages = OutageLog(logger)
 
@@ -93,7 +79,7 @@ class MongoSession(LockableSession):
         options.pop("digest_filenames", None)
         # Beaker's middleware asks for this even with use_cookies off.
         request.setdefault("set_cookie", False)
-        ids = [id] if id else _cookie_ids(request, options)
+        ids = [id] if id else cookie_ids(request, options)
         self._other_ids = ids[1:]
         # Beaker's own parser gives up at many cookies of others, so it gets none.
         header = request.pop("cookie", None)
@@ -115,40 +101,6 @@ class MongoSession(LockableSession):
     def namespace(self) -> MongoNamespaceManager:
         """Return Beaker's view of what is stored."""
         return SessionNamespaceManager(self.id, **self.namespace_args)
-
-    @property
-    def domain(self) -> str | None:
-        """Return the domain of the cookie, for this session.
-
-        It is stored if it is set; otherwise the option ``cookie_domain`` counts.
-        """
-        domain = self.get("_domain")
-        chosen: str | None = domain if is_domain(domain) else self._config["_domain"]
-        return chosen
-
-    @domain.setter
-    def domain(self, domain: str | None) -> None:
-        self._check_cookie(cookie_domain=domain)
-        self._set_domain(domain)
-
-    @property
-    def path(self) -> str:
-        """Return the path of the cookie, for this session.
-
-        It is stored if it is set; otherwise the option ``cookie_path`` counts.
-        """
-        path = self.get("_path")
-        chosen: Any = path if is_path(path) else self._config["_path"]
-        return str(chosen)
-
-    @path.setter
-    def path(self, path: str) -> None:
-        self._check_cookie(cookie_path=path)
-        self._set_path(path)
-
-    def _check_cookie(self, **attribute: str | None) -> None:
-        options = {"key": self.key, "secure": self.secure, **attribute}
-        check_cookie(options, httponly=self.httponly)
 
     @property
     def _goes_on_in_outages(self) -> bool:
@@ -346,13 +298,3 @@ class MongoSession(LockableSession):
             if not self._goes_on_in_outages:
                 raise
             _outages.report(error)
-
-
-def _cookie_ids(request: Mapping[str, Any], options: Mapping[str, Any]) -> list[str]:
-    """Return the session ids to try, from the request's cookies."""
-    if not options.get("use_cookies", True):
-        return []
-    name = options.get("key", DEFAULT_NAME)
-    secret = options.get("secret")
-    ids = session_ids(request.get("cookie"), name, [secret] if secret else [])
-    return list(islice(filter(is_possible_id, ids), _MOST_IDS))

@@ -6,13 +6,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from beaker.session import Session
-
 from beaker_mongo_soajs.backend.cookie_options import COOKIE_KEYS, without_configured
 from beaker_mongo_soajs.backend.registry import Stores, find_stores
 from beaker_mongo_soajs.config import DbConfig
 from beaker_mongo_soajs.exceptions import LockTimeout
 from beaker_mongo_soajs.mongo.leases import Lease, Locks
+from beaker_mongo_soajs.session_cookie import SessionWithCookie
 from beaker_mongo_soajs.sessions.changes import ACCESSED_TIME, changes_between, merged
 from beaker_mongo_soajs.sessions.encryption import check_cipher
 from beaker_mongo_soajs.sessions.record import Cipher, SessionRecord
@@ -82,7 +81,7 @@ class SessionLock:
             lease.release()
 
 
-class LockableSession(Session):
+class LockableSession(SessionWithCookie):
     """A session with a record and a lock; loading and saving are its heirs' affair."""
 
     available: bool = True

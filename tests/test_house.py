@@ -23,7 +23,7 @@ PACKAGE = ROOT / "beaker_mongo_soajs"
 # layer and of the layers before it.
 ORDER = (
     *("exceptions", "signature", "options", "config", "mongo", "sessions", "caches", "backend"),
-    *("namespace", "cookies", "session_lock", "session", "middleware", "pyramid"),
+    *("namespace", "cookies", "session_cookie", "session_lock", "session", "middleware", "pyramid"),
 )
 WITHOUT_BEAKER = {"options", "config", "mongo", "sessions", "caches"}
 """The folders that must not import Beaker."""
