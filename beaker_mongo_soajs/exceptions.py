@@ -40,6 +40,7 @@ class ConfigError(BeakerMongoError, ValueError):
     :param option: the option in question, in dbConfig spelling: ``"URLParam.maxPoolSize"``
     :param value: the value it was given; :data:`MASK` when the value is a secret
     :param code: 190 or 191 for the two errors that connect-mongo-soajs numbers, otherwise ``None``
+    :param errors: all errors of a configuration that has several
     """
 
     def __init__(
@@ -50,11 +51,18 @@ class ConfigError(BeakerMongoError, ValueError):
         value: object = None,
         hint: str | None = None,
         code: int | None = None,
+        errors: tuple[ConfigError, ...] = (),
     ) -> None:
         super().__init__(message, hint=hint)
         self.option = option
         self.value = value
         self.code = code
+        self._errors = errors
+
+    @property
+    def errors(self) -> tuple[ConfigError, ...]:
+        """All errors of the configuration; without others, this one alone."""
+        return self._errors or (self,)
 
 
 class SerializationError(BeakerMongoError, ValueError):

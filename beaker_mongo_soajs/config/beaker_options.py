@@ -2,29 +2,145 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from beaker_mongo_soajs.exceptions import ConfigError
+
+Usage = Literal["session", "cache"]
+"""What options are for: the sessions or the caches of Beaker."""
+
 SESSION_PREFIXES = ("beaker.session.", "session.")
 """The prefixes of session options in the settings of an application."""
 
 CACHE_PREFIXES = ("beaker.cache.", "cache.")
 """The prefixes of cache options in the settings of an application."""
 
-PREFIXES = (*SESSION_PREFIXES, *CACHE_PREFIXES, "session_")
-"""Every prefix of Beaker's. ``session_`` is the one that Beaker deprecated.
+OLD_SESSION_PREFIX = "session_"
+"""The prefix of session options that Beaker deprecated."""
 
-Beaker's middlewares pass keyword arguments on twice: with the prefix and without it.
-"""
+PREFIXES = (*SESSION_PREFIXES, *CACHE_PREFIXES, OLD_SESSION_PREFIX)
+"""Every prefix of Beaker's."""
 
-_SESSION = (
-    "request id invalidate_corrupt use_cookies type data_dir key timeout save_accessed_time"
-    " cookie_expires cookie_domain cookie_path data_serializer secret secure namespace_class"
-    " httponly encrypt_key validate_key encrypt_nonce_bits crypto_type samesite digest_filenames"
-    " lock_dir log_file auto webtest_varname session_class environ_key"
+_SHARED = frozenset("type data_dir lock_dir log_file namespace_class digest_filenames".split())
+SESSION_OPTIONS = _SHARED | frozenset(
+    (
+        "request id invalidate_corrupt use_cookies key timeout save_accessed_time"
+        " cookie_expires cookie_domain cookie_path data_serializer secret secure"
+        " httponly encrypt_key validate_key encrypt_nonce_bits crypto_type samesite"
+        " auto webtest_varname session_class environ_key"
+        " cookie_on_exception constant_csrf_token"
+    ).split()
 )
-_CACHE = "namespace expire expiretime starttime createfunc enabled key_length regions cache_regions"
-_PYRAMID = "cookie_on_exception constant_csrf_token"
-BEAKER_OPTIONS = frozenset(f"{_SESSION} {_CACHE} {_PYRAMID}".split())
-"""The options of Beaker and pyramid_beaker that may stand among those of a backend.
+"""The options of Beaker's sessions: the arguments of Session and of its middleware, the names in
+coerce_session_params, and what pyramid_beaker adds."""
 
-They are the arguments of Session, Cache and their middlewares, what Session.load passes to the
-backend, and the names in coerce_session_params and coerce_cache_params.
-"""
+CACHE_OPTIONS = _SHARED | frozenset(
+    (
+        "namespace expire expiretime starttime createfunc enabled key_length regions cache_regions"
+    ).split()
+)
+"""The options of Beaker's caches: the arguments of Cache, CacheManager and Value, and the names in
+coerce_cache_params."""
+
+BEAKER_OPTIONS = SESSION_OPTIONS | CACHE_OPTIONS
+
+_REMEDIES = {
+    "expire": "Use timeout, in seconds, for sessions.",
+    "expiretime": "Use timeout, in seconds, for sessions.",
+    "regions": "Set cache.regions instead.",
+    "timeout": "Use expire, in seconds, for caches.",
+    "encrypt_key": "Cached values are not encrypted: remove it.",
+    "validate_key": "Cached values are not encrypted: remove it.",
+    "secret": "store.signingKey signs cached values.",
+}
+
+_OTHER_BACKENDS = {
+    "memcache_module": "ext:memcached",
+    "protocol": "ext:memcached",
+    "urls": "ext:rediscluster",
+    "sa_opts": "ext:database",
+    "table_name": "ext:database",
+    "schema_name": "ext:database",
+    "optimistic": "ext:database",
+    "bind": "ext:sqla",
+    "table": "ext:sqla",
+    "sparse_collection": "mongodb_beaker",
+    "skip_pickle": "mongodb_beaker",
+    "dbmmodule": "dbm",
+    "dbm_dir": "dbm",
+    "file_dir": "file",
+}
+_SQLALCHEMY_PREFIX = "sa."
+
+
+def find_other_backend(name: str) -> str | None:
+    """Find the backend of Beaker's that an option belongs to, if it is another one than this.
+
+    :param name: the option's name without a prefix
+    :returns: the backend's name, or ``None``
+    """
+    lower = name.strip().lower()
+    if lower.startswith(_SQLALCHEMY_PREFIX):
+        return "ext:database"
+    return _OTHER_BACKENDS.get(lower)
+
+
+def names_for(usage: Usage | None) -> frozenset[str]:
+    """Return the names of Beaker's options for one usage, or for both.
+
+    :param usage: what the options are for; ``None`` if that is not known
+    """
+    return {"session": SESSION_OPTIONS, "cache": CACHE_OPTIONS, None: BEAKER_OPTIONS}[usage]
+
+
+def is_of_beaker(name: str, options: Mapping[Any, Any], usage: Usage | None) -> bool:
+    """Check whether an option is Beaker's own, and so not one of a dbConfig.
+
+    :param name: the option's name
+    :param options: all options that Beaker passed
+    :param usage: what the options are for
+    :returns: whether to skip the option
+    :raises ConfigError: the option is Beaker's, but Beaker does not use it
+    """
+    if name in BEAKER_OPTIONS:
+        if name not in names_for(usage) and not is_blank(options[name]):
+            raise _wrong_usage(name, usage)
+        return True
+    lower = name.strip().lower()
+    if lower in BEAKER_OPTIONS:
+        raise ConfigError(
+            f"{name} has no effect: Beaker's option names are lower case.",
+            option=name,
+            hint=f"Write {lower}.",
+        )
+    prefix = next((prefix for prefix in PREFIXES if lower.startswith(prefix)), None)
+    if prefix is None:
+        return False
+    bare = name[len(prefix) :]
+    # Beaker's middlewares pass keyword arguments on twice, with the prefix and without it. Of the
+    # options without it, Session and Cache keep their own, and CacheManager those of regions.
+    if bare in options or bare in BEAKER_OPTIONS or prefix in CACHE_PREFIXES:
+        return True
+    raise ConfigError(
+        f"{name} has no effect: its prefix {name[: len(prefix)]} is not expected here.",
+        option=name,
+        hint=f"Write {bare}.",
+    )
+
+
+def is_blank(value: object) -> bool:
+    """Check whether a value is ``None`` or blank text.
+
+    :param value: the value of an option
+    """
+    return value is None or (isinstance(value, str) and not value.strip())
+
+
+def _wrong_usage(name: str, usage: Usage | None) -> ConfigError:
+    here, there = ("sessions", "caches") if usage == "session" else ("caches", "sessions")
+    return ConfigError(
+        f"{name} has no effect on {here}: it is an option of {there}.",
+        option=name,
+        hint=_REMEDIES.get(name, "Remove it."),
+    )

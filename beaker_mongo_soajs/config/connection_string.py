@@ -9,7 +9,8 @@ from urllib.parse import quote_plus, unquote_plus
 from pymongo.errors import PyMongoError
 from pymongo.uri_parser import parse_uri
 
-from beaker_mongo_soajs.exceptions import MASK, ConfigError
+from beaker_mongo_soajs.exceptions import ConfigError
+from beaker_mongo_soajs.options.masking import mask_url
 from beaker_mongo_soajs.options.servers import Address
 
 SCHEMES = ("mongodb://", "mongodb+srv://")
@@ -38,22 +39,6 @@ class ConnectionString:
     password: str | None = None
     database: str | None = None
     options: tuple[tuple[str, str], ...] = ()
-
-
-def mask_url(url: str) -> str:
-    """Mask the secrets in a connection string.
-
-    :param url: a connection string, valid or not
-    :returns: the connection string with user, password and all option values masked
-    """
-    scheme, separator, rest = url.partition("://")
-    if not separator:
-        return MASK
-    # A password may hold an unescaped "/", "?" or "@": all up to the last "@" may be a secret.
-    _, at, rest = rest.rpartition("@")
-    hosts, question, query = rest.partition("?")
-    shown = [f"{part.partition('=')[0]}={MASK}" for part in re.split("[&;]", query) if part]
-    return f"{scheme}://{MASK if at else ''}{at}{hosts}{question}{'&'.join(shown)}"
 
 
 def parse_connection_string(url: str) -> ConnectionString:

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from pymongo import MongoClient
 
+from beaker_mongo_soajs.config.beaker_options import Usage
 from beaker_mongo_soajs.config.connection_string import build_host
 from beaker_mongo_soajs.config.credentials import Credentials
 from beaker_mongo_soajs.config.endpoint import Endpoint
+from beaker_mongo_soajs.config.errors import combine_errors
 from beaker_mongo_soajs.config.given_options import GivenOptions, add_url_options, gather
 from beaker_mongo_soajs.config.names import check_collection, check_database
+from beaker_mongo_soajs.config.outcome import Outcome
 from beaker_mongo_soajs.config.report import default_outcomes, given_outcomes, write_refusal
 from beaker_mongo_soajs.config.store_options import StoreOptions
-from beaker_mongo_soajs.config.translation import Outcome, translate
+from beaker_mongo_soajs.config.translation import translate
 from beaker_mongo_soajs.exceptions import ConfigError
 from beaker_mongo_soajs.options.frozen import FrozenDict
 from beaker_mongo_soajs.options.option import Path
@@ -23,7 +26,7 @@ from beaker_mongo_soajs.options.servers import Address
 from beaker_mongo_soajs.options.table import TABLE
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False)
 class DbConfig:
     """Hold a dbConfig: where sessions are stored, and how.
 
@@ -50,6 +53,8 @@ class DbConfig:
     :param keywords: keyword arguments for ``MongoClient``, without ``host`` and credentials;
         certificates and keys are text or paths
     :param origins: the name of the option behind each keyword
+    :param leftovers: the outcomes of options that are not in the table and have no effect
+    :param has_servers: whether ``servers``, ``url`` or ``client`` was given
     :param outcomes: the effect of each given option
     :param default_outcomes: the effect of each default
     """
@@ -72,45 +77,76 @@ class DbConfig:
     expire_after_ms: int
     keywords: FrozenDict = field(repr=False)
     origins: FrozenDict = field(repr=False, compare=False)
+    leftovers: tuple[Outcome, ...] = field(repr=False, compare=False)
+    has_servers: bool = field(repr=False, compare=False)
     outcomes: tuple[Outcome, ...] = field(repr=False, compare=False)
     default_outcomes: tuple[Outcome, ...] = field(repr=False, compare=False)
 
+    def __init__(self, *args: object, **values: object) -> None:
+        if args or values.keys() != {each.name for each in fields(self)}:
+            raise TypeError("Use DbConfig.from_options({...}) to create a DbConfig.")
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
+
     @classmethod
-    def from_options(cls, options: Mapping[str, object]) -> DbConfig:
+    def from_options(
+        cls, options: Mapping[str, object] | str, usage: Usage | None = None
+    ) -> DbConfig:
         """Read a configuration.
 
         No connection is opened. The only file that is read is the one that ``dbConfig`` may name.
 
         :param options: the options without Beaker's prefix, as Beaker passes them to a
-            ``NamespaceManager``; Beaker's own options among them are skipped
+            ``NamespaceManager``; Beaker's own options among them are skipped. Text is a ``url``.
+        :param usage: ``"session"`` or ``"cache"`` to refuse Beaker's options of the other one
         :returns: the configuration
-        :raises ConfigError: an option is unknown, invalid, or contradicts another
+        :raises ConfigError: options are unknown, invalid, or contradict each other; its ``errors``
+            are all errors of the configuration
         """
-        return cls._from_given(gather(options))
+        config, errors = cls._read(options, usage)
+        if errors:
+            raise combine_errors(errors)
+        return config
 
     @classmethod
-    def explain_options(cls, options: Mapping[str, object], defaults: bool = False) -> str:
+    def explain_options(
+        cls,
+        options: Mapping[str, object] | str,
+        defaults: bool = False,
+        usage: Usage | None = None,
+    ) -> str:
         """Describe the effect of each option, refused options included.
 
         :param options: as for :meth:`from_options`
         :param defaults: as for :meth:`explain`
+        :param usage: as for :meth:`from_options`
         :returns: the lines of :meth:`explain` for the accepted options, then one line for each
             refused option
         """
-        errors: list[ConfigError] = []
-        given = gather(options, errors.append)
-        report = ""
-        while not report:
-            try:
-                report = cls._from_given(given).explain(defaults)
-            except ConfigError as error:
-                errors.append(error)
-                given = given.without(str(error.option))
+        config, errors = cls._read(options, usage)
+        report = config.explain(defaults)
         if not errors:
             return report
         # The first line would describe a configuration that cannot be used.
-        refusals = dict.fromkeys(write_refusal(error) for error in errors)
-        return "\n".join([*report.splitlines()[1:], *refusals])
+        return "\n".join([*report.splitlines()[1:], *map(write_refusal, errors)])
+
+    @classmethod
+    def _read(
+        cls, options: Mapping[str, object] | str, usage: Usage | None
+    ) -> tuple[DbConfig, list[ConfigError]]:
+        """Read the options that can be used, and collect an error for each of the others."""
+        errors: list[ConfigError] = []
+        given = gather(
+            {"url": options} if isinstance(options, str) else options, errors.append, usage
+        )
+        while True:
+            try:
+                return cls._from_given(given), errors
+            except ConfigError as error:
+                # An option that was left out already may be what another one needs.
+                if error.option is None or error.option not in {each.option for each in errors}:
+                    errors.append(error)
+                given = given.without(str(error.option))
 
     @classmethod
     def _from_given(cls, given: GivenOptions) -> DbConfig:
@@ -142,6 +178,8 @@ class DbConfig:
             expire_after_ms=_get(values, "expireAfter"),
             keywords=translation.keywords if endpoint.client is None else FrozenDict(),
             origins=translation.origins,
+            leftovers=given.leftovers,
+            has_servers=any((name,) in values for name in ("servers", "url", "client")),
             outcomes=given_outcomes(given, translation),
             default_outcomes=default_outcomes(given, endpoint, translation),
         )
@@ -150,6 +188,22 @@ class DbConfig:
     def expire_after_seconds(self) -> float:
         """The lifetime of a session without a timeout, in seconds."""
         return self.expire_after_ms / 1000
+
+    @property
+    def start_warnings(self) -> tuple[str, ...]:
+        """The warnings for the start of an application, without secrets."""
+        warnings = []
+        if self.leftovers:
+            lines = ", ".join(
+                f"{each.name} ({each.text.partition('because ')[2]})" for each in self.leftovers
+            )
+            warnings.append(f"These options have no effect: {lines}. Remove them.")
+        if not self.has_servers:
+            warnings.append(
+                f"No server is configured for the database {self.database}, so 127.0.0.1:27017 is"
+                " used. Set servers or url."
+            )
+        return tuple(warnings)
 
     @property
     def connection_key(self) -> Hashable:

@@ -9,7 +9,7 @@ from typing import Any
 
 from beaker_mongo_soajs.exceptions import ConfigError
 from beaker_mongo_soajs.options.coerce import InvalidValue, parse_json
-from beaker_mongo_soajs.options.option import show
+from beaker_mongo_soajs.options.masking import show
 
 
 def load_db_config(value: Any) -> Mapping[Any, Any]:

@@ -12,7 +12,8 @@ from pymongo.errors import ConfigurationError
 from beaker_mongo_soajs.config.connection_string import parse_connection_string
 from beaker_mongo_soajs.config.credentials import Credentials
 from beaker_mongo_soajs.exceptions import MASK, ConfigError
-from beaker_mongo_soajs.options.option import Path, show
+from beaker_mongo_soajs.options.masking import show
+from beaker_mongo_soajs.options.option import Path
 from beaker_mongo_soajs.options.servers import Address
 from beaker_mongo_soajs.options.table import TABLE
 

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
-from beaker_mongo_soajs.config.beaker_options import BEAKER_OPTIONS, PREFIXES
+from beaker_mongo_soajs.config.beaker_options import (
+    Usage,
+    find_other_backend,
+    is_blank,
+    is_of_beaker,
+    names_for,
+)
 from beaker_mongo_soajs.config.db_config_option import load_db_config
+from beaker_mongo_soajs.config.outcome import Outcome, no_effect
 from beaker_mongo_soajs.exceptions import MASK, ConfigError
-from beaker_mongo_soajs.options.coerce import NULL_WORDS, InvalidValue, parse_json
+from beaker_mongo_soajs.options.coerce import NULL_WORDS, InvalidValue, check_encodable, parse_json
+from beaker_mongo_soajs.options.masking import show, show_name
 from beaker_mongo_soajs.options.option import Path
 from beaker_mongo_soajs.options.table import GROUPS, TABLE, find_path
 
@@ -28,11 +36,13 @@ class GivenOptions:
     """Hold the options that were given.
 
     :param values: the value of each option as its kind reads it, in the order of the table
-    :param nulls: the options that were given as ``null``, which means "not given"
+    :param nulls: the outcomes of the options that were given as ``null`` or blank text
+    :param leftovers: the outcomes of the options that are not in the table and have no effect
     """
 
     values: Mapping[Path, Any]
-    nulls: tuple[Path, ...] = ()
+    nulls: tuple[Outcome, ...] = ()
+    leftovers: tuple[Outcome, ...] = ()
 
     def without(self, name: str) -> GivenOptions:
         """Return these options without one of them.
@@ -47,7 +57,7 @@ class GivenOptions:
         while wanted and not any(path[: len(wanted)] == wanted for path in self.values):
             wanted = wanted[:-1]
         rest = {path: value for path, value in self.values.items() if path[: len(wanted)] != wanted}
-        return GivenOptions(rest, self.nulls)
+        return replace(self, values=rest)
 
 
 @dataclass(frozen=True, repr=False)
@@ -64,40 +74,48 @@ def raise_error(error: ConfigError) -> None:
     raise error
 
 
-def gather(options: Mapping[Any, object], on_error: OnError = raise_error) -> GivenOptions:
+def gather(
+    options: Mapping[Any, object], on_error: OnError = raise_error, usage: Usage | None = None
+) -> GivenOptions:
     """Read the options from all forms.
 
     :param options: the options without Beaker's prefix; Beaker's own options are skipped
     :param on_error: called for each option that is unknown, given twice or invalid; if it
         returns, the option is left out
+    :param usage: whether the options are for sessions or caches
     :returns: the given options
     :raises ConfigError: ``on_error`` raised it
     """
-    single = _Flattener(on_error)
+    single = _Flattener(on_error, usage)
     for name, value in options.items():
         if not isinstance(name, str):
             kind = type(name).__name__
             on_error(ConfigError(f"The name of an option is a {kind}; it must be text."))
-        elif not _is_of_beaker(name):
+            continue
+        try:
+            skipped = is_of_beaker(name, options, usage)
+        except ConfigError as error:
+            on_error(error)
+            continue
+        if not skipped:
             single.add((), name, value, name)
-    whole = _Flattener(on_error)
+    whole = _Flattener(on_error, usage)
     source = single.layer.pop(_DB_CONFIG, None)
     if source is not None and not TABLE[_DB_CONFIG].kind.is_null(source.value):
         whole.add_all(source.value)
-    _override(whole.layer, single.layer)
-    return _read(whole.layer, on_error)
-
-
-def _is_of_beaker(name: str) -> bool:
-    return name.lower() in BEAKER_OPTIONS or name.lower().startswith(PREFIXES)
+    nulls = [*whole.nulls, *single.nulls, *_override(whole.layer, single.layer)]
+    return _read(whole.layer, on_error, nulls, (*single.leftovers, *whole.leftovers))
 
 
 class _Flattener:
     """Flatten groups of options into one entry for each option."""
 
-    def __init__(self, on_error: OnError) -> None:
+    def __init__(self, on_error: OnError, usage: Usage | None) -> None:
         self.layer: _Layer = {}
+        self.nulls: list[Outcome] = []
+        self.leftovers: list[Outcome] = []
         self._on_error = on_error
+        self._usage = usage
 
     def add_all(self, db_config: Any) -> None:
         """Add all options of a ``dbConfig``."""
@@ -119,27 +137,51 @@ class _Flattener:
 
     def add(self, group: Path, name: str, value: Any, spelling: str) -> None:
         """Add an option, or each option of a group."""
+        if not group and self._is_leftover(name):
+            return
         try:
-            path = find_path(group, name)
+            path = find_path(group, name, names_for(self._usage), cache=self._usage == "cache")
             content = _read_group(path, value) if path in GROUPS else None
         except ConfigError as error:
-            self._on_error(error)
+            if is_blank(value):
+                self.leftovers.append(no_effect(show_name(spelling), show(value), "it is empty"))
+            else:
+                self._on_error(error)
             return
         if content is not None:
             for part, item in content.items():
                 self.add(path, str(part), item, f"{spelling}.{part}")
-        elif path in self.layer:
-            self._on_error(_given_twice(path, self.layer[path].spelling, spelling))
+            return
+        first = self.layer.get(path)
+        if first is not None and is_blank(value):
+            self.nulls.append(_same_as_not_given(path))
+        elif first is not None and not is_blank(first.value):
+            self._on_error(_given_twice(path, first.spelling, spelling))
+        elif not (is_blank(value) and path[-1].lower() != name.lower().rpartition(".")[2]):
+            self.layer[path] = _Raw(None if path in GROUPS and value is None else value, spelling)
         else:
-            self.layer[path] = _Raw(None if path in GROUPS else value, spelling)
+            # Another name of the option, left blank: it does not stand for the option itself.
+            self.leftovers.append(no_effect(show_name(spelling), show(value), "it is empty"))
+
+    def _is_leftover(self, name: str) -> bool:
+        backend = find_other_backend(name)
+        if backend is None:
+            return False
+        because = f"it is for Beaker's backend {backend}"
+        self.leftovers.append(no_effect(show_name(name), MASK, because))
+        return True
 
 
 def _given_twice(path: Path, first: str, second: str) -> ConfigError:
     return ConfigError(
-        f"{'.'.join(path)} is given twice, as {first} and as {second}.",
+        f"{'.'.join(path)} is given twice, as {show_name(first)} and as {show_name(second)}.",
         option=".".join(path),
         hint="Remove one of them: option names are the same in upper and lower case.",
     )
+
+
+def _same_as_not_given(path: Path) -> Outcome:
+    return Outcome(".".join(path), '""', "the same as not given")
 
 
 def _read_group(path: Path, value: Any) -> Mapping[Any, Any] | None:
@@ -168,19 +210,33 @@ def _not_an_object(path: Path) -> ConfigError:
     )
 
 
-def _override(layer: _Layer, upper: _Layer) -> None:
+def _override(layer: _Layer, upper: _Layer) -> Iterator[Outcome]:
+    """Lay individual options over those of ``dbConfig``; a blank one changes nothing.
+
+    :returns: the outcomes of the options that unset an option of ``dbConfig``, or are blank
+    """
     for path, raw in upper.items():
         if path in _NONE_IS_ABSENT and raw.value is None:
             continue
+        below = [option for option in layer if option[: len(path)] == path]
+        if below and isinstance(raw.value, str) and not raw.value.strip():
+            yield _same_as_not_given(path)
+            continue
         if path in GROUPS:
-            for below in [option for option in layer if option[: len(path)] == path]:
-                del layer[below]
+            for option in below:
+                del layer[option]
+        if below and (path in GROUPS or TABLE[path].kind.is_null(raw.value)):
+            layer.pop(path, None)
+            yield Outcome(".".join(path), "null", "not set, which overrides dbConfig")
+            continue
         layer[path] = raw
 
 
-def _read(layer: _Layer, on_error: OnError) -> GivenOptions:
+def _read(
+    layer: _Layer, on_error: OnError, nulls: Iterable[Outcome], leftovers: tuple[Outcome, ...]
+) -> GivenOptions:
     values: dict[Path, Any] = {}
-    nulls: list[Path] = []
+    found = list(nulls)
     # In the order of the table, so that equal configurations have equal reports.
     for path in sorted(layer, key=lambda path: _POSITIONS.get(path, -1)):
         try:
@@ -189,16 +245,17 @@ def _read(layer: _Layer, on_error: OnError) -> GivenOptions:
             on_error(error)
             continue
         if value is None:
-            nulls.append(path)
+            found.append(Outcome(".".join(path), "null", "the same as not given"))
         else:
             values[path] = value
-    return GivenOptions(values, tuple(nulls))
+    return GivenOptions(values, tuple(found), leftovers)
 
 
 def _read_value(path: Path, raw: Any) -> Any:
     if path in GROUPS or TABLE[path].kind.is_null(raw):
         return None
     try:
+        check_encodable(raw)
         return TABLE[path].kind.read(raw)
     except InvalidValue as error:
         code = {"name": 190, "servers": 190, "collection": 191}.get(TABLE[path].name)
@@ -227,7 +284,7 @@ def add_url_options(given: GivenOptions, options: Iterable[tuple[str, str]]) -> 
             )
         value = values if path[-1] == "readPreferenceTags" else values[0]
         layer[path] = _Raw(value, f"url: {path[-1]}")
-    found = _read(layer, raise_error).values
+    found = _read(layer, raise_error, (), ()).values
     for path, value in found.items():
         if given.values.get(path, value) != value:
             raise ConfigError(
@@ -238,4 +295,4 @@ def add_url_options(given: GivenOptions, options: Iterable[tuple[str, str]]) -> 
             )
     merged = {**given.values, **found}
     ordered = {path: merged[path] for path in sorted(merged, key=_POSITIONS.__getitem__)}
-    return GivenOptions(ordered, given.nulls)
+    return replace(given, values=ordered)

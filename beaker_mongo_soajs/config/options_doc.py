@@ -9,8 +9,9 @@ import sys
 from collections.abc import Iterable, Iterator
 
 from beaker_mongo_soajs.config.translation import GROUP_MEANING
-from beaker_mongo_soajs.options import pymongo_names, urlparam
-from beaker_mongo_soajs.options.option import Effect, Keyword, NoEffect, Option, Refused, show
+from beaker_mongo_soajs.options import node_names, pymongo_names, urlparam
+from beaker_mongo_soajs.options.masking import show
+from beaker_mongo_soajs.options.option import Effect, Keyword, NoEffect, Option, Refused
 from beaker_mongo_soajs.options.table import ROWS
 
 INTRODUCTION = """\
@@ -27,7 +28,10 @@ of this package. In Beaker's settings, each name has Beaker's prefix: `session.n
 - Text is converted to the type of the option, so INI files work: `yes`, `5`,
   `db1:27017, db2:27017`, `{"w": "majority"}`. Where an option may be left out, `null` means "not
   given"; in INI text, so do `none` and blank text.
-- Individual options override `dbConfig`.
+- Individual options override `dbConfig`. A blank one is the same as not given; `null` sets the
+  option back to its default.
+- Every duration accepts a unit: `"30s"`, `"30m"`, `"2w"`.
+- Names may have underscores instead of dots, as environment variables do: `STORE_TOUCHAFTER`.
 - Each option has its own default. (In connect-mongo-soajs, a given `URLParam` replaces all defaults
   of `URLParam`.)
 - "Reference" is the value that connect-mongo-soajs documents. "As" is the resulting keyword of
@@ -45,6 +49,11 @@ certificate.
 PYMONGO = """\
 The other options of PyMongo are options of `URLParam`, too, with PyMongo's names and defaults.
 Options that take a Python object cannot be given as text.
+"""
+
+NODE = """\
+Configurations of SOAJS pass these options, too. They are accepted, and `explain()` describes the
+effect of each.
 """
 
 EXTRAPARAM = f"""\
@@ -79,6 +88,7 @@ def render() -> str:
     parts.append(
         f"### Further options of PyMongo\n\n{PYMONGO}\n{_driver_table(pymongo_names.ROWS)}"
     )
+    parts.append(f"### Options of SOAJS and the Node driver\n\n{NODE}\n{_node_table()}")
     parts.append(f"## `extraParam`\n\n{EXTRAPARAM}")
     for group in dict.fromkeys(row.path[:-1] for row in ROWS if row.path[0] == "extraParam"):
         rows = [row for row in ROWS if row.path[:-1] == group]
@@ -112,6 +122,13 @@ def _driver_table(rows: Iterable[Option]) -> str:
         for row in rows
     )
     return _table(("Option", "Value", "Reference", "Default", "As", "Meaning"), full)
+
+
+def _node_table() -> str:
+    top = tuple(node_names.TOP_ROWS)
+    rows = (*top, *(row for row in node_names.ROWS if row.path[0] == "URLParam"))
+    body = ((_code(row.name), row.kind.name, _effect(row.effect)) for row in rows)
+    return _table(("Option", "Value", "Effect"), body)
 
 
 def _meaning(row: Option) -> str:

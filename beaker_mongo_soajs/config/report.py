@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from beaker_mongo_soajs.config.connection_string import mask_url
 from beaker_mongo_soajs.config.endpoint import Endpoint
 from beaker_mongo_soajs.config.given_options import GivenOptions
-from beaker_mongo_soajs.config.translation import Outcome, Translation
+from beaker_mongo_soajs.config.outcome import Outcome, no_effect
+from beaker_mongo_soajs.config.translation import Translation
 from beaker_mongo_soajs.exceptions import ConfigError
-from beaker_mongo_soajs.options.option import Option, Setting
+from beaker_mongo_soajs.options.masking import mask_url
+from beaker_mongo_soajs.options.option import NoEffect, Option, Setting
 from beaker_mongo_soajs.options.table import ROWS, TABLE
 
 _POSITIONS = {row.name: position for position, row in enumerate(ROWS)}
@@ -22,14 +23,19 @@ def given_outcomes(given: GivenOptions, translation: Translation) -> tuple[Outco
     :param translation: the effect of the driver options
     :returns: an outcome for each option, in the order of the table, nulls included
     """
-    settings = tuple(
-        Outcome(TABLE[path].name, _show(TABLE[path], value), effect.what)
-        for path, value in given.values.items()
-        if isinstance(effect := TABLE[path].effect, Setting)
-    )
-    nulls = tuple(Outcome(".".join(path), "null", "the same as not given") for path in given.nulls)
-    outcomes = (*settings, *translation.given, *nulls)
-    return tuple(sorted(outcomes, key=lambda outcome: _POSITIONS.get(outcome.name, -1)))
+    own = tuple(_describe_own(given))
+    outcomes = (*own, *translation.given, *given.nulls)
+    ordered = sorted(outcomes, key=lambda outcome: _POSITIONS.get(outcome.name, -1))
+    return (*ordered, *given.leftovers)
+
+
+def _describe_own(given: GivenOptions) -> Iterator[Outcome]:
+    for path, value in given.values.items():
+        option = TABLE[path]
+        if isinstance(option.effect, Setting):
+            yield Outcome(option.name, _show(option, value), option.effect.what)
+        elif isinstance(option.effect, NoEffect) and len(path) == 1:
+            yield no_effect(option.name, _show(option, value), option.effect.because)
 
 
 def default_outcomes(

@@ -8,6 +8,7 @@ from typing import Any
 
 from beaker_mongo_soajs.config.credentials import Credentials
 from beaker_mongo_soajs.config.keyword_checks import TLS_LENIENCE, KeywordChecks
+from beaker_mongo_soajs.config.outcome import Outcome, no_effect
 from beaker_mongo_soajs.exceptions import ConfigError
 from beaker_mongo_soajs.options.frozen import FrozenDict
 from beaker_mongo_soajs.options.option import Keyword, LeaveOut, NoEffect, Option, Path, Refused
@@ -24,25 +25,6 @@ GROUP_MEANING = {
     "replSet": "a replica set",
     "mongos": "several servers without a replicaSet name",
 }
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """Describe the effect of one option.
-
-    :param name: its full name
-    :param shown: its value, without secrets
-    :param text: its effect: "applied as maxPoolSize = 5"
-    :param idle: whether it has no effect
-    """
-
-    name: str
-    shown: str
-    text: str
-    idle: bool = False
-
-    def __str__(self) -> str:
-        return f"{self.name} = {self.shown}: {self.text}"
 
 
 @dataclass(frozen=True, repr=False)
@@ -248,4 +230,4 @@ class _Report:
 
 
 def _idle(option: Option, value: Any, because: str) -> Outcome:
-    return Outcome(option.name, option.show(value), f"no effect, because {because}", idle=True)
+    return no_effect(option.name, option.show(value), because)

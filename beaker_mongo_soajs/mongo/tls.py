@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from beaker_mongo_soajs.exceptions import ConfigError
-from beaker_mongo_soajs.options.kinds import PEM_BEGIN
+from beaker_mongo_soajs.options.masking import PEM_BEGIN
 
 CERTIFICATE = "tlsCertificateKeyFile"
 PASSPHRASE_KEYWORD = f"{CERTIFICATE}Password"

@@ -12,6 +12,7 @@ import math
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, NoReturn
 
 from beaker_mongo_soajs.options.frozen import FrozenDict, freeze
@@ -29,6 +30,24 @@ FOREVER_MS = 1000 * 365 * 24 * 3600 * 1000
 """A thousand years. Neither Python nor the store can hold dates beyond the year 9999."""
 
 
+MINUTE_MS = 60_000
+LARGEST = 2**31 - 1
+"""MongoDB's own limit for times and counts. Beyond it, Python's timers overflow sooner or later."""
+
+_DEEPEST = 20
+"""No option needs more levels than this."""
+
+_UNITS_MS = {
+    "ms": 1,
+    **dict.fromkeys(("s", "sec", "second", "seconds"), 1000),
+    **dict.fromkeys(("m", "min", "minute", "minutes"), MINUTE_MS),
+    **dict.fromkeys(("h", "hour", "hours"), 60 * MINUTE_MS),
+    **dict.fromkeys(("d", "day", "days"), 24 * 60 * MINUTE_MS),
+    **dict.fromkeys(("w", "week", "weeks"), 7 * 24 * 60 * MINUTE_MS),
+}
+_DURATION = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,6})?)\s*([a-z]+)")
+
+
 class InvalidValue(ValueError):
     """Signal a value that a reader does not accept. The text completes "it must be ...".
 
@@ -43,13 +62,13 @@ class Kind:
     :param name: the description in the documentation: "true or false"
     :param read: the reader: returns the value to hold, or raises :class:`InvalidValue`
     :param nullable: whether ``null`` means "not given"
-    :param null_words: whether the texts ``null`` and ``none`` and blank text mean it, too
+    :param null_words: the texts, in lower case, that mean it, too
     """
 
     name: str
     read: Callable[[Any], Any]
     nullable: bool = True
-    null_words: bool = True
+    null_words: frozenset[str] = NULL_WORDS
 
     def is_null(self, value: object) -> bool:
         """Check whether a raw value means "not given".
@@ -58,7 +77,7 @@ class Kind:
         :returns: whether to treat the option as absent
         """
         if isinstance(value, str):
-            return self.nullable and self.null_words and value.strip().lower() in NULL_WORDS
+            return self.nullable and value.strip().lower() in self.null_words
         return self.nullable and value is None
 
 
@@ -102,11 +121,11 @@ def read_boolean(value: Any) -> bool:
     raise InvalidValue("true or false")
 
 
-def integer(minimum: int | None = 0, maximum: int | None = None) -> Callable[[Any], int]:
+def integer(minimum: int = 0, maximum: int = LARGEST) -> Callable[[Any], int]:
     """Return a reader for whole numbers within bounds."""
-    bounds = "" if minimum is None else f" of {minimum} or more"
-    if minimum is not None and maximum is not None:
-        bounds = f" from {minimum} to {maximum}"
+    bounds = f" from {minimum} to {maximum}"
+    if maximum == LARGEST:
+        bounds = f" of {minimum} or more, and at most {LARGEST}"
 
     def read(value: Any) -> int:
         if isinstance(value, str) and re.fullmatch(r"[+-]?[0-9]{1,18}", value.strip()):
@@ -115,7 +134,7 @@ def integer(minimum: int | None = 0, maximum: int | None = None) -> Callable[[An
             value = int(value)
         if not isinstance(value, int) or isinstance(value, bool):
             raise InvalidValue(f"a whole number{bounds}")
-        if (minimum is not None and value < minimum) or (maximum is not None and value > maximum):
+        if not minimum <= value <= maximum:
             raise InvalidValue(f"a whole number{bounds}")
         return value
 
@@ -140,6 +159,61 @@ def number(above: float | None = None) -> Callable[[Any], float]:
         return int(value) if float(value).is_integer() else value
 
     return read
+
+
+def parse_duration(value: Any) -> float | int | None:
+    """Read a duration that has a unit: ``"30m"``, ``"2w"``, or a ``timedelta``.
+
+    :param value: any value
+    :returns: milliseconds, or ``None`` for a value without a unit
+    """
+    if isinstance(value, timedelta):
+        milliseconds = value / timedelta(milliseconds=1)
+    else:
+        match = _DURATION.fullmatch(value.strip().lower()) if isinstance(value, str) else None
+        if match is None or match[2] not in _UNITS_MS:
+            return None
+        milliseconds = round(float(match[1]) * _UNITS_MS[match[2]], 6)
+    return int(milliseconds) if milliseconds.is_integer() else milliseconds
+
+
+def duration(read: Callable[[Any], Any], unit_ms: int = 1) -> Callable[[Any], Any]:
+    """Return a reader for durations: a number in the option's own unit, or one with a unit.
+
+    :param read: the reader for numbers
+    :param unit_ms: the option's own unit, in milliseconds
+    """
+
+    def read_duration(value: Any) -> Any:
+        milliseconds = parse_duration(value)
+        if milliseconds is not None:
+            value = milliseconds / unit_ms
+        try:
+            return read(value)
+        except InvalidValue as error:
+            raise InvalidValue(f'{error}, or a duration with its unit, such as "30s"') from None
+
+    return read_duration
+
+
+def check_encodable(value: Any, depth: int = 0) -> None:
+    """Check that all text in a raw value can be encoded, and that the value has an end.
+
+    :param value: the raw value
+    :raises InvalidValue: some text holds a lone surrogate or a NUL, or the value nests too deep
+    """
+    if isinstance(value, str):
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise InvalidValue("text that UTF-8 can encode, without lone surrogates") from None
+        if "\0" in value:
+            raise InvalidValue("text without a NUL character")
+    elif isinstance(value, Mapping | list | tuple):
+        if depth > _DEEPEST:
+            raise InvalidValue(f"a value that nests at most {_DEEPEST} levels deep")
+        for item in (*value.keys(), *value.values()) if isinstance(value, Mapping) else value:
+            check_encodable(item, depth + 1)
 
 
 def read_text(value: Any) -> str:
@@ -207,8 +281,8 @@ def read_anything(value: Any) -> Any:
 
 BOOLEAN = Kind("true or false", read_boolean)
 COUNT = Kind("whole number", integer())
-MILLISECONDS = Kind("milliseconds", integer())
-SECONDS = Kind("seconds", number())
+MILLISECONDS = Kind("milliseconds", duration(integer()))
+SECONDS = Kind("seconds", duration(number(), 1000))
 TEXT = Kind("text", read_text)
 TEXT_MAP = Kind("object of texts", read_text_map)
 OBJECT = Kind("Python object", read_object)

@@ -27,7 +27,11 @@ Row = tuple[str, Kind, Effect, str, str]
 _STORE_ENCODES = NoEffect("the store uses codec options of its own")
 _ID_IS_GIVEN = NoEffect("the _id of a document is the session id, which Beaker creates")
 _ALWAYS_MONITORS = NoEffect("PyMongo always monitors its servers")
-_RETRIES_FOREVER = NoEffect(
+CONNECTS_TO_ALL = NoEffect(
+    "PyMongo connects to all members that it finds; readPreference chooses the members that answer"
+    " reads"
+)
+RETRIES_FOREVER = NoEffect(
     "PyMongo never stops looking for a lost server; serverSelectionTimeoutMS limits how long an"
     " operation waits for it"
 )
@@ -164,7 +168,7 @@ SOCKET: tuple[Row, ...] = (
     ("noDelay", coerce.BOOLEAN, NoEffect("PyMongo always sets TCP_NODELAY"), "", "true"),
     (
         "keepAlive",
-        coerce.MILLISECONDS,
+        coerce.ANYTHING,
         NoEffect("PyMongo always uses TCP keepalive, with its own intervals"),
         "",
         "0",
@@ -189,14 +193,18 @@ POOL: Row = (
 HA: Row = ("ha", coerce.BOOLEAN, _ALWAYS_MONITORS, "", "true")
 HA_INTERVAL: Row = (
     "haInterval",
-    Kind("milliseconds, 500 or more", coerce.integer(500)),
+    Kind("milliseconds, 500 or more", coerce.duration(coerce.integer(500))),
     Keyword("heartbeatFrequencyMS"),
     "Milliseconds between two checks of a server.",
     "10000",
 )
 
 
-def _latency(name: str) -> Row:
+def latency_row(name: str) -> Row:
+    """Return the row of an option that limits how slow a server may be.
+
+    :param name: the option's name in its group
+    """
     doc = "Milliseconds that a server may be slower than the nearest one and still be chosen."
     return name, coerce.MILLISECONDS, Keyword("localThresholdMS"), doc, "15"
 
@@ -206,8 +214,8 @@ GROUPS: dict[Path, tuple[Row, ...]] = {
     ("server",): (
         POOL,
         *TLS_ROWS,
-        ("reconnectTries", coerce.COUNT, _RETRIES_FOREVER, "", "30"),
-        ("reconnectInterval", coerce.MILLISECONDS, _RETRIES_FOREVER, "", "1000"),
+        ("reconnectTries", coerce.COUNT, RETRIES_FOREVER, "", "30"),
+        ("reconnectInterval", coerce.MILLISECONDS, RETRIES_FOREVER, "", "1000"),
         ("monitoring", coerce.BOOLEAN, _ALWAYS_MONITORS, "", "true"),
         HA_INTERVAL,
     ),
@@ -216,14 +224,11 @@ GROUPS: dict[Path, tuple[Row, ...]] = {
         HA,
         HA_INTERVAL,
         ("replicaSet", coerce.TEXT, Keyword("replicaSet"), "Name of the replica set.", '"rs"'),
-        _latency("secondaryAcceptableLatencyMS"),
+        latency_row("secondaryAcceptableLatencyMS"),
         (
             "connectWithNoPrimary",
             coerce.BOOLEAN,
-            NoEffect(
-                "PyMongo connects to all members that it finds; readPreference chooses the members"
-                " that answer reads"
-            ),
+            CONNECTS_TO_ALL,
             "",
             "false",
         ),
@@ -231,7 +236,7 @@ GROUPS: dict[Path, tuple[Row, ...]] = {
         *TLS_ROWS,
     ),
     ("replSet", "socketOptions"): SOCKET,
-    ("mongos",): (HA, HA_INTERVAL, POOL, _latency("acceptableLatencyMS"), *TLS_ROWS),
+    ("mongos",): (HA, HA_INTERVAL, POOL, latency_row("acceptableLatencyMS"), *TLS_ROWS),
     ("mongos", "socketOptions"): SOCKET,
 }
 

@@ -18,8 +18,8 @@ from beaker_mongo_soajs.options.coerce import (
     read_text_list,
 )
 from beaker_mongo_soajs.options.frozen import FrozenDict
+from beaker_mongo_soajs.options.masking import PEM_BEGIN
 
-PEM_BEGIN = "-----BEGIN"
 TAG_PLACEHOLDER = "TAG"
 """The placeholder for ``readPreferenceTags`` in the reference's full example. It is no tag set."""
 
@@ -33,6 +33,9 @@ MECHANISMS = (
     "SCRAM-SHA-1",
     "SCRAM-SHA-256",
 )
+MOST_MEMBERS = 50
+"""The largest replica set that MongoDB supports, and so the largest ``w``."""
+
 READ_CONCERN_LEVELS = ("local", "majority", "available", "linearizable", "snapshot")
 READ_PREFERENCES = ("primary", "primaryPreferred", "secondary", "secondaryPreferred", "nearest")
 
@@ -40,7 +43,7 @@ READ_PREFERENCES = ("primary", "primaryPreferred", "secondary", "secondaryPrefer
 def read_write_concern(value: Any) -> int | str:
     """Read ``w``: how many members, ``majority``, or the name of a custom write concern."""
     wanted = (
-        'a whole number of 1 or more, "majority", or the name of a write concern that the replica'
+        'a whole number from 1 to 50, "majority", or the name of a write concern that the replica'
         " set's settings.getLastErrorModes defines"
     )
     if isinstance(value, str) and value.strip() and not is_json(value):
@@ -48,7 +51,7 @@ def read_write_concern(value: Any) -> int | str:
         if not value.lstrip("+-").isdigit():
             return "majority" if value.lower() == "majority" else value
     try:
-        members = integer(0)(value)
+        members = integer(0, MOST_MEMBERS)(value)
     except InvalidValue:
         raise InvalidValue(wanted) from None
     if members == 0:
@@ -192,6 +195,6 @@ MECHANISM = Kind("mechanism", read_mechanism)
 PEM = Kind("PEM text, bytes or path", read_pem)
 PEM_LIST = Kind("list of PEM texts, bytes or paths", read_pem_list)
 PASSPHRASE = Kind("text or bytes", read_passphrase)
-SIGNING_KEY = Kind("text or bytes", read_signing_key, null_words=False)
+SIGNING_KEY = Kind("text or bytes", read_signing_key, null_words=frozenset())
 COMPRESSORS = Kind("list of `snappy`, `zlib`, `zstd`", read_compressors)
 INDEX_FIELDS = Kind("list of field names", read_index_fields)

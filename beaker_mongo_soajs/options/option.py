@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from beaker_mongo_soajs.exceptions import MASK, ConfigError
 from beaker_mongo_soajs.options.coerce import Kind
-from beaker_mongo_soajs.options.kinds import PEM_BEGIN
+from beaker_mongo_soajs.options.masking import PEM_SHOWN, show
 
 Path = tuple[str, ...]
 """The path of an option: ``("extraParam", "db", "w")``."""
@@ -129,39 +128,7 @@ class Option:
         return ConfigError(
             f"{self.name} is {shown}: it must be {wanted}.",
             option=self.name,
-            value=shown if MASK in shown or _PEM in shown else value,
+            value=shown if MASK in shown or PEM_SHOWN in shown else value,
             hint=hint,
             code=code,
         )
-
-
-_PEM = "(PEM text)"
-_LONGEST = 120
-
-
-def show(value: object) -> str:
-    """Format any value for a message, on one line. PEM texts and long texts are shortened.
-
-    :param value: the value
-    :returns: JSON, or the name of the type where JSON has no form for the value
-    """
-    if isinstance(value, bytes):
-        value = value.decode("utf-8", "replace")
-    if isinstance(value, str):
-        if PEM_BEGIN in value:
-            return _PEM
-        # The text before an "@" may be the user and password of a connection string.
-        _, at, rest = value.rpartition("@")
-        return json.dumps(_shorten(f"{MASK}@{rest}" if at else value), ensure_ascii=False)
-    if value is None or isinstance(value, bool | int | float):
-        return json.dumps(value)
-    if isinstance(value, Mapping):
-        items = ", ".join(f"{show(str(name))}: {show(item)}" for name, item in value.items())
-        return _shorten(f"{{{items}}}")
-    if isinstance(value, list | tuple | set | frozenset):
-        return _shorten(f"[{', '.join(show(item) for item in value)}]")
-    return f"a {type(value).__name__}"
-
-
-def _shorten(text: str) -> str:
-    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"

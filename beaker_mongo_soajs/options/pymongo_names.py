@@ -5,13 +5,25 @@ from __future__ import annotations
 from typing import Any
 
 from beaker_mongo_soajs.options import coerce, kinds
-from beaker_mongo_soajs.options.coerce import Kind
+from beaker_mongo_soajs.options.coerce import InvalidValue, Kind
 from beaker_mongo_soajs.options.option import Keyword, Option, Refused
 from beaker_mongo_soajs.options.urlparam import JOURNAL, TLS, W_TIMEOUT
 
-_HEARTBEAT = Kind("milliseconds, 500 or more", coerce.integer(500))
-_MILLISECONDS_ABOVE_0 = Kind("milliseconds", coerce.integer(1))
+SMALLEST_MAX_STALENESS = 90
+"""The lower bound of ``maxStalenessSeconds`` in all drivers (MongoDB manual, "Read Preference")."""
+
+_HEARTBEAT = Kind("milliseconds, 500 or more", coerce.duration(coerce.integer(500)))
 _STORE_DECODES = "Applies to the client only: the store uses codec options of its own."
+
+
+def read_max_staleness(value: Any) -> int:
+    """Read ``maxStalenessSeconds``: PyMongo checks its lower bound only when it connects."""
+    seconds: int = coerce.duration(coerce.integer(-1), 1000)(value)
+    if seconds != -1 and seconds < SMALLEST_MAX_STALENESS:
+        raise InvalidValue(
+            f"a whole number of {SMALLEST_MAX_STALENESS} or more, or -1 for no maximum"
+        )
+    return seconds
 
 
 def _own(name: str, kind: Kind, doc: str, **more: Any) -> Option:
@@ -73,7 +85,7 @@ ROWS = (
     ),
     _own(
         "maxStalenessSeconds",
-        Kind("seconds, -1 for any", coerce.integer(-1)),
+        Kind("seconds, 90 or more, -1 for any", read_max_staleness),
         "How far behind the primary a member may be and still answer reads.",
     ),
     _own("retryReads", coerce.BOOLEAN, "Whether a read is retried after a network error."),

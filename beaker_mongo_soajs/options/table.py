@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
+from collections.abc import Iterable
+from difflib import SequenceMatcher
 
 from beaker_mongo_soajs.exceptions import ConfigError
-from beaker_mongo_soajs.options import extraparam, pymongo_names, top, urlparam
+from beaker_mongo_soajs.options import extraparam, node_names, pymongo_names, top, urlparam
+from beaker_mongo_soajs.options.foreign_names import find_advice
+from beaker_mongo_soajs.options.masking import show_name
 from beaker_mongo_soajs.options.option import Option, Path
 
 ROWS: tuple[Option, ...] = (
     *top.ROWS,
+    *node_names.TOP_ROWS,
     *urlparam.ROWS,
     *pymongo_names.ROWS,
     *extraparam.ROWS,
+    *node_names.ROWS,
 )
 TABLE: dict[Path, Option] = {row.path: row for row in ROWS}
 
@@ -21,44 +26,129 @@ GROUPS: frozenset[Path] = frozenset(
 )
 """The paths of groups of options: ``("extraParam", "db")``."""
 
+_ALIASES: dict[str, Path] = {
+    "user": ("credentials", "username"),
+    "username": ("credentials", "username"),
+    "password": ("credentials", "password"),
+}
+"""Names at the top level that most other packages use for the credentials."""
+
 _CHILDREN: dict[Path, dict[str, str]] = {}
 for _path in TABLE:
     for _depth, _segment in enumerate(_path):
         _CHILDREN.setdefault(_path[:_depth], {})[_segment.lower()] = _segment
 
 
-def find_path(group: Path, name: str) -> Path:
+def _join_names() -> dict[str, Path]:
+    """Return the names with underscores instead of dots, as environment variables have them."""
+    joined: dict[str, list[Path]] = {}
+    for path in (*GROUPS, *TABLE):
+        joined.setdefault("_".join(path).lower(), []).append(path)
+    return {name: paths[0] for name, paths in joined.items() if len(paths) == 1}
+
+
+_JOINED = _join_names()
+
+_NAMES = frozenset(".".join(path).lower() for path in TABLE)
+
+_MOST_NAMES = 20
+"""A group with more options than this is not listed in an error."""
+
+_SIBLING_RATIO = 0.6
+_LEAF_RATIO = 0.8
+_CERTAIN_RATIO = 0.85
+_MARGIN = 0.15
+"""A suggestion is not shown if another one is closer by more than this."""
+
+
+def find_path(group: Path, name: str, known: Iterable[str] = (), *, cache: bool = False) -> Path:
     """Find an option or a group of options by its name, in upper or lower case.
 
     :param group: the group to search, ``()`` for the top level
-    :param name: the name, with a dot after the name of each group
+    :param name: the name, with a dot after the name of each group, or an underscore, as in
+        ``STORE_TOUCHAFTER``
+    :param known: further names to suggest, which are not in the table: Beaker's
+    :param cache: whether the options are those of a cache, for the suggestions
     :returns: the path in the spelling of a dbConfig
     :raises ConfigError: there is no such option; the hint suggests names
     """
     path = group
     for segment in name.split("."):
-        known = _CHILDREN.get(path, {})
-        spelling = known.get(segment.strip().lower())
+        children = _CHILDREN.get(path, {})
+        spelling = children.get(segment.strip().lower())
         if spelling is None:
-            raise _unknown(group, name, path)
+            found = _find_other_spelling(group, name)
+            if found is None:
+                raise _unknown(group, name, path, known, cache=cache)
+            return found
         path = (*path, spelling)
     return path
 
 
-def _unknown(group: Path, name: str, reached: Path) -> ConfigError:
-    full = ".".join((*group, name))
-    wanted = name.rpartition(".")[2].strip().lower()
-    siblings = _CHILDREN.get(reached, {})
-    close = [
-        ".".join((*reached, siblings[match]))
-        for match in get_close_matches(wanted, siblings, n=3, cutoff=0.6)
-    ]
-    leaves: dict[str, list[str]] = {}
-    for path in TABLE:
-        leaves.setdefault(path[-1].lower(), []).append(".".join(path))
-    for match in get_close_matches(wanted, leaves, n=3, cutoff=0.8):
-        close += [option for option in leaves[match] if option not in close]
-    hint = (
-        f"Did you mean {' or '.join(close[:4])}?" if close else "docs/options.md lists all options."
+def _find_other_spelling(group: Path, name: str) -> Path | None:
+    name = name.strip().lower()
+    if not group and name in _ALIASES:
+        return _ALIASES[name]
+    return _JOINED.get("_".join((*group, *name.split("."))).lower())
+
+
+def _unknown(
+    group: Path, name: str, reached: Path, known: Iterable[str], *, cache: bool
+) -> ConfigError:
+    full = show_name(".".join((*group, name)))
+    segments = name.split(".")[len(reached) - len(group) :]
+    advice = None if reached or len(segments) > 1 else find_advice(name, cache=cache)
+    return ConfigError(
+        f"There is no option {full}.",
+        option=full,
+        hint=advice or _suggest(reached, segments, () if reached else known),
     )
-    return ConfigError(f"There is no option {full}.", option=full, hint=hint)
+
+
+def _suggest(reached: Path, segments: list[str], known: Iterable[str]) -> str:
+    close = find_close_names(reached, segments[0], known)
+    if len(segments) > 1:
+        rest = ".".join(segments[1:])
+        close = [f"{first}.{rest}" for first in close if _exists(f"{first}.{rest}")]
+        close = close or find_close_names(reached, segments[-1])
+    if close:
+        return f"Did you mean {' or '.join(close)}?"
+    names = sorted(_CHILDREN.get(reached, {}).values())
+    if not reached:
+        names = ["name", "servers", "url", "collection", "credentials", "URLParam", "store"]
+    if not 0 < len(names) < _MOST_NAMES:
+        return "Remove it, or correct its name."
+    where = f"the options of {'.'.join(reached)}" if reached else "the most common options"
+    return f"Remove it, or correct its name: {where} are {', '.join(names)}."
+
+
+def _exists(name: str) -> bool:
+    return name.lower() in _NAMES
+
+
+def find_close_names(group: Path, name: str, known: Iterable[str] = ()) -> list[str]:
+    """Find the names that are most similar to an unknown one.
+
+    :param group: the group in which the name is unknown
+    :param name: the unknown name
+    :param known: further names to suggest
+    :returns: at most four full names, the closest first
+    """
+    wanted = name.strip().lower()[:64]
+
+    def score(candidates: Iterable[tuple[str, str]], least: float) -> dict[str, float]:
+        ratios = {
+            full: SequenceMatcher(None, wanted, candidate.lower()).ratio()
+            for candidate, full in candidates
+        }
+        return {full: ratio for full, ratio in ratios.items() if ratio >= least}
+
+    siblings = [
+        (spelling, ".".join((*group, spelling))) for spelling in _CHILDREN.get(group, {}).values()
+    ]
+    scores = score([*siblings, *((other, other) for other in known)], _SIBLING_RATIO)
+    if max(scores.values(), default=0) < _CERTAIN_RATIO:
+        scores |= score([(path[-1], ".".join(path)) for path in TABLE], _LEAF_RATIO)
+    best = max(scores.values(), default=0)
+    ranked = sorted(scores, key=lambda full: (-scores[full], full.count(".")))
+    return [full for full in ranked if scores[full] >= best - _MARGIN][:4]

@@ -5,13 +5,26 @@ from __future__ import annotations
 from typing import Any
 
 from beaker_mongo_soajs.options import coerce, kinds, servers
-from beaker_mongo_soajs.options.coerce import Kind
+from beaker_mongo_soajs.options.coerce import InvalidValue, Kind
 from beaker_mongo_soajs.options.option import Effect, Option, Setting
 
 _FOREVER = coerce.FOREVER_MS
 _TEXT = Kind("text", coerce.read_text, nullable=False)
 _BOOLEAN = Kind("true or false", coerce.read_boolean, nullable=False)
-_EXPIRY = Kind("milliseconds, 1 or more", coerce.integer(1, _FOREVER), nullable=False)
+
+
+def read_expiry(value: Any) -> int:
+    """Read ``expireAfter``. A number below a minute is taken for a mistake: seconds."""
+    milliseconds: int = coerce.duration(coerce.integer(1, _FOREVER))(value)
+    if milliseconds < coerce.MINUTE_MS:
+        raise InvalidValue(
+            f"at least {coerce.MINUTE_MS} milliseconds, which is one minute; for {milliseconds}"
+            f' seconds, write "{milliseconds}s" or {milliseconds * 1000}'
+        )
+    return milliseconds
+
+
+_EXPIRY = Kind("milliseconds, 60000 or more", read_expiry, nullable=False)
 
 
 def _take(value: Any) -> Any:
@@ -19,7 +32,7 @@ def _take(value: Any) -> Any:
 
 
 SOURCE = Kind("connection string", _take)
-LITERAL_TEXT = Kind("text", coerce.read_text, null_words=False)
+LITERAL_TEXT = Kind("text", coerce.read_text, null_words=frozenset({""}))
 
 
 def _top(name: str, kind: Kind, what: str, doc: str, reference: str = "", **more: Any) -> Option:
@@ -112,8 +125,8 @@ def _store(name: str, kind: Kind, what: str, doc: str, default: Any, **more: Any
     return Option(("store", name), kind, effect, doc, default=default, **more)
 
 
-_MINUTES = Kind("minutes", coerce.number(0), nullable=False)
-_LEASE = Kind("seconds", coerce.number(0), nullable=False)
+_MINUTES = Kind("minutes", coerce.duration(coerce.number(0), coerce.MINUTE_MS), nullable=False)
+_LEASE = Kind("seconds", coerce.duration(coerce.number(0), 1000), nullable=False)
 STORE = (
     _store(
         "touchAfter",

@@ -190,7 +190,7 @@ def test_two_clients_are_two_configurations() -> None:
     [
         ({"name": "other"}, True),
         ({"collection": "other"}, True),
-        ({"stringify": True, "expireAfter": 5, "store.pickle": True}, True),
+        ({"stringify": True, "expireAfter": 60000, "store.pickle": True}, True),
         ({"URLParam.maxPoolSize": 5}, True),
         ({"extraParam.server.socketOptions.noDelay": True}, True),
         ({"servers": "127.0.0.1"}, True),

@@ -25,7 +25,13 @@ GROUPS: dict[str, dict[str, Any]] = {
     "replSet": {"URLParam.replicaSet": "rs"},
     "mongos": {"servers": "db1,db2"},
 }
-"""What makes each group of extraParam apply."""
+"""The options that make each group of extraParam apply."""
+
+PLACES: dict[str, dict[str, Any]] = {
+    **{f"extraParam.{group}": needs for group, needs in GROUPS.items()},
+    "URLParam": {},
+}
+"""The places of the options for certificates, and the options that make each apply."""
 
 SCRAM = {"credentials": {"username": "ann", "password": "secret"}}
 TLS = {"URLParam.ssl": True}
@@ -298,6 +304,14 @@ APPLIED = [
         25,
         **GROUPS["mongos"],
     ),
+    row("URLParam.readConcern", {"level": "majority"}, level, "majority"),
+    row("URLParam.poolSize", 7, pool("max_pool_size"), 7),
+    row("URLParam.minSize", 3, pool("min_pool_size"), 3),
+    row("URLParam.haInterval", 2500, option("heartbeat_frequency"), 2.5),
+    row("URLParam.secondaryAcceptableLatencyMS", 25, option("local_threshold_ms"), 25),
+    row("URLParam.acceptableLatencyMS", 25, option("local_threshold_ms"), 25),
+    *in_extraparam("connectTimeoutMS", 2500, pool("connect_timeout"), 2.5),
+    *in_extraparam("socketTimeoutMS", 2500, pool("socket_timeout"), 2.5),
     *in_extraparam("poolSize", 7, pool("max_pool_size"), 7),
     *in_extraparam("haInterval", 2500, option("heartbeat_frequency"), 2.5),
     *in_extraparam("ssl", True, uses_tls, True),
@@ -308,7 +322,30 @@ APPLIED = [
     *in_extraparam("socketOptions.socketTimeoutMS", 0, pool("socket_timeout"), None),
 ]
 
+_BOOLEANS = [True, False]
+
 IDLE = {
+    "cluster": ["dash_cluster"],
+    "registryLocation": [{"env": "dev", "l1": "coreDB", "l2": "session"}],
+    "timeConnected": [1491861560912],
+    "streaming": [{}, {"batchSize": 1000}],
+    "mongoExt": [True],
+    **{
+        f"URLParam.{name}": values
+        for names, values in (
+            ("forceServerObjectId serializeFunctions ignoreUndefined raw promoteLongs", _BOOLEANS),
+            ("slaveOk native_parser ha connectWithNoPrimary noDelay keepAlive", _BOOLEANS),
+            ("autoReconnect auto_reconnect useUnifiedTopology useNewUrlParser", _BOOLEANS),
+            ("useCreateIndex useFindAndModify autoIndex strict validateOptions", _BOOLEANS),
+            ("promoteBuffers promoteValues domainsEnabled monitorCommands", _BOOLEANS),
+            ("pkFactory promiseLibrary logger", ["bluebird"]),
+            ("loggerLevel", ["debug"]),
+            ("family", [4]),
+            ("reconnectTries reconnectInterval keepAliveInitialDelay", [30]),
+        )
+        for name in names.split()
+    },
+    "extraParam.server.ha": _BOOLEANS,
     "URLParam.waitQueueMultiple": [0, 10],
     "extraParam.db.forceServerObjectId": [True, False],
     "extraParam.db.serializeFunctions": [True, False],
@@ -329,7 +366,12 @@ IDLE = {
     **{
         f"extraParam.{group}.socketOptions.{name}": values
         for group in GROUPS
-        for name, values in (("noDelay", [True, False]), ("keepAlive", [0, 30000]))
+        for name, values in (("noDelay", [True, False]), ("keepAlive", [0, 30000, True]))
+    },
+    **{
+        f"extraParam.{group}.{name}": _BOOLEANS
+        for group in GROUPS
+        for name in ("noDelay", "keepAlive", "auto_reconnect", "autoReconnect")
     },
 }
 
