@@ -12,6 +12,7 @@ from beaker_mongo_soajs.backend.creation_lock import CreationLock
 from beaker_mongo_soajs.backend.registry import find_stores
 from beaker_mongo_soajs.backend.session_side import SESSION_KEY, SessionSide
 from beaker_mongo_soajs.caches.store import Key
+from beaker_mongo_soajs.config.beaker_options import Usage
 from beaker_mongo_soajs.mongo.client import get_client
 
 
@@ -42,9 +43,14 @@ class MongoNamespaceManager(NamespaceManager):
     ) -> None:
         super().__init__(namespace)
         self.timeout = timeout
+        self._is_session = self._finds_session(namespace, digest_filenames=digest_filenames)
+        usage: Usage = "session" if self._is_session else "cache"
+        self._stores = find_stores(timeout, options, usage)
+
+    @staticmethod
+    def _finds_session(namespace: str, *, digest_filenames: bool) -> bool:
         # The options of a cache may hold the same value, left over from Beaker's file backend.
-        self._is_session = digest_filenames is False and is_called_by_session(namespace)
-        self._stores = find_stores(timeout, options)
+        return digest_filenames is False and is_called_by_session(namespace)
 
     def __repr__(self) -> str:
         # Beaker calls a session's id its namespace: it stays out.
@@ -151,7 +157,11 @@ class SessionNamespaceManager(MongoNamespaceManager):
 
     def __init__(self, session_id: str, timeout: float | None = None, **options: Any) -> None:
         super().__init__(session_id, timeout=timeout, **options)
-        self._is_session = True
+
+    @staticmethod
+    def _finds_session(namespace: str, *, digest_filenames: bool) -> bool:
+        del namespace, digest_filenames
+        return True
 
 
 class MongoContainer(Container):

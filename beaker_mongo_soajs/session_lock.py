@@ -90,7 +90,7 @@ class LockableSession(SessionWithCookie):
     @functools.cached_property
     def _stores(self) -> Stores:
         options = {key: value for key, value in self.namespace_args.items() if key != "timeout"}
-        return find_stores(self.namespace_args.get("timeout"), options)
+        return find_stores(self.namespace_args.get("timeout"), options, "session")
 
     @property
     def config(self) -> DbConfig:

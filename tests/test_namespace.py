@@ -79,8 +79,8 @@ class TestNamespaceManager:
     def test_touch_after_must_be_below_the_session_timeout(self, options: Options) -> None:
         """store.touchAfter must be shorter than the session timeout."""
         with pytest.raises(ConfigError, match="touchAfter"):
-            MongoNamespaceManager("id", timeout=600 + 120, store={"touchAfter": 600}, **options)
-        MongoNamespaceManager("id", timeout=600 + 120, store={"touchAfter": 599}, **options)
+            SessionNamespaceManager("id", timeout=600 + 120, store={"touchAfter": 600}, **options)
+        SessionNamespaceManager("id", timeout=600 + 120, store={"touchAfter": 599}, **options)
 
     def test_clients_of_equal_seeds_are_separate(self, mongo_url: str, database_name: str) -> None:
         """Two clients given by the application get separate stores, even if they are equal."""

@@ -4,6 +4,8 @@ from typing import Any, NamedTuple
 
 from beaker_mongo_soajs.caches.store import CacheStore
 from beaker_mongo_soajs.config import DbConfig
+from beaker_mongo_soajs.config.beaker_options import Usage
+from beaker_mongo_soajs.config.start_warnings import log_start_warnings
 from beaker_mongo_soajs.sessions.store import SessionStore
 
 BEAKER_MARGIN_SECONDS = 120
@@ -29,7 +31,9 @@ _MOST_OPTIONS = 256
 _PLAIN = frozenset({str, int, float, bool, type(None)})
 
 
-def find_stores(timeout: float | None, options: dict[str, Any]) -> Stores:
+def find_stores(
+    timeout: float | None, options: dict[str, Any], usage: Usage | None = None
+) -> Stores:
     """Return the stores of some options; each request asks, so the options are parsed only once.
 
     Options are told apart by value and type, or by identity where they are dicts, lists, clients
@@ -37,9 +41,11 @@ def find_stores(timeout: float | None, options: dict[str, Any]) -> Stores:
 
     :param timeout: what Beaker passes: its session timeout and two minutes.
     :param options: what else Beaker passes.
+    :param usage: whether the options are those of a session or of a cache.
     :raises ConfigError: when the options cannot be used.
     """
     key = (
+        usage,
         timeout,
         *[
             (name, value, type(value)) if type(value) in _PLAIN else (name, id(value))
@@ -48,7 +54,10 @@ def find_stores(timeout: float | None, options: dict[str, Any]) -> Stores:
     )
     entry = _by_options.get(key)
     if entry is None:
-        config = DbConfig.from_options(options)
+        if usage == "cache" and timeout is not None:
+            options = options | {"timeout": timeout}
+        config = DbConfig.from_options(options, usage)
+        log_start_warnings(config)
         entry = (_stores_of(config, timeout), options)
         if len(_by_options) >= _MOST_OPTIONS:
             _by_options.clear()

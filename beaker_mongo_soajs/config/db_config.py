@@ -190,22 +190,6 @@ class DbConfig:
         return self.expire_after_ms / 1000
 
     @property
-    def start_warnings(self) -> tuple[str, ...]:
-        """The warnings for the start of an application, without secrets."""
-        warnings = []
-        if self.leftovers:
-            lines = ", ".join(
-                f"{each.name} ({each.text.partition('because ')[2]})" for each in self.leftovers
-            )
-            warnings.append(f"These options have no effect: {lines}. Remove them.")
-        if not self.has_servers:
-            warnings.append(
-                f"No server is configured for the database {self.database}, so 127.0.0.1:27017 is"
-                " used. Set servers or url."
-            )
-        return tuple(warnings)
-
-    @property
     def connection_key(self) -> Hashable:
         """A key that is equal for two configurations exactly if they can share one client."""
         if self.client is not None:

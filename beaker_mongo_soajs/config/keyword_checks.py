@@ -23,6 +23,10 @@ USERLESS = (*PASSWORDLESS, "MONGODB-AWS")
 EXTERNAL = (*USERLESS, "GSSAPI")
 """Mechanisms whose users are not stored in a database: their ``authSource`` is ``$external``."""
 
+_HEARTBEAT_MS = 10_000
+_IDLE_WRITE_SECONDS = 10
+"""PyMongo checks this bound on the first read (``pymongo.max_staleness_selectors``)."""
+
 Keywords = dict[str, Any]
 Names = dict[str, str]
 """The name of the option behind each keyword."""
@@ -162,6 +166,7 @@ class KeywordChecks:
 
     def _check_reads(self) -> None:
         if self.keywords.get("readPreference", "primary") != "primary":
+            self._check_staleness()
             return
         hint = "Set readPreference to another mode, such as secondaryPreferred, or remove it."
         problem = "has no effect on the primary, which answers the reads"
@@ -169,6 +174,17 @@ class KeywordChecks:
             raise self._refuse("readPreferenceTags", problem, hint)
         if self.keywords.get("maxStalenessSeconds", -1) != -1:
             raise self._refuse("maxStalenessSeconds", problem, hint)
+
+    def _check_staleness(self) -> None:
+        most = self.keywords.get("maxStalenessSeconds", -1)
+        heartbeat = self.keywords.get("heartbeatFrequencyMS", _HEARTBEAT_MS) / 1000
+        if most != -1 and most < heartbeat + _IDLE_WRITE_SECONDS:
+            raise self._refuse(
+                "maxStalenessSeconds",
+                f"is {most}, but must be at least {self._name('heartbeatFrequencyMS')} +"
+                f" {_IDLE_WRITE_SECONDS} seconds, {heartbeat + _IDLE_WRITE_SECONDS:g}",
+                "Raise it.",
+            )
 
     def _check_writes(self) -> None:
         if self.keywords.get("fsync") and self.keywords.get("journal"):

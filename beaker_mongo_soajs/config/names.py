@@ -7,9 +7,13 @@ Restrictions", for a server on Linux.
 from __future__ import annotations
 
 from beaker_mongo_soajs.exceptions import ConfigError
+from beaker_mongo_soajs.options.masking import is_url, show
 
 LONGEST_DATABASE = 63
 LONGEST_NAMESPACE = 255
+LOCKS_SUFFIX = "_locks"
+"""What is added to the name of a collection for the collection of its locks."""
+
 _NOT_IN_DATABASE = '/\\. "$\0'
 
 
@@ -29,19 +33,21 @@ def check_database(database: str, option: str = "name") -> str:
             hint="Set name to the name of the database.",
             code=190,
         )
+    if is_url(database):
+        raise _is_a_url("The database name", option, database)
     wrong = sorted(set(database) & set(_NOT_IN_DATABASE))
     if wrong:
         raise ConfigError(
-            f"The database name {database!r} contains {', '.join(map(repr, wrong))}.",
+            f"The database name {show(database)} contains {', '.join(map(repr, wrong))}.",
             option=option,
-            value=database,
+            value=show(database),
             hint='MongoDB does not allow / \\ . " $, no space and no NUL in it. Change name.',
         )
     if len(database.encode()) > LONGEST_DATABASE:
         raise ConfigError(
-            f"The database name {database!r} is {len(database.encode())} bytes long.",
+            f"The database name {show(database)} is {len(database.encode())} bytes long.",
             option=option,
-            value=database,
+            value=show(database),
             hint=f"MongoDB allows {LONGEST_DATABASE} bytes. Shorten prefix or name.",
         )
     return database
@@ -63,12 +69,14 @@ def check_collection(collection: str, database: str) -> str:
             hint='Set it, or remove it to use "sessions".',
             code=191,
         )
+    if is_url(collection):
+        raise _is_a_url("The collection name", "collection", collection)
     problem = _find_problem(collection, database)
     if problem:
         raise ConfigError(
-            f"The collection name {collection!r} {problem}.",
+            f"The collection name {show(collection)} {problem}.",
             option="collection",
-            value=collection,
+            value=show(collection),
             hint="MongoDB does not allow that. Choose another name.",
         )
     return collection
@@ -81,6 +89,18 @@ def _find_problem(collection: str, database: str) -> str | None:
         return "starts with system., which is reserved"
     if collection.startswith(".") or collection.endswith(".") or ".." in collection:
         return "starts or ends with a dot, or has two dots in a row"
-    if len(f"{database}.{collection}".encode()) > LONGEST_NAMESPACE:
-        return f"is longer than {LONGEST_NAMESPACE} bytes together with the name of the database"
+    if len(f"{database}.{collection}{LOCKS_SUFFIX}".encode()) > LONGEST_NAMESPACE:
+        return (
+            f"makes {database}.{collection}{LOCKS_SUFFIX}, the collection of its locks, longer than"
+            f" {LONGEST_NAMESPACE} bytes"
+        )
     return None
+
+
+def _is_a_url(what: str, option: str, value: str) -> ConfigError:
+    return ConfigError(
+        f"{what} {show(value)} is a connection string.",
+        option=option,
+        value=show(value),
+        hint="Set the option url to it.",
+    )

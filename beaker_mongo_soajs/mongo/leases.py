@@ -15,6 +15,7 @@ from pymongo.collection import Collection
 from pymongo.errors import DuplicateKeyError
 
 from beaker_mongo_soajs.config import DbConfig
+from beaker_mongo_soajs.config.names import LOCKS_SUFFIX
 from beaker_mongo_soajs.exceptions import LockTimeout, StoreUnavailable
 from beaker_mongo_soajs.mongo.backoff import attempts
 from beaker_mongo_soajs.mongo.collection import StoreCollection, ttl_index
@@ -287,7 +288,7 @@ class Locks:
 
     def __init__(self, config: DbConfig) -> None:
         indexes = [ttl_index()] if config.store.auto_remove == "native" else []
-        self._collection = StoreCollection(config, f"{config.collection}_locks", indexes)
+        self._collection = StoreCollection(config, f"{config.collection}{LOCKS_SUFFIX}", indexes)
 
     def lease(self, name: str, *, shared: bool = False) -> Lease:
         """Return a lease of the lock with a name, not acquired yet.

@@ -90,6 +90,7 @@ class Option:
     :param reference: the value that connect-mongo-soajs documents for it, as JSON; ``""`` if
         connect-mongo-soajs does not have the option
     :param secret: whether its value must never be shown
+    :param guarded: whether an invalid value must not be shown, as it may contain a password
     """
 
     path: Path
@@ -99,6 +100,7 @@ class Option:
     default: Any = None
     reference: str = ""
     secret: bool = False
+    guarded: bool = False
 
     @property
     def name(self) -> str:
@@ -124,9 +126,10 @@ class Option:
         :param hint: what to do, if ``wanted`` does not say it
         :returns: the error, for the caller to raise
         """
-        shown = self.show(value)
+        shown = MASK if self.guarded else self.show(value)
+        problem = "is not valid" if self.guarded else f"is {shown}"
         return ConfigError(
-            f"{self.name} is {shown}: it must be {wanted}.",
+            f"{self.name} {problem}: it must be {wanted}.",
             option=self.name,
             value=shown if MASK in shown or PEM_SHOWN in shown else value,
             hint=hint,

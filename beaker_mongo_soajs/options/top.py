@@ -64,6 +64,7 @@ TOP = (
         " they are separated by commas.",
         '[{"host": "127.0.0.1", "port": 27017}]',
         default=(("127.0.0.1", 27017),),
+        guarded=True,
     ),
     _top(
         "collection",

@@ -9,6 +9,7 @@ from pymongo import IndexModel
 
 from beaker_mongo_soajs.config import DbConfig
 from beaker_mongo_soajs.config.beaker_options import PREFIXES
+from beaker_mongo_soajs.config.start_warnings import log_start_warnings
 from beaker_mongo_soajs.exceptions import ConfigError, SerializationError
 from beaker_mongo_soajs.mongo.collection import StoreCollection, ttl_index
 from beaker_mongo_soajs.mongo.documents import Document, utc_now
@@ -40,16 +41,20 @@ class SessionStore:
     What requests save of their sessions goes through :attr:`saver`.
 
     :param config: a :class:`~beaker_mongo_soajs.DbConfig`, or its options as a mapping, without
-        Beaker's prefix.
+        Beaker's prefix, or a connection string.
     :param timeout: seconds that an untouched session lives; without it ``expireAfter`` decides.
     :raises ConfigError: when the options cannot be used.
     """
 
     def __init__(
-        self, config: DbConfig | Mapping[str, object] | None = None, *, timeout: float | None = None
+        self,
+        config: DbConfig | Mapping[str, object] | str | None = None,
+        *,
+        timeout: float | None = None,
     ) -> None:
         if not isinstance(config, DbConfig):
             config = DbConfig.from_options(_own_options(config or {}))
+            log_start_warnings(config)
         self.config = config
         self.timeout = timeout
         lifetime = config.expire_after_seconds if timeout is None else timeout
@@ -218,9 +223,9 @@ class SessionStore:
                 )
 
 
-def _own_options(options: Mapping[str, object]) -> Mapping[str, object]:
+def _own_options(options: Mapping[str, object] | str) -> Mapping[str, object] | str:
     """Refuse what a Beaker backend is handed and leaves aside: here it would be lost unsaid."""
-    for name in options:
+    for name in () if isinstance(options, str) else options:
         if isinstance(name, str) and name.lower().startswith(PREFIXES):
             bare = name.rpartition(".")[2]
             raise ConfigError(

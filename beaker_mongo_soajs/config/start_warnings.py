@@ -1,0 +1,42 @@
+"""Warnings about a configuration, for the start of an application."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+
+from beaker_mongo_soajs.config.db_config import DbConfig
+
+log = logging.getLogger(__name__)
+
+_logged: set[str] = set()
+
+
+def log_start_warnings(config: DbConfig) -> None:
+    """Log the warnings about a configuration, each once in a process.
+
+    :param config: the configuration
+    """
+    for text in find_start_warnings(config):
+        if text not in _logged:
+            _logged.add(text)
+            log.warning("%s", text)
+
+
+def find_start_warnings(config: DbConfig) -> Iterator[str]:
+    """Yield what an operator should know about a configuration that can be used.
+
+    :param config: the configuration
+    :returns: sentences, without secrets
+    """
+    if config.leftovers:
+        lines = ", ".join(
+            f"{outcome.name} ({outcome.text.partition('because ')[2]})"
+            for outcome in config.leftovers
+        )
+        yield f"These options have no effect: {lines}. Remove them."
+    if not config.has_servers:
+        yield (
+            f"No server is configured for the database {config.database}, so 127.0.0.1:27017 is"
+            " used. Set servers or url."
+        )
