@@ -24,6 +24,7 @@ from beaker_mongo_soajs.sessions.changes import ACCESSED_TIME
 from beaker_mongo_soajs.sessions.codec import has_escapes
 from beaker_mongo_soajs.sessions.document import is_time
 from beaker_mongo_soajs.sessions.encryption import EncryptedText, check_cipher, unencrypted
+from beaker_mongo_soajs.sessions.serializer import json_text
 from beaker_mongo_soajs.sessions.store import SessionStore
 from beaker_mongo_soajs.sessions.stored import StorageForm, StoredSession
 
@@ -135,17 +136,21 @@ class SessionSide:
         self._handled = sys.exception()
 
     def end_save(self) -> None:
-        """Say which value it is, when Beaker could not serialize its session.
+        """Replace Beaker's error about a session that it cannot serialize.
 
-        Beaker's error is that of :mod:`pickle` or :mod:`json`, which names no path.
+        That is an error of :mod:`pickle` or :mod:`json`, which does not name the value.
 
-        :raises SerializationError: naming the value's path.
+        :raises SerializationError: for a value that cannot be stored; names its path.
         """
         error = sys.exception()
         if error is self._handled or isinstance(error, BeakerMongoError):
             return
         caller = find_caller()
-        if caller is not None:
+        if caller is None:
+            return
+        if caller.session.data_serializer == "json":
+            json_text(dict(caller.session))
+        else:
             self._sessions.check(dict(caller.session))
 
     def _payload(self, stored: StoredSession, session: Session | None) -> str:

@@ -8,8 +8,13 @@ import operator
 import pickle
 from collections.abc import Callable, Iterable, Sequence
 from collections.abc import Set as AbstractSet
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
+
+from beaker_mongo_soajs.sessions import known_types
+from beaker_mongo_soajs.sessions.parts import Items, Pairs
+from beaker_mongo_soajs.sessions.tags import UnstorableValueError
 
 ACCESSED_TIME = "_accessed_time"
 """Beaker's key for the time of the last request. It moves with every touch, and does not count as
@@ -76,8 +81,12 @@ def is_same(one: Any, other: Any) -> bool:
         return _have_equal_pickles(one, other) or bool(compare(one, other))
     if kind.__module__.startswith("bson."):
         return bool(one == other)
-    # Pickles are exact where == is not: Decimal 1.0 and 1.00, equal times in two time zones. Many
-    # classes do not define == at all.
+    # == is not exact: Decimal 1.0 equals 1.00, and a time equals that of another time zone. Many
+    # classes do not define it at all.
+    known = known_types.find(kind)
+    if known is not None:
+        with suppress(UnstorableValueError):
+            return is_same(known.split(one), known.split(other))
     return _pickled(one) == _pickled(other)
 
 
@@ -132,8 +141,8 @@ def _fingerprints(values: Iterable[Any]) -> list[str]:
 def _fingerprint(value: Any) -> str:
     """Return a text that is equal for two hashable values only if :func:`is_same` holds."""
     kind = type(value)
-    if kind is tuple:
-        return f"({','.join(map(_fingerprint, value))})"
+    if issubclass(kind, tuple):
+        return f"{kind.__name__}({','.join(map(_fingerprint, value))})"
     if kind is frozenset:
         return f"{{{','.join(_fingerprints(value))}}}"
     # Hexadecimal, because Python refuses to write very large integers in decimal.
@@ -150,4 +159,6 @@ _CONTAINERS: dict[type, Callable[[Any, Any], bool]] = {
     tuple: _are_same_sequences,
     set: _are_same_sets,
     frozenset: _are_same_sets,
+    Items: lambda one, other: is_same([one.head, one.items], [other.head, other.items]),
+    Pairs: lambda one, other: is_same([one.head, one.pairs], [other.head, other.pairs]),
 }

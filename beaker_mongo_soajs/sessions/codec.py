@@ -11,13 +11,17 @@ import json
 import math
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from bson.binary import Binary
 
 from beaker_mongo_soajs.exceptions import KEPT, SerializationError
 from beaker_mongo_soajs.sessions import known_types, scalars, tags
-from beaker_mongo_soajs.sessions.tags import Tree
+from beaker_mongo_soajs.sessions.collection_types import MOST_COLLISIONS, CollisionLimit
+from beaker_mongo_soajs.sessions.parts import Items, Pairs, Parts
+from beaker_mongo_soajs.sessions.paths import step
+from beaker_mongo_soajs.sessions.tags import Tree, UnstorableValueError
 from beaker_mongo_soajs.signature import Signer
 
 ITEM_PREFIX = "__key__"
@@ -26,15 +30,20 @@ ITEM_PREFIX = "__key__"
 _MARKERS = (tags.TAG.encode(), ITEM_PREFIX.encode())
 # Other writers of JSON may escape any letter of these markers. JSON does not require them to.
 _ESCAPED_ASCII = re.compile(r"\\u00[2-7]")
+_SETS = frozenset({"set", "frozenset"})
 _JSON_SAFE_INTEGER = 2**53 - 1
 
 
-class _Unstorable(Exception):
-    """Signal a value that cannot be stored; ``steps`` collects its path, innermost step first."""
+@dataclass(frozen=True, slots=True, repr=False)
+class _Reading:
+    """The decoding of one field.
 
-    def __init__(self, problem: str) -> None:
-        super().__init__(problem)
-        self.steps: list[str] = []
+    :param context: the signing context of the field.
+    :param collisions: the limit of the whole session.
+    """
+
+    context: bytes
+    collisions: CollisionLimit
 
 
 def is_plain(raw: bytes) -> bool:
@@ -77,9 +86,6 @@ class Codec:
             int: self._encode_int,
             dict: self._encode_dict,
             list: self._encode_list,
-            tuple: self._encode_tuple,
-            set: self._encode_set,
-            frozenset: self._encode_set,
         }
 
     def encode(self, session: dict[Any, Any], context: bytes) -> dict[str, Tree]:
@@ -102,18 +108,17 @@ class Codec:
             tree = self._encode_step(key, value, _field_context(context, name))
             if name != key:
                 tree = tags.tagged(tags.ITEM, [self._encode(key, context), tree])
-        except _Unstorable as error:
+        except UnstorableValueError as error:
             path = "session" + "".join(reversed(error.steps))
             raise SerializationError(
                 f"{path} {error}.",
                 path=path,
-                hint="Store plain values (text, numbers, lists, dicts …) instead, or set "
-                "store.pickle to true to store it as a pickle.",
+                hint=_remedies(error.json_type),
             ) from None
         except RecursionError:
             raise SerializationError(
-                f"session{_step(key)} refers to itself or is nested too deeply.",
-                path=f"session{_step(key)}",
+                f"session{step(key)} refers to itself or is nested too deeply.",
+                path=f"session{step(key)}",
                 hint="Store a value with fewer levels.",
             ) from None
         return name, tree
@@ -139,22 +144,22 @@ class Codec:
         :raises SerializationError: for a tagged value that is not valid, and for a pickle without
             ``store.pickle``.
         """
-        session: dict[Any, Any] = {}
+        collisions = CollisionLimit()
+        items: list[tuple[Any, Any]] = []
+        hashes: set[int] = set()
         for name, value in tree.items():
             try:
-                key, item = name, value
-                if name.startswith(ITEM_PREFIX) and _is_item(value):
-                    stored_key, item = value[tags.VALUE]
-                    key = self._decode(stored_key, context)
-                session[key] = self._decode(item, _field_context(context, name))
+                key, item = self._decode_item(
+                    name, value, _Reading(_field_context(context, name), collisions)
+                )
+                hashes.add(hash(key))
             except (tags.DamagedValueError, TypeError, RecursionError) as error:
                 reason = str(error) if isinstance(error, ValueError) else type(error).__name__
-                raise SerializationError(
-                    f"session{_step(name)} cannot be read: {reason}.",
-                    path=f"session{_step(name)}",
-                    hint=KEPT,
-                ) from None
-        return session
+                raise _unreadable(f"session{step(name)}", reason) from None
+            items.append((key, item))
+        if len(items) - len(hashes) > MOST_COLLISIONS:
+            raise _unreadable("session", "too many keys have the same hash")
+        return dict(items)
 
     def _encode(self, value: Any, context: bytes) -> Tree:
         kind = type(value)
@@ -166,47 +171,56 @@ class Codec:
         return self._encode_other(value, context)
 
     def _encode_other(self, value: Any, context: bytes) -> Tree:
-        tagged = scalars.encode_scalar(value)
-        if tagged is not None:
-            return tagged
+        kind = type(value)
+        problem = f"is a {kind.__module__}.{kind.__qualname__}, which cannot be stored"
+        known = known_types.find(kind)
+        if known is not None:
+            try:
+                return self._encode_parts(known.tag, known.split(value), context)
+            except UnstorableValueError as error:
+                if error.steps:
+                    raise
+                problem = str(error)
         if not self._pickled:
-            kind = type(value)
-            raise _Unstorable(f"is a {kind.__module__}.{kind.__qualname__}, which cannot be stored")
-        try:
-            payload = tags.dump_pickle(value)
-        except tags.DamagedValueError as error:
-            raise _Unstorable(error.reason) from None
+            raise UnstorableValueError(problem, _json_type(kind))
+        payload = tags.dump_pickle(value)
         tagged = tags.tagged(tags.PICKLE, self._encode(payload, context))
         if self._signer is not None:
             tagged[tags.SIGNATURE] = self._encode(self._signer.sign(context, payload), context)
         return tagged
 
-    def _encode_step(self, step: object, value: Any, context: bytes) -> Tree:
+    def _encode_parts(self, tag: str, parts: Parts, context: bytes) -> Tree:
+        if type(parts) is Items:
+            trees = self._encode_list(parts.items, context)
+            if tag in _SETS:
+                # The iteration order of a set differs between processes; equal sets are stored
+                # alike.
+                trees.sort(key=tags.sort_key)
+        elif type(parts) is Pairs:
+            trees = [
+                [self._encode_step(key, key, context), self._encode_step(key, item, context)]
+                for key, item in parts.pairs
+            ]
+        else:
+            tree = self._encode(parts, context)
+            return tags.tagged(tag, tree) if tag else tree
+        head = [self._encode(value, context) for value in parts.head]
+        return tags.tagged(tag, [*head, trees] if head else trees)
+
+    def _encode_step(self, key: object, value: Any, context: bytes) -> Tree:
         try:
             return self._encode(value, context)
-        except _Unstorable as error:
-            error.steps.append(_step(step))
+        except UnstorableValueError as error:
+            error.steps.append(step(key))
             raise
 
     def _encode_dict(self, value: dict[Any, Any], context: bytes) -> Tree:
         if all(type(key) is str and self._is_plain_key(key) for key in value):
             return {key: self._encode_step(key, item, context) for key, item in value.items()}
-        pairs = [
-            [self._encode_step(key, key, context), self._encode_step(key, item, context)]
-            for key, item in value.items()
-        ]
-        return tags.tagged(tags.DICT, pairs)
+        return self._encode_parts(tags.DICT, Pairs([], list(value.items())), context)
 
     def _encode_list(self, value: Any, context: bytes) -> list[Tree]:
         return [self._encode_step(index, item, context) for index, item in enumerate(value)]
-
-    def _encode_tuple(self, value: tuple[Any, ...], context: bytes) -> Tree:
-        return tags.tagged("tuple", self._encode_list(value, context))
-
-    def _encode_set(self, value: Any, context: bytes) -> Tree:
-        # The iteration order of a set differs between processes; equal sets are stored alike.
-        trees = sorted(self._encode_list(value, context), key=tags.sort_key)
-        return tags.tagged(type(value).__name__, trees)
 
     def _encode_str(self, value: str, context: bytes) -> Tree:
         if value.isascii() or tags.is_utf8(value):
@@ -221,36 +235,43 @@ class Codec:
             return False
         return key.isascii() or tags.is_utf8(key)
 
-    def _decode(self, value: Tree, context: bytes) -> Any:
+    def _decode_item(self, name: str, value: Tree, reading: _Reading) -> tuple[Any, Any]:
+        if name.startswith(ITEM_PREFIX) and _is_item(value):
+            key, item = value[tags.VALUE]
+            return self._decode(key, reading), self._decode(item, reading)
+        return name, self._decode(value, reading)
+
+    def _decode(self, value: Tree, reading: _Reading) -> Any:
         kind = type(value)
         if kind is dict:
             if tags.TAG in value:
-                return self._decode_tagged(value, context)
-            return {key: self._decode(item, context) for key, item in value.items()}
+                return self._decode_tagged(value, reading)
+            return {key: self._decode(item, reading) for key, item in value.items()}
         if kind is list:
-            return [self._decode(item, context) for item in value]
+            return [self._decode(item, reading) for item in value]
         return value
 
-    def _decode_tagged(self, value: dict[str, Tree], context: bytes) -> Any:
+    def _decode_tagged(self, value: dict[str, Tree], reading: _Reading) -> Any:
         if known_types.is_tagged(value):
-            return known_types.decode(value[tags.TAG], self._decode(value[tags.VALUE], context))
+            parts = self._decode(value[tags.VALUE], reading)
+            return known_types.build(value[tags.TAG], parts, reading.collisions)
         if value[tags.TAG] == tags.PICKLE and tags.VALUE in value:
-            return self._decode_pickle(value, context)
-        return {key: self._decode(item, context) for key, item in value.items()}
+            return self._decode_pickle(value, reading)
+        return {key: self._decode(item, reading) for key, item in value.items()}
 
-    def _decode_pickle(self, value: dict[str, Tree], context: bytes) -> Any:
+    def _decode_pickle(self, value: dict[str, Tree], reading: _Reading) -> Any:
         if not self._pickled:
             raise tags.DamagedValueError(
                 tags.PICKLE, "pickles from the database are not loaded unless store.pickle is true"
             )
-        payload = self._decode(value[tags.VALUE], context)
+        payload = self._decode(value[tags.VALUE], reading)
         if type(payload) is not bytes:
             raise tags.DamagedValueError(tags.PICKLE, "its value is not bytes")
         if self._signer is not None:
-            signature = self._decode(value.get(tags.SIGNATURE), context)
-            if not self._signer.verifies(signature, context, payload):
+            signature = self._decode(value.get(tags.SIGNATURE), reading)
+            if not self._signer.verifies(signature, reading.context, payload):
                 raise tags.DamagedValueError(
-                    tags.PICKLE, "the signature does not match store.signingKey"
+                    tags.PICKLE, "its signature does not match store.signingKey"
                 )
         return tags.load_pickle(payload)
 
@@ -342,10 +363,22 @@ def _is_item(value: Tree) -> bool:
     )
 
 
-def _step(key: object) -> str:
-    """Return the subscript of a key in a path, truncated to 60 characters."""
-    try:
-        text = repr(key)
-    except ValueError:
-        text = f"a long {type(key).__name__}"
-    return f"[{text}]" if len(text) <= 60 else f"[{text[:57]}…]"
+def _json_type(kind: type) -> str | None:
+    for plain in (str, bool, int, float, dict, list, tuple):
+        if issubclass(kind, plain):
+            return plain.__name__
+    return None
+
+
+def _remedies(json_type: str | None) -> str:
+    json_remedy = f", set data_serializer to json to store it as {json_type}," if json_type else ""
+    return (
+        f"Store plain values (text, numbers, lists, dicts …) instead{json_remedy} or set "
+        "store.pickle to true, and store.signingKey, to store it as a pickle."
+    )
+
+
+def _unreadable(path: str, reason: str) -> SerializationError:
+    return SerializationError(
+        f"{path} of the stored document cannot be read: {reason}.", path=path, hint=KEPT
+    )

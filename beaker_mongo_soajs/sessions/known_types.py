@@ -1,10 +1,22 @@
-"""The types of tagged values."""
+"""The types that a session may hold besides those of BSON and JSON: how they are tagged."""
 
-from collections.abc import Callable
 from typing import Any
 
-from beaker_mongo_soajs.sessions import scalars
-from beaker_mongo_soajs.sessions.tags import DICT, TAG, VALUE, DamagedValueError
+from beaker_mongo_soajs.sessions import class_types, collection_types, scalars
+from beaker_mongo_soajs.sessions.collection_types import CollisionLimit
+from beaker_mongo_soajs.sessions.parts import Build, KnownType
+from beaker_mongo_soajs.sessions.tags import TAG, VALUE, DamagedValueError
+
+_TYPES: dict[type, KnownType] = scalars.TYPES | collection_types.TYPES
+_BUILDERS: dict[str, Build] = scalars.BUILDERS | collection_types.BUILDERS | class_types.BUILDERS
+
+
+def find(kind: type) -> KnownType | None:
+    """Return how values of a type are stored, or ``None`` for other types.
+
+    :param kind: the type.
+    """
+    return _TYPES.get(kind) or class_types.find(kind)
 
 
 def is_tagged(value: object) -> bool:
@@ -14,27 +26,22 @@ def is_tagged(value: object) -> bool:
         and len(value) == 2
         and VALUE in value
         and type(tag := value.get(TAG)) is str
-        and tag in _DECODERS
+        and tag in _BUILDERS
     )
 
 
-def decode(tag: str, value: Any) -> Any:
-    """Return the decoded value of a tag.
+def build(tag: str, value: Any, collisions: CollisionLimit) -> object:
+    """Return the value of a tagged sub-document.
 
     :param tag: a tag that :func:`is_tagged` accepted.
     :param value: the tag's value, already decoded.
+    :param collisions: the limit of the session that is decoded.
     :raises DamagedValueError: if the value is not valid for the tag.
     """
     try:
-        return _DECODERS[tag](value)
+        keys_of = collection_types.KEYS.get(tag)
+        if keys_of is not None:
+            collisions.check(keys_of(value))
+        return _BUILDERS[tag](value)
     except Exception as error:  # noqa: BLE001 - planted data may raise anything
-        raise DamagedValueError(tag, f"not a {tag} ({type(error).__name__})") from None
-
-
-_DECODERS: dict[str, Callable[[Any], Any]] = {
-    "tuple": tuple,
-    "set": set,
-    "frozenset": frozenset,
-    DICT: dict,
-    **scalars.DECODERS,
-}
+        raise DamagedValueError(tag, f"its value is not valid ({type(error).__name__})") from None

@@ -1,10 +1,20 @@
-"""Encode scalars that BSON or JSON does not have as tagged values, and decode them."""
+"""Encode scalars that BSON or JSON does not have as tagged values, and decode them.
+
+Decoders accept exactly what the encoders write: the type, the size and the spelling. Other readings
+of a planted value could occupy a process for minutes: ``int(Decimal("1E+3000000"))`` is one.
+"""
 
 import base64
-import binascii
 import datetime
 import decimal
+import fractions
+import functools
+import ipaddress
 import json
+import os
+import pathlib
+import re
+import sys
 import uuid
 import zoneinfo
 from collections.abc import Callable
@@ -20,7 +30,8 @@ from bson.objectid import ObjectId
 from bson.regex import Regex
 from bson.timestamp import Timestamp
 
-from beaker_mongo_soajs.sessions.tags import Tree, tagged
+from beaker_mongo_soajs.sessions.parts import Build, KnownType
+from beaker_mongo_soajs.sessions.tags import Tree, UnstorableValueError, is_utf8, tagged
 
 Moment = TypeVar("Moment", datetime.datetime, datetime.time)
 
@@ -29,15 +40,15 @@ BSON_SCALARS: frozenset[type] = frozenset(
 )
 """PyMongo's types that a session may hold; ``Binary`` only with a subtype other than 0."""
 
+_MOST_INTEGER_BITS = 40_000
+_MOST_FRACTION_BITS = 8_000
+_MOST_DECIMAL_LETTERS = 12_000
+_MOST_LETTERS = 200
+"""The longest text of all other scalars: an ISO date with a time zone, an IP network."""
 
-def encode_scalar(value: object) -> dict[str, Tree] | None:
-    """Return a scalar as a tagged value, or ``None`` for other types."""
-    entry = _ENCODERS.get(type(value))
-    if entry is None:
-        return None
-    tag, encode = entry
-    tree = encode(value)
-    return None if tree is None else tagged(tag, tree)
+_FRACTION = re.compile(r"-?[0-9]{1,3000}(/[0-9]{1,3000})?")
+_INTEGER = re.compile(r"-?[0-9]{1,20}")
+_ZONE_KEY = re.compile(r"[\w+-]+(/[\w+-]+){0,3}", re.ASCII)
 
 
 def tag_bytes(value: bytes) -> dict[str, Tree]:
@@ -51,7 +62,12 @@ def tag_float(value: float) -> dict[str, Tree]:
 
 
 def tag_int(value: int) -> dict[str, Tree]:
-    """Return an integer that is too large for the storage form as a tagged value."""
+    """Return an integer that is too large for the storage form as a tagged value.
+
+    :raises UnstorableValueError: if it has more than 40000 bits.
+    """
+    if value.bit_length() > _MOST_INTEGER_BITS:
+        raise UnstorableValueError("is an integer of more than 12000 digits")
     # Hexadecimal, because Python refuses to parse very long decimal texts.
     return tagged("int", hex(value))
 
@@ -65,7 +81,19 @@ def tag_bson(value: object) -> dict[str, Tree]:
     return tagged("bson", json.loads(text))
 
 
-def _encode_moment(value: datetime.datetime | datetime.time) -> Tree:
+def check_text(value: Any, most_letters: int = _MOST_LETTERS) -> str:
+    """Return a planted value if it is a text that is not too long.
+
+    :param value: any value.
+    :param most_letters: the length that is allowed.
+    :raises ValueError: if it is something else.
+    """
+    if type(value) is not str or len(value) > most_letters:
+        raise ValueError("not a text, or too long")
+    return value
+
+
+def _split_moment(value: datetime.datetime | datetime.time) -> Tree:
     """Return an ISO text, or ``[ISO text, zone, fold]`` where the text alone would lose something.
 
     The zone is ``None``, the key of a ``ZoneInfo``, or an offset as the three numbers of a
@@ -80,76 +108,197 @@ def _encode_moment(value: datetime.datetime | datetime.time) -> Tree:
         offset = zone.utcoffset(None)
         if not (offset.microseconds or value.fold):
             return value.isoformat()
-        name = _encode_timedelta(offset)
-    elif type(zone) is zoneinfo.ZoneInfo and zone.key is not None:
-        name = zone.key
+        name = _split_timedelta(offset)
+    elif type(zone) is zoneinfo.ZoneInfo:
+        name = _split_zone(zone)
     else:
-        return None
+        kind = type(zone)
+        raise UnstorableValueError(
+            f"has the time zone class {kind.__module__}.{kind.__qualname__}, which cannot be stored"
+        )
     return [value.replace(tzinfo=None).isoformat(), name, value.fold]
 
 
-def _moment_decoder(kind: type[Moment]) -> Callable[[Any], Moment]:
-    def decode_moment(value: Any) -> Moment:
+def _moment_builder(kind: type[Moment]) -> Callable[[Any], Moment]:
+    def build(value: Any) -> Moment:
         if type(value) is str:
-            return kind.fromisoformat(value)
+            return kind.fromisoformat(check_text(value))
         text, name, fold = value
-        return kind.fromisoformat(text).replace(tzinfo=_decode_zone(name), fold=fold)
+        zone = None
+        if type(name) is str:
+            zone = _build_zone(name)
+        elif name is not None:
+            zone = datetime.timezone(_build_timedelta(name))
+        return kind.fromisoformat(check_text(text)).replace(tzinfo=zone, fold=fold)
 
-    return decode_moment
-
-
-def _decode_zone(name: Any) -> datetime.tzinfo | None:
-    if name is None:
-        return None
-    if type(name) is str:
-        return zoneinfo.ZoneInfo(name)
-    return datetime.timezone(datetime.timedelta(*name))
+    return build
 
 
-def _encode_timedelta(value: datetime.timedelta) -> list[int]:
+def _split_zone(value: zoneinfo.ZoneInfo) -> str:
+    if value.key is None or not _ZONE_KEY.fullmatch(value.key):
+        raise UnstorableValueError("is a time zone without a name")
+    return value.key
+
+
+def _build_zone(value: Any) -> datetime.tzinfo:
+    if not _ZONE_KEY.fullmatch(check_text(value)) or not _is_zone(value):
+        raise ValueError("not the name of a time zone")
+    return zoneinfo.ZoneInfo(value)
+
+
+def _is_zone(key: str) -> bool:
+    # For a name that has no file, ZoneInfo imports a package of that name in tzdata.
+    has_file = any(os.path.isfile(os.path.join(folder, key)) for folder in zoneinfo.TZPATH)  # noqa: PTH113, PTH118 - faster
+    return has_file or key in _all_zones()
+
+
+@functools.cache
+def _all_zones() -> set[str]:
+    return zoneinfo.available_timezones()
+
+
+def _split_timedelta(value: datetime.timedelta) -> list[int]:
     return [value.days, value.seconds, value.microseconds]
 
 
-def _decode_bson(value: Any) -> object:
+def _build_timedelta(value: Any) -> datetime.timedelta:
+    days, seconds, microseconds = value
+    return datetime.timedelta(days, seconds, microseconds)
+
+
+def _split_decimal(value: decimal.Decimal) -> str:
+    text = str(value)
+    if len(text) > _MOST_DECIMAL_LETTERS:
+        raise UnstorableValueError("is a Decimal of more than 12000 digits")
+    return text
+
+
+def _build_decimal(value: Any) -> decimal.Decimal:
+    return decimal.Decimal(check_text(value, _MOST_DECIMAL_LETTERS))
+
+
+def _split_fraction(value: fractions.Fraction) -> str:
+    if max(value.numerator.bit_length(), value.denominator.bit_length()) > _MOST_FRACTION_BITS:
+        raise UnstorableValueError("is a Fraction of more than 2400 digits")
+    return str(value)
+
+
+def _build_fraction(value: Any) -> fractions.Fraction:
+    if not _FRACTION.fullmatch(check_text(value, 7_000)):
+        raise ValueError("not a fraction")
+    return fractions.Fraction(value)
+
+
+def _build_int64(value: Any) -> Int64:
+    if not _INTEGER.fullmatch(check_text(value)):
+        raise ValueError("not an integer")
+    number = int(value)
+    if not -(2**63) <= number < 2**63:
+        raise ValueError("more than 64 bits")
+    return Int64(number)
+
+
+def _split_by_class(value: object) -> list[str]:
+    return [type(value).__name__, str(value)]
+
+
+def _class_builder(kinds: tuple[type, ...], most_letters: int) -> Build:
+    by_name: dict[str, Callable[[str], object]] = {kind.__name__: kind for kind in kinds}
+
+    def build(value: Any) -> object:
+        name, text = value
+        return by_name[name](check_text(text, most_letters))
+
+    return build
+
+
+def _build_int(value: Any) -> int:
+    number = int(check_text(value, _MOST_INTEGER_BITS // 4 + 4), 16)
+    if hex(number) != value:
+        raise ValueError("not a hexadecimal integer")
+    return number
+
+
+def _build_float(value: Any) -> float:
+    if value not in ("nan", "inf", "-inf"):
+        raise ValueError("not one of the floats that JSON does not have")
+    return float(value)
+
+
+def _build_bytes(value: Any) -> bytes:
+    if type(value) is not str:
+        raise ValueError("not a text")
+    return base64.b64decode(value, validate=True)
+
+
+def _build_str(value: Any) -> str:
+    # Not bytes(value): it would allocate that many bytes for a number.
+    text = bytes.decode(value, "utf-8", "surrogatepass")
+    if is_utf8(text):
+        raise ValueError("not a text with lone surrogates")
+    return text
+
+
+def _build_bson(value: Any) -> object:
     scalar = json_util.loads(json.dumps(value), json_options=json_util.CANONICAL_JSON_OPTIONS)
-    if type(scalar) not in BSON_SCALARS:
+    if type(scalar) not in BSON_SCALARS or tag_bson(scalar) != tagged("bson", value):
         raise ValueError("not one of the supported types")
     return scalar
 
 
-def _decode_base64(value: Any) -> bytes:
-    try:
-        return base64.b64decode(value, validate=True)
-    except binascii.Error as error:
-        raise ValueError("not base64") from error
+def _exact(known: KnownType, build: Build) -> Build:
+    """Return a builder that accepts only the parts that splitting its result returns."""
+
+    def build_exactly(value: Any) -> object:
+        built = build(value)
+        if known.split(built) != value:
+            raise ValueError("not as it is written")
+        return built
+
+    return build_exactly
 
 
-def _decode_text(value: Any) -> str:
-    # Not bytes(value): it would allocate that many bytes for a number.
-    return bytes.decode(value, "utf-8", "surrogatepass")
+_PATHS = (pathlib.PurePosixPath, pathlib.PureWindowsPath, pathlib.PosixPath, pathlib.WindowsPath)
+_IPS = (
+    ipaddress.IPv4Address,
+    ipaddress.IPv6Address,
+    ipaddress.IPv4Network,
+    ipaddress.IPv6Network,
+    ipaddress.IPv4Interface,
+    ipaddress.IPv6Interface,
+)
+_TABLE: tuple[tuple[tuple[type, ...], KnownType, Build], ...] = (
+    (
+        (datetime.datetime,),
+        KnownType("datetime", _split_moment),
+        _moment_builder(datetime.datetime),
+    ),
+    (
+        (datetime.date,),
+        KnownType("date", datetime.date.isoformat),
+        lambda value: datetime.date.fromisoformat(check_text(value)),
+    ),
+    ((datetime.time,), KnownType("time", _split_moment), _moment_builder(datetime.time)),
+    ((datetime.timedelta,), KnownType("timedelta", _split_timedelta), _build_timedelta),
+    ((zoneinfo.ZoneInfo,), KnownType("zone", _split_zone), _build_zone),
+    ((decimal.Decimal,), KnownType("decimal", _split_decimal), _build_decimal),
+    ((fractions.Fraction,), KnownType("fraction", _split_fraction), _build_fraction),
+    ((complex,), KnownType("complex", repr), lambda value: complex(check_text(value))),
+    ((uuid.UUID,), KnownType("uuid", str), lambda value: uuid.UUID(check_text(value))),
+    ((Int64,), KnownType("int64", str), _build_int64),
+    (_PATHS, KnownType("path", _split_by_class), _class_builder(_PATHS, sys.maxsize)),
+    (_IPS, KnownType("ip", _split_by_class), _class_builder(_IPS, _MOST_LETTERS)),
+)
 
+TYPES: dict[type, KnownType] = {kind: known for kinds, known, _ in _TABLE for kind in kinds}
+"""How scalars are stored, by their type."""
 
-_ENCODERS: dict[type, tuple[str, Callable[[Any], Tree]]] = {
-    datetime.datetime: ("datetime", _encode_moment),
-    datetime.date: ("date", datetime.date.isoformat),
-    datetime.time: ("time", _encode_moment),
-    datetime.timedelta: ("timedelta", _encode_timedelta),
-    decimal.Decimal: ("decimal", str),
-    uuid.UUID: ("uuid", str),
-    Int64: ("int64", str),
+BUILDERS: dict[str, Build] = {
+    **{known.tag: _exact(known, build) for _, known, build in _TABLE},
+    "str": _build_str,
+    "bytes": _build_bytes,
+    "int": _build_int,
+    "float": _build_float,
+    "bson": _build_bson,
 }
-
-DECODERS: dict[str, Callable[[Any], Any]] = {
-    "str": _decode_text,
-    "bytes": _decode_base64,
-    "int": lambda value: int(value, 16),
-    "int64": lambda value: Int64(int(value)),
-    "float": float,
-    "datetime": _moment_decoder(datetime.datetime),
-    "date": datetime.date.fromisoformat,
-    "time": _moment_decoder(datetime.time),
-    "timedelta": lambda value: datetime.timedelta(*value),
-    "decimal": decimal.Decimal,
-    "uuid": uuid.UUID,
-    "bson": _decode_bson,
-}
+"""Decoders of scalars, by tag."""

@@ -32,9 +32,23 @@ class DamagedValueError(ValueError):
     """
 
     def __init__(self, tag: str, reason: str) -> None:
-        super().__init__(f"a tagged {tag}: {reason}")
+        super().__init__(f"its {TAG} is {tag!r}, but {reason}")
         self.tag = tag
         self.reason = reason
+
+
+class UnstorableValueError(ValueError):
+    """Signal a value that cannot be stored.
+
+    :param problem: what is wrong, as the predicate of a sentence: "is a generator".
+    :param json_type: the name of the plain type that JSON makes of the value, if it makes one.
+    """
+
+    def __init__(self, problem: str, json_type: str | None = None) -> None:
+        super().__init__(problem)
+        self.json_type = json_type
+        self.steps: list[str] = []
+        """The path of the value, innermost step first."""
 
 
 def tagged(tag: str, value: Tree) -> dict[str, Tree]:
@@ -45,12 +59,12 @@ def tagged(tag: str, value: Tree) -> dict[str, Tree]:
 def dump_pickle(value: object) -> bytes:
     """Return the pickle of a value.
 
-    :raises DamagedValueError: if the value cannot be pickled.
+    :raises UnstorableValueError: if the value cannot be pickled.
     """
     try:
         return pickle.dumps(value, _PICKLE_PROTOCOL)
-    except Exception as error:  # noqa: BLE001 - it is the object's own code
-        raise DamagedValueError(PICKLE, f"cannot be pickled ({type(error).__name__})") from None
+    except Exception as error:  # noqa: BLE001 - runs code of the application's classes
+        raise UnstorableValueError(f"cannot be pickled ({type(error).__name__})") from None
 
 
 def load_pickle(payload: bytes) -> object:
@@ -60,8 +74,10 @@ def load_pickle(payload: bytes) -> object:
     """
     try:
         return pickle.loads(payload)  # noqa: S301 - store.pickle asks for it
-    except Exception as error:  # noqa: BLE001 - it is the object's own code
-        raise DamagedValueError(PICKLE, f"cannot be loaded ({type(error).__name__})") from None
+    except Exception as error:  # noqa: BLE001 - runs code of the application's classes
+        raise DamagedValueError(
+            PICKLE, f"the pickle cannot be loaded ({type(error).__name__})"
+        ) from None
 
 
 def sort_key(tree: Tree) -> bytes:
