@@ -11,15 +11,15 @@ INSTALL = @.ci/python .ci/install.py
 RUN = @.venv/bin/python -m
 
 help:
-	@echo 'make demo    show sessions in MongoDB in a browser; stop it with Ctrl-C'
+	@echo 'make demo                  show sessions in MongoDB in a browser; stop it with Ctrl-C'
 	@echo 'make example NAME=flask    serve the example of a framework; stop it with Ctrl-C'
-	@echo 'make test    check style, types and documents, then run all tests'
+	@echo 'make test                  check style, types and documents, then run all tests'
 	@echo 'make test-browser          run the tests that need Chromium'
-	@echo 'make test-all  run the tests on all versions of Python, frameworks and servers; takes an hour'
-	@echo 'make lint    check style and types only'
-	@echo 'make format  correct style and format automatically'
-	@echo 'make bench   compare the speed of session stores; takes five minutes'
-	@echo 'make clean   remove .venv and all other generated files'
+	@echo 'make test-all              test all versions of Python, frameworks and servers; an hour'
+	@echo 'make lint                  check style and types only'
+	@echo 'make format                correct style and format automatically'
+	@echo 'make bench                 compare the speed of session stores; five minutes'
+	@echo 'make clean                 remove .venv and all other generated files'
 	@echo
 	@echo 'MONGODB_URL=mongodb://... uses a running server, MONGOD=/path/to/mongod starts'
 	@echo 'that program. Otherwise a server is found or installed.'
