@@ -12,8 +12,8 @@ from matplotlib.patches import Rectangle
 from benchmarks.cells import Spec
 from benchmarks.contenders import CONTENDERS
 from benchmarks.plan import FLOORS, OURS, WITH_BEAKER
+from benchmarks.ratios import Results
 from benchmarks.samples import Samples
-from benchmarks.targets import Results
 from benchmarks.workloads import CHANGE, READ
 
 _PANELS = (

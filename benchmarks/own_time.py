@@ -42,9 +42,6 @@ LEAST = {
 OTHERS = ("PyMongo", "Beaker", "the benchmark")
 """Whose code runs besides that of this package."""
 
-MOST_US = 30.0
-"""What was wanted."""
-
 _PERIOD_SECONDS = 0.001
 _CHUNK = 50
 _OWN = "this package"

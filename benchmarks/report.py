@@ -6,9 +6,9 @@ from benchmarks import own_time
 from benchmarks.cells import Spec
 from benchmarks.contenders import CONTENDERS
 from benchmarks.plan import LARGE, LARGE_SESSIONS, SMALL, THOUSAND
+from benchmarks.ratios import ratios
 from benchmarks.run import Run
-from benchmarks.tables import group_table, medians_table, table, targets_table
-from benchmarks.targets import targets
+from benchmarks.tables import group_table, medians_table, ratios_table, table
 from benchmarks.workloads import CHANGE, LOGIN, NEW, READ, WORKLOADS
 
 _LISTED_FUNCTIONS = 12
@@ -37,7 +37,7 @@ def report(run: Run) -> str:
 
     :param run: the run.
     """
-    parts = [_conditions(run), *_part("What was wanted", targets_table(targets(), run.samples))]
+    parts = [_conditions(run), *_part("Ratios", ratios_table(ratios(), run.samples))]
     parts += _part("Our own code", _own_time(run), *_functions(run))
     for group in run.groups:
         note = f"Of {group.served:,} requests each.\n"
@@ -52,7 +52,7 @@ def summary(run: Run) -> str:
 
     :param run: the run.
     """
-    parts = [_conditions(run), *_part("Wanted and seen", targets_table(targets(), run.samples))]
+    parts = [_conditions(run), *_part("Ratios", ratios_table(ratios(), run.samples))]
     parts += _part("Our own code", _own_time(run))
     parts += _part("Medians in microseconds", *_overviews(run))
     for group in run.groups:
@@ -83,19 +83,12 @@ def _conditions(run: Run) -> str:
 
 
 def _own_time(run: Run) -> str:
-    head = ["processor µs a request, 2 kB", "wanted", "sampled", "subtracted", ""]
+    head = ["processor µs a request, 2 kB", "sampled", "subtracted"]
     rows = []
     for spec, shares in run.shares.items():
-        subtracted = own_time.subtracted_us(run.samples, spec)
-        wanted, verdict = "—", ""
-        if spec.workload == READ:
-            wanted = f"< {own_time.MOST_US:g}"
-            # Neither figure is beyond doubt, so both have to be as wanted.
-            is_reached = max(shares.own_us, subtracted) < own_time.MOST_US
-            verdict = "reached" if is_reached else "**not reached**"
-        others = [f"{shares.us(shares.owners[owner]):.0f}" for owner in own_time.OTHERS]
-        figures = [f"{shares.own_us:.0f}", f"{subtracted:.0f}", verdict, *others]
-        rows.append([_title(spec), wanted, *figures])
+        own = [shares.own_us, own_time.subtracted_us(run.samples, spec)]
+        others = [shares.us(shares.owners[owner]) for owner in own_time.OTHERS]
+        rows.append([_title(spec), *(f"{figure:.0f}" for figure in (*own, *others))])
     return table([*head, *(f"sampled: {owner}" for owner in own_time.OTHERS)], rows)
 
 

@@ -104,7 +104,7 @@ def run(scope: Scope, *, with_node: bool = False, quiet: bool = False) -> Run:
         if with_node:
             _prepare_node(found, running.place)
         else:
-            found.missing[node.TITLE] = "nobody asked for it with `--node`"
+            found.missing[node.TITLE] = "`--node` was not given"
         _measure(scope, found, start + scope.seconds, quiet=quiet)
         _count(scope, found, quiet=quiet)
         if scope.besides:

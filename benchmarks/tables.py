@@ -1,25 +1,24 @@
 """The figures of a run as tables in Markdown."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from benchmarks.cells import Cell, Spec
 from benchmarks.contenders import BEAKER, CONTENDERS, TYPE
 from benchmarks.measurement import Group
 from benchmarks.plan import MILLION, WITH_BEAKER
+from benchmarks.ratios import Ratio, Results
 from benchmarks.samples import Samples
-from benchmarks.targets import Results, Target
 
 Row = Sequence[str]
 
 
-def table(head: Row, rows: Iterable[Row], left: int = 1) -> str:
-    """Return a table in Markdown.
+def table(head: Row, rows: Iterable[Row]) -> str:
+    """Return a table in Markdown: a column of text, then columns of numbers.
 
-    :param head: the titles of its columns.
-    :param rows: its rows.
-    :param left: how many columns are texts; the others are numbers.
+    :param head: the titles of the columns.
+    :param rows: the rows.
     """
-    ruler = ["---" if number < left else "---:" for number in range(len(head))]
+    ruler = ["---", *["---:"] * (len(head) - 1)]
     return "\n".join(f"| {' | '.join(row)} |" for row in (head, ruler, *rows)) + "\n"
 
 
@@ -63,25 +62,21 @@ def medians_table(columns: Mapping[str, Spec], results: Results) -> str:
     return table(["", *columns], rows)
 
 
-def targets_table(targets: Iterable[Target], results: Results) -> str:
-    """Return what was wanted beside what was seen.
+def ratios_table(ratios: Iterable[Ratio], results: Results) -> str:
+    """Return ratios of medians as a table.
 
-    :param targets: what was wanted.
+    :param ratios: the ratios.
     :param results: what was measured.
     """
-    head = ["median / median", "wanted", "seen", "", "by processor time"]
-    return table(head, _target_rows(targets, results), left=2)
-
-
-def _target_rows(targets: Iterable[Target], results: Results) -> Iterator[Row]:
-    for target in targets:
-        if not target.is_measured(results):
-            yield [target.title, target.wanted, "—", "not measured", "—"]
-            continue
-        ratio = target.ratio(results)
-        verdict = "reached" if target.is_reached(ratio) else "**not reached**"
-        by_cpu = f"{target.processor_ratio(results):.2f}" if target.by_processor else "—"
-        yield [target.title, target.wanted, f"{ratio:.2f}", verdict, by_cpu]
+    rows = []
+    for ratio in ratios:
+        by_time = by_processor = "—"
+        if ratio.is_measured(results):
+            by_time = f"{ratio.by_time(results):.2f}"
+            if ratio.by_processor:
+                by_processor = f"{ratio.by_processor_time(results):.2f}"
+        rows.append([ratio.title, by_time, by_processor])
+    return table(["median / median", "by time", "by processor time"], rows)
 
 
 def _title(cell: Cell, samples: Mapping[Spec, Samples]) -> str:

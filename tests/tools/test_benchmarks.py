@@ -34,9 +34,9 @@ from benchmarks.own_time import Shares, subtracted_us
 from benchmarks.place import Place
 from benchmarks.population import multiply_document
 from benchmarks.proxy import proxy
+from benchmarks.ratios import Ratio, ratios
 from benchmarks.samples import Samples, percentile
-from benchmarks.tables import group_table, table, targets_table
-from benchmarks.targets import Target, targets
+from benchmarks.tables import group_table, ratios_table, table
 from benchmarks.traffic import traffic
 from benchmarks.visits import cart
 from benchmarks.workloads import CHANGE, LOGIN, NEW, READ
@@ -113,59 +113,41 @@ SLOW, FAST = Spec(BEAKER, READ), Spec(TYPE, READ)
 RESULTS_OF_TWO = {FAST: samples(100, cpu_us=30), SLOW: samples(400, cpu_us=90)}
 
 
-class TestTargets:
-    """What was wanted beside what was seen."""
+class TestRatios:
+    """Ratios of medians."""
 
-    def test_a_ratio_is_one_of_medians(self) -> None:
-        """By time and by processor time."""
-        target = Target("", [SLOW], [FAST], least=4)
-        assert 4.0 == target.ratio(RESULTS_OF_TWO)
-        assert 3.0 == target.processor_ratio(RESULTS_OF_TWO)
+    def test_time_and_processor_time(self) -> None:
+        """A ratio compares medians of times, and of processor times."""
+        ratio = Ratio("", [SLOW], [FAST])
+        assert 4.0 == ratio.by_time(RESULTS_OF_TWO)
+        assert 3.0 == ratio.by_processor_time(RESULTS_OF_TWO)
 
-    def test_medians_are_added(self) -> None:
-        """What is compared with a sum is compared with the sum of medians."""
+    def test_sums_of_medians(self) -> None:
+        """The medians of several cells on one side are added."""
         results = RESULTS_OF_TWO | {Spec(MEMORY, READ): samples(60)}
-        target = Target("", [SLOW], [FAST, Spec(MEMORY, READ)], most=3)
-        assert 2.5 == target.ratio(results)
+        assert 2.5 == Ratio("", [SLOW], [FAST, Spec(MEMORY, READ)]).by_time(results)
 
-    @pytest.mark.parametrize(
-        ("limits", "ratio", "expected"),
-        [
-            ({"least": 4}, 4.0, True),
-            ({"least": 4}, 3.996, False),
-            ({"most": 1.15}, 1.15, True),
-            ({"most": 1.15}, 1.151, False),
-        ],
-    )
-    def test_a_limit_belongs_to_what_is_wanted(
-        self, limits: dict[str, Any], ratio: float, expected: bool
-    ) -> None:
-        """No figure is rounded in its own favour."""
-        assert expected is Target("", [], [], **limits).is_reached(ratio)
-
-    def test_the_table_says_what_is_not_reached(self) -> None:
-        """A ratio that falls short is told as such, and so is one that was not measured."""
-        rows = targets_table(
+    def test_table(self) -> None:
+        """The table has a dash for a ratio that was not measured or has no meaning."""
+        rows = ratios_table(
             [
-                Target("one", [SLOW], [FAST], least=4),
-                Target("two", [SLOW], [FAST], least=4.5, aim=6, by_processor=False),
-                Target("three", [Spec(REDIS, READ)], [FAST], least=1),
+                Ratio("one", [SLOW], [FAST]),
+                Ratio("two", [SLOW], [FAST], by_processor=False),
+                Ratio("three", [Spec(REDIS, READ)], [FAST]),
             ],
             RESULTS_OF_TWO,
         ).splitlines()[2:]
-        expected = [
-            "| one | ≥ 4 | 4.00 | reached | 3.00 |",
-            "| two | ≥ 4.5 (aim 6) | 4.00 | **not reached** | — |",
-            "| three | ≥ 1 | — | not measured | — |",
-        ]
-        assert expected == rows
+        assert ["| one | 4.00 | 3.00 |", "| two | 4.00 | — |", "| three | — | — |"] == rows
 
-    def test_all_that_was_wanted_is_there(self) -> None:
-        """Each target has one limit, and compares what contenders can do."""
-        for target in targets():
-            assert 1 == [target.least, target.most].count(None), target.title
-            for spec in (*target.above, *target.below):
-                assert spec.workload in CONTENDERS[spec.contender].workloads, target.title
+    def test_all_cells_can_be_measured(self) -> None:
+        """Each ratio of the report compares workloads that its contenders support."""
+        for ratio in ratios():
+            for spec in (*ratio.above, *ratio.below):
+                assert spec.workload in CONTENDERS[spec.contender].workloads, ratio.title
+
+
+class TestOwnTime:
+    """The processor time of this package's own code."""
 
     def test_own_time_is_what_the_others_do_not_take(self) -> None:
         """The processor time beyond that of the same commands and of Beaker without a store."""
