@@ -183,7 +183,7 @@ class _ThreadRequest:
 
     def _pause(self) -> None:
         self._has_loaded.set()
-        assert self._may_go.wait(_STEP_SECONDS), "nobody let the request go on"
+        assert self._may_go.wait(_STEP_SECONDS), "the round did not let the request continue"
 
     def go(self) -> None:
         self._may_go.set()
