@@ -1,5 +1,6 @@
 """Beaker's SessionMiddleware with MongoSession, and with all options checked at the start."""
 
+import importlib
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -8,25 +9,27 @@ from beaker.middleware import SessionMiddleware as BeakerMiddleware
 from beaker.session import SessionObject
 
 from beaker_mongo_soajs.backend.response_headers import Headers, mark_response
-from beaker_mongo_soajs.backend.session_options import (
-    SESSION_TYPE,
-    coerce_options,
-    strip_prefixes,
+from beaker_mongo_soajs.backend.session_options import SESSION_TYPE, check_type, coerce_options
+from beaker_mongo_soajs.backend.session_settings import (
+    CHECK_AT_START,
+    match_names,
+    read_settings,
 )
 from beaker_mongo_soajs.config import DbConfig
-from beaker_mongo_soajs.config.beaker_options import SESSION_PREFIXES
+from beaker_mongo_soajs.config.beaker_options import is_blank
+from beaker_mongo_soajs.config.errors import combine_errors
+from beaker_mongo_soajs.config.start_warnings import log_start_warnings
 from beaker_mongo_soajs.exceptions import BeakerMongoError, ConfigError
 from beaker_mongo_soajs.mongo.client import check_client
 from beaker_mongo_soajs.mongo.startup import wait_for_database
-from beaker_mongo_soajs.options.coerce import BOOLEANS
+from beaker_mongo_soajs.options.coerce import BOOLEANS, LARGEST, parse_duration
+from beaker_mongo_soajs.options.masking import show
 from beaker_mongo_soajs.session import MongoSession
 from beaker_mongo_soajs.sessions.store import SessionStore
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
 Application = Callable[[Environ, StartResponse], Iterable[bytes]]
-
-_CHECK_AT_START = "check_at_start"
 
 
 class InsecureSessionWarning(UserWarning):
@@ -74,9 +77,8 @@ class SessionMiddleware(BeakerMiddleware):
         environ_key: str = "beaker.session",
         **options: Any,
     ) -> None:
-        bare = {key: item for key, item in options.items() if not key.startswith(SESSION_PREFIXES)}
-        given = strip_prefixes(config or {}) | strip_prefixes(options) | bare
-        super().__init__(wrap_app, environ_key=environ_key)
+        given = read_settings(config or {}, options, stacklevel=2)
+        super().__init__(wrap_app, environ_key=given.pop("environ_key", environ_key))
         self.options = check_options({"invalidate_corrupt": True} | given, stacklevel=3)
         self.wrap_app = self._serve
 
@@ -157,20 +159,33 @@ def check_options(options: Mapping[str, Any], stacklevel: int = 2) -> dict[str, 
     :raises ConfigError: as for :class:`SessionMiddleware`.
     :raises StoreUnavailable: as for :class:`SessionMiddleware`.
     """
-    given = dict(options)
-    wait_seconds = _read_check_at_start(given.pop(_CHECK_AT_START, False))
-    defaults = {"type": SESSION_TYPE, "session_class": MongoSession}
-    read = coerce_options(
-        defaults
-        # For Beaker, samesite = None means a cookie without the attribute.
-        | {name: item for name, item in given.items() if item is not None or name == "samesite"}
-    )
+    errors: list[ConfigError] = []
+    given = match_names(options, errors.append)
+    wait_seconds = _collect(errors, _read_check_at_start, given.pop(CHECK_AT_START, False))
+    # For Beaker, samesite = None means a cookie without the attribute.
+    present = {name: item for name, item in given.items() if item is not None or name == "samesite"}
+    read = coerce_options({"type": SESSION_TYPE} | present, errors.append)
+    _collect(errors, check_type, read.get("type"))
+    read["session_class"] = _collect(errors, find_session_class, read.get("session_class"))
+    _collect(errors, DbConfig.from_options, read, "session")
+    if errors:
+        raise combine_errors(errors)
     config = _check(read)
     check_client(config)
+    log_start_warnings(config)
     _warn(read, given, stacklevel + 1)
     if wait_seconds is not None:
         wait_for_database(config, wait_seconds)
     return read
+
+
+def _collect(errors: list[ConfigError], check: Callable[..., Any], *arguments: Any) -> Any:
+    """Call a check, and add its errors to those of the other checks."""
+    try:
+        return check(*arguments)
+    except ConfigError as error:
+        errors += error.errors
+        return None
 
 
 def _make_session(options: Mapping[str, Any], **more: Any) -> MongoSession:
@@ -183,22 +198,47 @@ def _make_session(options: Mapping[str, Any], **more: Any) -> MongoSession:
 def _check(options: dict[str, Any]) -> DbConfig:
     """Check the options by creating a session, as the first request would."""
     session_class = options["session_class"]
-    if not (isinstance(session_class, type) and issubclass(session_class, MongoSession)):
-        raise ConfigError(
-            f"session.session_class is {session_class!r}.",
-            option="session_class",
-            hint="Remove it, or set it to MongoSession or a subclass of MongoSession.",
-        )
     try:
         config: DbConfig = session_class({}, **options).config
     except BeakerMongoError:
         raise
     except Exception as error:
         raise ConfigError(
-            f"Beaker refuses the options of the session: {error}.",
+            f"Beaker refuses the options of the session: {str(error).rstrip('.')}.",
             hint="Beaker's documentation lists its options under Configuration.",
         ) from error
     return config
+
+
+def find_session_class(value: Any) -> type[MongoSession]:
+    """Return the class of sessions, which an INI file names by a dotted name.
+
+    :param value: the value of ``session_class``: a class, a dotted name, or ``None``
+    :raises ConfigError: it is not MongoSession, nor a subclass
+    """
+    if value is None:
+        return MongoSession
+    found = _import(value) if isinstance(value, str) else value
+    if isinstance(found, type) and issubclass(found, MongoSession):
+        return found
+    raise ConfigError(
+        f"session.session_class is {value if isinstance(value, type) else show(value)}.",
+        option="session_class",
+        hint="Remove it, or set it to beaker_mongo_soajs.MongoSession or a subclass of that.",
+    )
+
+
+def _import(name: str) -> object:
+    module, _, attribute = name.strip().replace(":", ".").rpartition(".")
+    try:
+        return getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise ConfigError(
+            f"session.session_class is {show(name)}, which cannot be imported: {error}.",
+            option="session_class",
+            value=name,
+            hint="Set it to beaker_mongo_soajs.MongoSession or a subclass of that.",
+        ) from error
 
 
 def _warn(options: Mapping[str, Any], given: Mapping[str, Any], stacklevel: int) -> None:
@@ -224,16 +264,17 @@ def _read_check_at_start(value: object) -> float | None:
     """Return the seconds to wait for the database: 0 for one command, ``None`` for none."""
     if isinstance(value, str):
         value = BOOLEANS.get(value.strip().lower(), value)
-    if value is None or isinstance(value, bool):
-        return 0.0 if value else None
+    if is_blank(value) or isinstance(value, bool):
+        return 0.0 if value is True else None
+    milliseconds = parse_duration(value)
     try:
-        seconds = float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
+        seconds = float(value) if milliseconds is None else milliseconds / 1000  # type: ignore[arg-type]
+    except (TypeError, ValueError, OverflowError):
         seconds = -1.0
-    if not 0 <= seconds < float("inf"):
+    if not 0 <= seconds <= LARGEST:
         raise ConfigError(
-            f"session.check_at_start cannot be {value!r}.",
-            option=_CHECK_AT_START,
+            f"session.check_at_start cannot be {show(value)}.",
+            option=CHECK_AT_START,
             value=value,
             hint="Set it to true, false or the seconds to wait for the database.",
         )

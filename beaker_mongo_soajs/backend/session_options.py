@@ -1,20 +1,29 @@
 """Beaker's options of a session, checked as strictly as the dbConfig."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from datetime import timedelta
 from typing import Any
 
 from beaker.converters import asbool
 from beaker.util import coerce_session_params
 
 from beaker_mongo_soajs.backend.cookie_options import remove_blank
-from beaker_mongo_soajs.config.beaker_options import SESSION_PREFIXES
+from beaker_mongo_soajs.config.beaker_options import SESSION_OPTIONS
 from beaker_mongo_soajs.exceptions import MASK, ConfigError
+from beaker_mongo_soajs.options.coerce import FOREVER_MS, NULL_WORDS, parse_duration
+from beaker_mongo_soajs.options.masking import show
 
 SESSION_TYPE = "ext:mongodb_soajs"
 
 _SECRETS = frozenset({"secret", "encrypt_key", "validate_key"})
 _UNCOERCED_BOOLEANS = ("invalidate_corrupt", "use_cookies")
 """Options that Beaker does not coerce: there, the text "false" counts as true."""
+
+_NONE_AS_TEXT = frozenset({"timeout", "cookie_domain", "webtest_varname"})
+"""Options for which the text "None" of an INI file means ``None``."""
+
+_DURATIONS = ("timeout", "cookie_expires")
+_LONGEST_SECONDS = FOREVER_MS // 1000
 
 
 def check_type(session_type: str | None) -> None:
@@ -25,7 +34,7 @@ def check_type(session_type: str | None) -> None:
     """
     if session_type not in (None, SESSION_TYPE):
         raise ConfigError(
-            f"session.type is {session_type!r}, but session_class is MongoSession.",
+            f"session.type is {show(session_type)}, but session_class is MongoSession.",
             option="type",
             value=session_type,
             hint=f"Remove session.type, or set it to {SESSION_TYPE}.",
@@ -46,55 +55,121 @@ def check_encryption(options: Mapping[str, Any]) -> None:
         )
 
 
-def strip_prefixes(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the session options in the settings of an application, without their prefix.
-
-    :param settings: the settings.
-    """
-    return {
-        name[len(prefix) :]: value
-        for name, value in settings.items()
-        for prefix in SESSION_PREFIXES
-        if name.startswith(prefix)
-    }
-
-
-def coerce_options(options: Mapping[str, Any]) -> dict[str, Any]:
+def coerce_options(
+    options: Mapping[str, Any], on_error: Callable[[ConfigError], None]
+) -> dict[str, Any]:
     """Convert the texts of an INI file to the types that Beaker's options take.
 
-    :param options: options of a session, without prefix.
+    :param options: options of a session, without prefix, named as Beaker names them.
+    :param on_error: called for each value that is invalid; the option is then left out.
     :returns: the options, converted and checked.
-    :raises ConfigError: a value is invalid.
     """
     options = dict(options)
     remove_blank(options)
     read: dict[str, Any] = {}
     for name, value in options.items():
+        if _is_absent(name, value):
+            continue
         try:
-            read |= coerce_session_params({name: value})
-            if name in _UNCOERCED_BOOLEANS:
-                read[name] = asbool(value)
-        except Exception as error:
-            raise _invalid(name, value, str(error)) from error
-    if read.get("timeout") is not None:
-        if read["timeout"] <= 0:
-            raise _invalid(
-                "timeout", read["timeout"], "Set a number of seconds above 0, or remove it."
-            )
-        if not read.get("save_accessed_time", True):
-            raise _invalid(
-                "save_accessed_time",
-                False,
-                "session.timeout needs the time of the last request: remove one of the two.",
-            )
+            read[name] = _coerce(name, value)
+        except ConfigError as error:
+            on_error(error)
+    for check in (
+        _check_timeout,
+        _check_id,
+        _check_namespace_class,
+        check_encryption,
+        _check_ascii,
+    ):
+        try:
+            check(read)
+        except ConfigError as error:
+            on_error(error)
+            read.pop(str(error.option), None)
+    return read
+
+
+def _is_absent(name: str, value: object) -> bool:
+    """Check whether a value means that one of Beaker's options is not given."""
+    if name not in SESSION_OPTIONS or name in _SECRETS or not isinstance(value, str):
+        return False
+    word = value.strip().lower()
+    return not word or (name in _NONE_AS_TEXT and word in NULL_WORDS)
+
+
+def _coerce(name: str, value: Any) -> Any:
+    if name in _SECRETS:
+        return _check_secret(name, value)
+    try:
+        if name in _DURATIONS:
+            value = _read_duration(value)
+        if name in _UNCOERCED_BOOLEANS:
+            return asbool(value)
+        return coerce_session_params({name: value})[name]
+    except Exception as error:
+        raise _invalid(name, value, f"{str(error).rstrip('.')}.") from error
+
+
+def _check_secret(name: str, value: Any) -> str | None:
+    """Check a secret without Beaker, whose errors quote values."""
+    if value is None or (isinstance(value, str) and value.strip().lower() not in NULL_WORDS):
+        return value
+    raise _invalid(name, value, "Set it to a long random text, or remove it.")
+
+
+def _read_duration(value: Any) -> Any:
+    milliseconds = None if isinstance(value, timedelta) else parse_duration(value)
+    if milliseconds is None:
+        return value
+    if milliseconds % 1000:
+        raise ValueError("It must be a whole number of seconds")
+    return int(milliseconds / 1000)
+
+
+def _check_timeout(read: dict[str, Any]) -> None:
+    timeout = read.get("timeout")
+    if timeout is None:
+        return
+    if not 0 < timeout <= _LONGEST_SECONDS:
+        raise _invalid(
+            "timeout",
+            show(timeout),
+            f"Set a number of seconds from 1 to {_LONGEST_SECONDS}, or remove it.",
+        )
+    if not read.get("save_accessed_time", True):
+        raise _invalid(
+            "save_accessed_time",
+            False,
+            "session.timeout needs the time of the last request: remove one of the two.",
+        )
+
+
+def _check_id(read: dict[str, Any]) -> None:
     if read.get("id") is not None:
         raise _invalid("id", MASK, "Remove it: all visitors would share one session.")
-    same_site = read.get("samesite")
-    if same_site and str(same_site).lower() not in ("lax", "strict", "none"):
-        raise _invalid("samesite", same_site, "Set it to Lax, Strict or None.")
-    return read
+
+
+def _check_namespace_class(read: dict[str, Any]) -> None:
+    if read.get("namespace_class") is not None:
+        raise _invalid(
+            "namespace_class",
+            read["namespace_class"],
+            "Remove it: MongoSession has a namespace class of its own.",
+        )
+
+
+def _check_ascii(read: dict[str, Any]) -> None:
+    # Beaker encodes both as ASCII, but only when it saves a session.
+    for name in ("encrypt_key", "validate_key"):
+        value = read.get(name)
+        if isinstance(value, str) and not value.isascii():
+            raise _invalid(name, value, "Use ASCII characters only: Beaker can encode no others.")
+
+
+_CHECKS = (_check_timeout, _check_id, _check_namespace_class, check_encryption, _check_ascii)
 
 
 def _invalid(name: str, value: object, hint: str) -> ConfigError:
     shown = MASK if name in _SECRETS else value
-    return ConfigError(f"session.{name} cannot be {shown!r}.", option=name, value=shown, hint=hint)
+    text = shown if isinstance(shown, str) and shown == MASK else show(shown)
+    return ConfigError(f"session.{name} cannot be {text}.", option=name, value=shown, hint=hint)

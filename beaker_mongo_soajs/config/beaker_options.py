@@ -28,7 +28,7 @@ SESSION_OPTIONS = _SHARED | frozenset(
         "request id invalidate_corrupt use_cookies key timeout save_accessed_time"
         " cookie_expires cookie_domain cookie_path data_serializer secret secure"
         " httponly encrypt_key validate_key encrypt_nonce_bits crypto_type samesite"
-        " auto webtest_varname session_class environ_key"
+        " auto webtest_varname session_class"
         " cookie_on_exception constant_csrf_token"
     ).split()
 )
@@ -72,6 +72,9 @@ _OTHER_BACKENDS = {
     "file_dir": "file",
 }
 _SQLALCHEMY_PREFIX = "sa."
+
+UNUSED = {"data_dir": "file", "lock_dir": "file", "log_file": "file"}
+"""Options that Beaker passes to every backend, and which only others use."""
 
 
 def find_other_backend(name: str) -> str | None:

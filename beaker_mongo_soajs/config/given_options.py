@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from beaker_mongo_soajs.config.beaker_options import (
+    UNUSED,
     Usage,
     find_other_backend,
     is_blank,
@@ -99,6 +100,8 @@ def gather(
             continue
         if not skipped:
             single.add((), name, value, name)
+        elif name in UNUSED and not is_blank(value):
+            single.add_leftover(name, UNUSED[name])
     whole = _Flattener(on_error, usage)
     source = single.layer.pop(_DB_CONFIG, None)
     if source is not None and not TABLE[_DB_CONFIG].kind.is_null(source.value):
@@ -165,11 +168,14 @@ class _Flattener:
 
     def _is_leftover(self, name: str) -> bool:
         backend = find_other_backend(name)
-        if backend is None:
-            return False
+        if backend is not None:
+            self.add_leftover(name, backend)
+        return backend is not None
+
+    def add_leftover(self, name: str, backend: str) -> None:
+        """Add an option of another backend, which has no effect."""
         because = f"it is for Beaker's backend {backend}"
         self.leftovers.append(no_effect(show_name(name), MASK, because))
-        return True
 
 
 def _given_twice(path: Path, first: str, second: str) -> ConfigError:
