@@ -10,6 +10,8 @@ from beaker_mongo_soajs.exceptions import (
     ConfigError,
     LockTimeout,
     SerializationError,
+    StoreError,
+    StoreRefused,
     StoreUnavailable,
 )
 from beaker_mongo_soajs.middleware import InsecureSessionWarning, SessionMiddleware
@@ -32,6 +34,8 @@ __all__ = [
     "SerializationError",
     "SessionMiddleware",
     "SessionStore",
+    "StoreError",
+    "StoreRefused",
     "StoreUnavailable",
     "close_clients",
 ]

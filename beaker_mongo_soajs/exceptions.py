@@ -1,7 +1,7 @@
 """The errors of this package.
 
-None derives from ``KeyError`` or ``TypeError``: Beaker's ``Session.load`` reads those two as "there
-is no such session" and would overwrite what is stored.
+None of them derives from ``KeyError`` or ``TypeError``: Beaker's ``Session.load`` takes these two
+for a missing session, and overwrites what is stored.
 """
 
 from __future__ import annotations
@@ -9,17 +9,17 @@ from __future__ import annotations
 from beaker.exceptions import BeakerException
 
 MASK = "***"
-"""What stands in a message, report or repr in place of a secret."""
+"""The text that replaces a secret in a message, a report or a ``repr``."""
 
-KEPT = "The document is kept as it is: find out what wrote it, then repair or delete it."
+KEPT = "The document was not changed. Find out what wrote it, then repair or delete it."
 """The hint of an error about a document that cannot be read."""
 
 
 class BeakerMongoError(BeakerException):
-    """Signal that this package could not do what it was asked.
+    """Base class of all errors of this package.
 
-    Every subclass takes its data as keywords with defaults, so that an error can be pickled: a
-    process pool sends its errors that way.
+    Subclasses take their data as keyword arguments with defaults, so that errors can be pickled, as
+    process pools do.
 
     :param message: what is wrong, as a sentence
     :param hint: what to do about it, as a sentence; part of ``str(error)``
@@ -35,10 +35,10 @@ class BeakerMongoError(BeakerException):
 
 
 class ConfigError(BeakerMongoError, ValueError):
-    """Signal a configuration that cannot be used.
+    """A configuration is not valid.
 
-    :param option: the option in question, in dbConfig spelling: ``"URLParam.maxPoolSize"``
-    :param value: the value it was given; :data:`MASK` when the value is a secret
+    :param option: the option, in dbConfig spelling: ``"URLParam.maxPoolSize"``
+    :param value: the value that was given; :data:`MASK` if it is a secret
     :param code: 190 or 191 for the two errors that connect-mongo-soajs numbers, otherwise ``None``
     :param errors: all errors of a configuration that has several
     """
@@ -66,9 +66,9 @@ class ConfigError(BeakerMongoError, ValueError):
 
 
 class SerializationError(BeakerMongoError, ValueError):
-    """Signal a value that cannot be stored, or a document that cannot be read.
+    """A value cannot be stored, or a document cannot be read.
 
-    :param path: where the value stands: ``"session['cart'][3].owner"``
+    :param path: the path of the value: ``"session['cart'][3].owner"``
     """
 
     def __init__(
@@ -78,10 +78,10 @@ class SerializationError(BeakerMongoError, ValueError):
         self.path = path
 
 
-class StoreUnavailable(BeakerMongoError):
-    """Signal that the database did not answer, or refused.
+class StoreError(BeakerMongoError):
+    """The database did not carry out a command: base of the next two classes.
 
-    :param code: the server's error code, ``None`` when no server answered
+    :param code: the server's error code; ``None`` if no server answered
     """
 
     def __init__(
@@ -91,8 +91,20 @@ class StoreUnavailable(BeakerMongoError):
         self.code = code
 
 
+class StoreUnavailable(StoreError):
+    """The database did not answer, or cannot carry out the command now: try again later."""
+
+
+class StoreRefused(StoreError):
+    """The server refused a command, and would refuse it again.
+
+    Somebody has to change the configuration, the user's roles or the collection. An outage option
+    such as ``store.onUnavailable`` does not apply.
+    """
+
+
 class LockTimeout(BeakerMongoError):
-    """Signal that a lock stayed with its owner for as long as the caller would wait.
+    """A lock was not acquired in time.
 
     :param waited_seconds: how long the caller waited
     """

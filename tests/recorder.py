@@ -12,9 +12,16 @@ _HOUSEKEEPING = frozenset(
     {"hello", "ismaster", "endSessions", "saslStart", "saslContinue", "authenticate"}
 )
 
+# What the package sends beside the requests, in a thread of its own.
+_INDEXES = frozenset({"listIndexes", "createIndexes"})
+
 
 class Commands:
-    """The commands that were sent to certain databases, in the order in which they were sent."""
+    """The commands that were sent to certain databases, in the order in which they were sent.
+
+    Commands that make indexes are sent beside the requests, at any moment: they are apart, in
+    ``for_indexes``.
+    """
 
     def __init__(self, *databases: str) -> None:
         """Record from now on.
@@ -24,6 +31,7 @@ class Commands:
         self.databases = set(databases)
         self.recording = True
         self.started: list[CommandStartedEvent] = []
+        self.for_indexes: list[CommandStartedEvent] = []
 
     @property
     def names(self) -> list[str]:
@@ -33,6 +41,7 @@ class Commands:
     def clear(self) -> None:
         """Forget what was recorded so far."""
         self.started.clear()
+        self.for_indexes.clear()
 
     def see(self, event: CommandStartedEvent) -> None:
         """Record a command, if it is one to record."""
@@ -41,7 +50,8 @@ class Commands:
             and event.database_name in self.databases
             and event.command_name not in _HOUSEKEEPING
         ):
-            self.started.append(event)
+            beside = event.command_name in _INDEXES
+            (self.for_indexes if beside else self.started).append(event)
 
 
 class Recorder(CommandListener):

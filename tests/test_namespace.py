@@ -21,6 +21,7 @@ from beaker_mongo_soajs import (
 )
 from beaker_mongo_soajs.namespace import MongoContainer, SessionNamespaceManager
 from tests.conftest import FailPoint
+from tests.waiting import wait_for_indexes
 
 Options = dict[str, Any]
 Db = Database[dict[str, Any]]
@@ -197,13 +198,12 @@ class TestContainer:
         assert namespace.keys() == []
         with pytest.raises(KeyError):
             namespace[b"k"]
+        wait_for_indexes()
         assert database.cache.index_information()["expires_1"]["expireAfterSeconds"] == 0
 
     def test_signed_values(self, options: Options, database: Db) -> None:
         """With store.signingKey, a cached value cannot be loaded under another key."""
-        namespace = MongoNamespaceManager(
-            "things", **options, store={"signingKey": "0123456789abcdef"}
-        )
+        namespace = MongoNamespaceManager("things", **options, store={"signingKey": "k1"})
         namespace[b"k"] = 1
         namespace[b"other"] = 2
         assert namespace[b"k"] == 1

@@ -1,5 +1,6 @@
 """Wait until something is so, and no longer."""
 
+import threading
 import time
 from collections.abc import Callable
 
@@ -17,3 +18,8 @@ def wait_until(condition: Callable[[], object], seconds: float = 10.0) -> None:
     while not condition():
         assert time.monotonic() < deadline, f"not so within {seconds:g} s: {condition}"
         time.sleep(_POLL_SECONDS)
+
+
+def wait_for_indexes() -> None:
+    """Wait until no thread of this process makes indexes."""
+    wait_until(lambda: not any("-indexes" in thread.name for thread in threading.enumerate()))

@@ -73,8 +73,10 @@ class CacheSide:
         read_state = ReadState()
         if memory.found is not None and memory.found[0] == key:
             entry = memory.found[1]
-            if entry is None or not entry.is_fresh:
-                read_state = ReadState(reads=True, version=entry.version if entry else None)
+            if entry is None:
+                read_state = ReadState(reads=True)
+            elif not entry.is_fresh:
+                read_state = ReadState(True, entry.version, {"expires": entry.expires})
         memory.found = None
         memory.read_state = key, read_state
         return CreationLock(self._entry_key(key), read_state)

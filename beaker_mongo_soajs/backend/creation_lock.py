@@ -8,8 +8,16 @@ from beaker.synchronization import SynchronizerImpl
 
 from beaker_mongo_soajs.backend.single_flight import EntryKey, ReadState, SingleFlight
 from beaker_mongo_soajs.caches.entry import Entry
+from beaker_mongo_soajs.caches.entry_lease import EntryLease
+from beaker_mongo_soajs.exceptions import LockTimeout
 from beaker_mongo_soajs.mongo.backoff import attempts
-from beaker_mongo_soajs.mongo.leases import LEASES_TO_WAIT, Expression, Lease, lock_timeout
+from beaker_mongo_soajs.mongo.leases import LEASES_TO_WAIT, Lease, lock_timeout
+
+_LEASES_WITHOUT_A_SIGN = 1.5
+"""Wait limit, in lease lengths, for an owner that does not extend its lease.
+
+Such a lease runs out within one length, unless its dates are not this package's.
+"""
 
 
 class _Hold(SynchronizerImpl.SyncState):
@@ -109,9 +117,7 @@ class CreationLock(SynchronizerImpl):
 
     def do_acquire_read_lock(self, wait: bool) -> bool:
         """Acquire a shared lease."""
-        lease = self._entry_key.store.lease(
-            self._entry_key.namespace, self._entry_key.key, shared=True
-        )
+        lease = self._new_lease(shared=True)
         acquired = lease.acquire(wait)
         self.state.lease = lease
         return acquired
@@ -139,7 +145,7 @@ class CreationLock(SynchronizerImpl):
                 return False
             try:
                 entry = other.wait(deadline)
-            except TimeoutError:
+            except (TimeoutError, LockTimeout):
                 raise lock_timeout(time.monotonic() - start) from None
             if self._read_state.is_answered_by(entry):
                 self._read_state.prefetch(entry)
@@ -168,47 +174,56 @@ class CreationLock(SynchronizerImpl):
             if self._read_state.reads:
                 self._read_state.prefetch(entry)
             return True
-        self._end(mine, entry)
         if self._read_state.is_answered_by(entry):
+            self._end(mine, entry)
             self._read_state.prefetch(entry)
             return True
-        if wait:
-            raise lock_timeout(time.monotonic() - start)
-        return False
+        if not wait:
+            self._end(mine, entry)
+            return False
+        error = lock_timeout(time.monotonic() - start)
+        self._drop(mine)
+        mine.give_up(error)
+        raise error
 
     def _ask(self, wait: bool, deadline: float) -> tuple[Lease | None, Entry | None]:
         """Ask the server for the lease; return it once acquired, and the entry as it is then."""
-        lease = self._entry_key.store.lease(self._entry_key.namespace, self._entry_key.key)
-        lease.begin()
-        entry = None
-        for _ in attempts(deadline - time.monotonic()):
+        lease = self._new_lease()
+        lease.begin(self._read_state.known)
+        patience_seconds = lease.lease_seconds * _LEASES_WITHOUT_A_SIGN
+        entry, sign, since = None, None, time.monotonic()
+        for _ in attempts(deadline - since):
             acquired, entry = self._attempt(lease, wait)
             if acquired:
                 return lease, entry
             if not wait or self._read_state.is_answered_by(entry):
                 break
+            latest = lease.owner_and_end
+            if latest != sign:
+                sign, since = latest, time.monotonic()
+            elif time.monotonic() - since > patience_seconds:
+                break
         lease.give_up()
         return None, entry
 
-    def _attempt(self, lease: Lease, wait: bool) -> tuple[bool, Entry | None]:
-        acquired = lease.attempt(claim=wait, unless=self._is_newer())
-        entry = self._entry_key.store.entry_of(lease)
-        if acquired or entry is None or not self._read_state.reads:
+    def _attempt(self, lease: EntryLease, wait: bool) -> tuple[bool, Entry | None]:
+        store, state = self._entry_key.store, self._read_state
+        if state.reads:
+            lease.acquire_unless_newer(state.version)
+        acquired = lease.attempt(claim=wait)
+        entry = store.entry_of(lease)
+        if acquired or entry is None or not state.reads:
             return acquired, entry
-        if entry.version == self._read_state.version or entry.is_fresh:
+        if entry.version == state.version or entry.is_fresh:
             return False, entry
-        # Newer, and expired already: that is now what was read.
-        self._read_state.version = entry.version
-        return lease.attempt(claim=wait, unless=self._is_newer()), self._entry_key.store.entry_of(
-            lease
-        )
+        # A newer value, which has expired as well: that is now what was read.
+        state.version = entry.version
+        lease.acquire_unless_newer(state.version)
+        return lease.attempt(claim=wait), store.entry_of(lease)
 
-    def _is_newer(self) -> Expression:
-        if not self._read_state.reads:
-            return False
-        is_stored = {"$ne": [{"$type": "$value"}, "missing"]}
-        version = {"$ifNull": ["$version", None]}
-        return {"$and": [is_stored, {"$ne": [version, {"$literal": self._read_state.version}]}]}
+    def _new_lease(self, *, shared: bool = False) -> EntryLease:
+        store, namespace, key = self._entry_key
+        return store.lease(namespace, key, shared=shared)
 
     def _end(self, mine: SingleFlight, entry: Entry | None) -> None:
         self._drop(mine)

@@ -19,7 +19,7 @@ from beaker_mongo_soajs.backend.payload import (
     pickle_session,
     through_pickles,
 )
-from beaker_mongo_soajs.exceptions import BeakerMongoError, SerializationError, StoreUnavailable
+from beaker_mongo_soajs.exceptions import BeakerMongoError, SerializationError, StoreError
 from beaker_mongo_soajs.sessions.changes import ACCESSED_TIME
 from beaker_mongo_soajs.sessions.codec import has_escapes
 from beaker_mongo_soajs.sessions.document import is_time
@@ -70,7 +70,7 @@ class SessionSide:
         try:
             self._stored = stored = self._sessions.load(self._id)
             text = None if stored is None else self._payload(stored, session)
-        except StoreUnavailable:
+        except StoreError:
             # With invalidate_corrupt, its default, Beaker answers any error of a load with a new
             # session. For a database that does not answer, that would log the visitor out.
             if session is not None:
@@ -181,7 +181,7 @@ class SessionSide:
         if session is not None:
             if not session.encrypt_key:
                 raise _without_key()
-            check_cipher(session.crypto_module, signed=bool(self._store_options.signing_keys))
+            check_cipher(session.crypto_module, signed=self._store_options.signing_key is not None)
         return EncryptedText(stored.text)
 
     def _presented_times(self, stored: StoredSession) -> dict[str, float]:
@@ -213,7 +213,7 @@ class SessionSide:
             content = session.accessed_dict if accessed_only else session
             self._stored = saver.save(self._id, without_configured(content, session), self._stored)
             return
-        check_cipher(session.crypto_module, signed=bool(self._store_options.signing_keys))
+        check_cipher(session.crypto_module, signed=self._store_options.signing_key is not None)
         if not accessed_only:
             text = session._encrypt_data(without_configured(session, session))  # noqa: SLF001
         # With a timeout, Beaker's Session goes by the time in the ciphertext, which cannot be

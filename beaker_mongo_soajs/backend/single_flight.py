@@ -3,11 +3,13 @@
 import threading
 import time
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from beaker_mongo_soajs.caches.entry import Entry
 from beaker_mongo_soajs.caches.store import CacheStore, StoredKey
+from beaker_mongo_soajs.exceptions import LockTimeout
+from beaker_mongo_soajs.mongo.documents import Document
 
 _LOOK_SECONDS = 1.0
 """So often those who wait for a thread look whether it still lives."""
@@ -37,12 +39,14 @@ class ReadState:
     :param reads: whether it has just read the entry, as Beaker's ``Value`` does, and found it
         absent or expired.
     :param version: the version of the entry that it read; ``None`` if there was none.
+    :param known: fields of the document that it read.
     :param prefetched: the entry that acquiring the lock brought along, to be read next.
     :param has_prefetched: whether there is one; that entry itself may be ``None``, for absent.
     """
 
     reads: bool = False
     version: Any = None
+    known: Document = field(default_factory=dict)
     prefetched: Entry | None = None
     has_prefetched: bool = False
 
@@ -70,6 +74,13 @@ class SingleFlight:
     def end(self, entry: Entry | None) -> None:
         """Let those who wait go on, with what was created, if it was."""
         self._outcome.set_result(entry)
+
+    def give_up(self, error: LockTimeout) -> None:
+        """Fail all waiters: the lock cannot be acquired.
+
+        :param error: for each of them.
+        """
+        self._outcome.set_exception(error)
 
     @property
     def is_running(self) -> bool:

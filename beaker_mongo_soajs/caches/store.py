@@ -9,16 +9,16 @@ import bson
 from bson import ObjectId
 from bson.max_key import MaxKey
 from bson.min_key import MinKey
-from pymongo.errors import ExecutionTimeout, OperationFailure, WriteError
 
 from beaker_mongo_soajs.caches.entry import Entry, read_entry
+from beaker_mongo_soajs.caches.entry_lease import EntryLease
 from beaker_mongo_soajs.config import DbConfig
 from beaker_mongo_soajs.exceptions import SerializationError
-from beaker_mongo_soajs.mongo.collection import StoreCollection, ttl_index
+from beaker_mongo_soajs.mongo.collection import StoreCollection
 from beaker_mongo_soajs.mongo.documents import Document, utc_now
-from beaker_mongo_soajs.mongo.errors import DRIVER_ERRORS, raise_translated
-from beaker_mongo_soajs.mongo.leases import LEASE_FIELDS, Expression, Lease
-from beaker_mongo_soajs.signature import Context, make_signer
+from beaker_mongo_soajs.mongo.indexes import ttl_index
+from beaker_mongo_soajs.mongo.leases import LEASE_FIELDS, Lease
+from beaker_mongo_soajs.signature import Signer
 
 DEFAULT_COLLECTION = "cache"
 
@@ -35,7 +35,6 @@ _KEY_LIMIT = 2**63
 _SHOWN_LENGTH = 6
 
 _FIRST_BATCH_MS = 1000
-_TIME_IS_OVER = 50
 
 
 class CacheStore:
@@ -59,7 +58,8 @@ class CacheStore:
         indexes = [ttl_index()] if config.store.auto_remove == "native" else []
         self._collection = StoreCollection(config, name, indexes)
         self.lease_seconds = config.store.lock_lease_seconds
-        self._signer = make_signer(config.store.signing_keys, config.database, name)
+        key = config.store.signing_key
+        self._signer = Signer(key) if key is not None else None
 
     def find(self, namespace: str, key: StoredKey) -> Entry | None:
         """Return what is stored, in one command; see whether it :attr:`~Entry.is_there`.
@@ -174,7 +174,7 @@ class CacheStore:
         :param namespace: the cache's namespace.
         """
         batch_ms = _FIRST_BATCH_MS
-        while not self._delete_within(_range(namespace), batch_ms):
+        while not self._collection.delete_within(_range(namespace), batch_ms):
             # What was deleted is deleted. Twice the time, lest a busy server never gets on.
             batch_ms *= 2
 
@@ -185,14 +185,14 @@ class CacheStore:
         """
         return list(self._keys(namespace))
 
-    def lease(self, namespace: str, key: StoredKey, *, shared: bool = False) -> Lease:
+    def lease(self, namespace: str, key: StoredKey, *, shared: bool = False) -> EntryLease:
         """Return the lease of an entry, not acquired yet; the entry need not be there.
 
         :param namespace: the cache's namespace.
         :param key: the key in it.
         :param shared: as for :class:`~beaker_mongo_soajs.mongo.leases.Lease`.
         """
-        return _EntryLease(self._collection, _id(namespace, key), shared=shared)
+        return EntryLease(self._collection, _id(namespace, key), shared=shared)
 
     def entry_of(self, lease: Lease) -> Entry | None:
         """Return what is stored beside a lease, as its last attempt found it; no command.
@@ -218,50 +218,12 @@ class CacheStore:
             self._collection.update(query, update, upsert=True)
             return
         update = {"$set": fields, "$unset": absent | LEASE_FIELDS}
+        # An extension that came after this command would find the lease released, and warn.
+        lease.stop_extending()
         if self._collection.update(query | {"owner": lease.owner}, update):
             lease.forget()
         else:
             self._collection.update(query, {"$setOnInsert": fields}, upsert=True)
-
-    def _delete_within(self, query: Document, most_ms: int) -> bool:
-        """Delete documents until all are gone or the time is over; return whether all are gone."""
-        try:
-            collection = self._collection.get()
-            command: Document = {"delete": collection.name, "deletes": [{"q": query, "limit": 0}]}
-            concern = collection.write_concern
-            if not concern.is_server_default:
-                command["writeConcern"] = concern.document
-            answer = collection.database.command(command, maxTimeMS=most_ms)
-            for error in answer.get("writeErrors", ()):
-                if error.get("code") == _TIME_IS_OVER:
-                    return False
-                raise WriteError("", error.get("code"))
-            if "writeConcernError" in answer:
-                raise OperationFailure("", answer["writeConcernError"].get("code"))
-        except ExecutionTimeout:
-            return False
-        except DRIVER_ERRORS as error:
-            raise_translated(error)
-        return True
-
-
-class _EntryLease(Lease):
-    """A lease that stands in an entry."""
-
-    def _acquire_update(self, *, claim: bool, unless: Expression) -> list[Document]:
-        # A lease lets its document live on; a value that was to have vanished shall not.
-        is_over = {"$and": [{"$gt": ["$expires", None]}, {"$lte": ["$expires", "$$NOW"]}]}
-        emptied = {"$replaceWith": {"$cond": [is_over, {"_id": "$_id"}, "$$ROOT"]}}
-        return [emptied, *super()._acquire_update(claim=claim, unless=unless)]
-
-    def _free(self) -> bool:
-        return self._delete_empty() or super()._free()
-
-    def _delete_empty(self) -> bool:
-        if self._shared or "value" in self.document:
-            return False
-        query = {**self._own_filter, "value": {"$exists": False}}
-        return self._run(lambda entries: entries.delete_one(query).deleted_count > 0)
 
 
 def stored_key(key: Key) -> StoredKey:
@@ -298,8 +260,8 @@ def _range(namespace: str) -> Document:
     }
 
 
-def _context(namespace: str, key: StoredKey) -> Context:
-    return (b"cache", bson.encode(_id(namespace, key)))
+def _context(namespace: str, key: StoredKey) -> bytes:
+    return bson.encode(_id(namespace, key))
 
 
 def _after(start: datetime | None, seconds: float | None) -> datetime | None:

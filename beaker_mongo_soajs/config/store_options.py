@@ -19,12 +19,13 @@ class StoreOptions:
     :param auto_remove: how expired sessions are removed
     :param auto_remove_interval_minutes: minutes between two removals, for ``interval``
     :param pickle: whether values that a document cannot hold are stored pickled
-    :param signing_keys: the keys of pickled payloads and ciphertext: the first signs, all verify
+    :param signing_key: the key that signs pickled payloads
     :param transform_id: the digest that is stored instead of the session id
     :param data_serializer: the ``data_serializer`` of documents that do not name one
     :param express_cookie: whether to write the ``session.cookie`` of express-session
     :param lock_lease_seconds: seconds after which the lock of a crashed process is released
     :param on_unavailable: how a request is answered during an outage
+    :param create_indexes: whether missing indexes are made
     :param indexes: fields to index in addition to the TTL index
     """
 
@@ -32,12 +33,13 @@ class StoreOptions:
     auto_remove: Literal["native", "interval", "disabled"] = "native"
     auto_remove_interval_minutes: float = 10
     pickle: bool = False
-    signing_keys: tuple[bytes, ...] = field(default=(), repr=False)
+    signing_key: bytes | None = field(default=None, repr=False)
     transform_id: Literal["sha256"] | None = None
     data_serializer: Literal["pickle", "json"] = "pickle"
     express_cookie: bool = False
     lock_lease_seconds: float = 30
     on_unavailable: Literal["raise", "anonymous"] = "raise"
+    create_indexes: bool = True
     indexes: tuple[str, ...] = ()
 
     def check_touch_after(self, lifetime_seconds: float) -> None:
@@ -72,11 +74,12 @@ class StoreOptions:
             auto_remove=get("autoRemove"),
             auto_remove_interval_minutes=get("autoRemoveInterval"),
             pickle=get("pickle"),
-            signing_keys=get("signingKey") or (),
+            signing_key=get("signingKey"),
             transform_id=get("transformId"),
             data_serializer=get("dataSerializer"),
             express_cookie=get("expressCookie"),
             lock_lease_seconds=get("lockLease"),
             on_unavailable=get("onUnavailable"),
+            create_indexes=get("createIndexes"),
             indexes=get("indexes"),
         )

@@ -1,81 +1,56 @@
-"""A store's collection: bound to this process's client, its indexes made once."""
+"""The collection of a store, and the commands to it."""
 
 import logging
-import os
 import time
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeVar
 
 import bson
 from bson.errors import BSONError
 from bson.raw_bson import RawBSONDocument
-from pymongo import IndexModel, ReadPreference, WriteConcern
-from pymongo.collection import Collection
-from pymongo.errors import ConnectionFailure, DuplicateKeyError, OperationFailure
+from pymongo import IndexModel, ReadPreference, ReturnDocument, WriteConcern
+from pymongo.errors import DuplicateKeyError, ExecutionTimeout, OperationFailure, WriteError
 
 from beaker_mongo_soajs.config import DbConfig
-from beaker_mongo_soajs.exceptions import StoreUnavailable
-from beaker_mongo_soajs.mongo.client import clients_generation, get_client
-from beaker_mongo_soajs.mongo.documents import CODEC_OPTIONS, RAW_OPTIONS, Document, utc_now
+from beaker_mongo_soajs.mongo.binding import Binding, Bound
+from beaker_mongo_soajs.mongo.documents import CODEC_OPTIONS, Document, utc_now
 from beaker_mongo_soajs.mongo.errors import (
-    AUTHENTICATION_FAILED,
     DRIVER_ERRORS,
-    UNAUTHORIZED,
+    is_duplicate_id,
     raise_translated,
     translated,
 )
+from beaker_mongo_soajs.mongo.indexes import IndexMaker
 
 logger = logging.getLogger(__name__)
 
-TTL_INDEX_NAME = "expires_1"
+_Result = TypeVar("_Result")
 
-_INDEX_OPTIONS_CONFLICT = 85
-_INDEX_KEY_SPECS_CONFLICT = 86
-
-_CONFLICT_REMEDY = (
-    "Another index stands in its way: drop that with db.collection.dropIndex() and restart, or set "
-    "store.autoRemove to 'disabled'."
-)
-_INDEX_REMEDIES = {
-    _INDEX_OPTIONS_CONFLICT: _CONFLICT_REMEDY,
-    _INDEX_KEY_SPECS_CONFLICT: _CONFLICT_REMEDY,
-    UNAUTHORIZED: "Give the MongoDB user the role readWrite, or have the index made by hand.",
-}
-_TTL_CONSEQUENCE = " Until then nothing removes expired documents; they still read as absent."
-
-
-class _Bound(NamedTuple):
-    """A collection of this process's client.
-
-    :param decoded: with its documents as dicts.
-    :param raw: with its documents as BSON.
-    :param primary: the same, read from the primary; it is ``raw`` where that is read from there.
-    """
-
-    decoded: Collection[Document]
-    raw: Collection[RawBSONDocument]
-    primary: Collection[RawBSONDocument]
+_MOST_COLLISIONS = 5
+_MAX_TIME_EXPIRED = 50
 
 
 class StoreCollection:
-    """One MongoDB collection of a configuration.
+    """One MongoDB collection of a configuration, and the commands to it.
 
-    It is bound on first use and anew after a fork or
-    :func:`~beaker_mongo_soajs.mongo.client.close_clients`, so that an object made before a server
-    forks connects only in its children.
+    It connects on first use, so that an object made before a server forks connects only in the
+    children.
+
+    Every method that sends a command raises a :class:`~beaker_mongo_soajs.exceptions.StoreError`
+    if it is not carried out, and :class:`~beaker_mongo_soajs.SerializationError` for a document
+    that MongoDB cannot hold.
 
     :param config: the configuration.
     :param name: the collection's name.
-    :param indexes: the indexes to make, once in each process.
+    :param indexes: the indexes to make, beside the requests, unless ``store.createIndexes`` is
+        false.
     """
 
     def __init__(self, config: DbConfig, name: str, indexes: Sequence[IndexModel] = ()) -> None:
         self.config = config
         self.name = name
-        self._indexes = list(indexes)
-        # One attribute, so that no thread pairs the one half with another thread's other half.
-        self._bound: tuple[_Bound, tuple[int, int]] | None = None
-        self._index_claims: dict[int, object] = {}
+        self._indexes = IndexMaker(config, self.namespace, indexes)
+        self._binding = Binding(config, name)
         self._next_sweep = 0.0
 
     @property
@@ -83,197 +58,299 @@ class StoreCollection:
         """Return ``database.collection``, as MongoDB's messages name it."""
         return f"{self.config.database}.{self.name}"
 
-    def get(self) -> Collection[Document]:
-        """Return the collection, bound to this process's client and with its indexes made.
+    def find_one(self, stored_id: object, *, from_primary: bool = False) -> Document | None:
+        """Return the document with an ``_id``, if there is one.
 
-        :raises StoreUnavailable: when no server answers while the indexes are made.
+        :param stored_id: the ``_id``.
+        :param from_primary: whether to ask the primary only.
         """
-        return self._get().decoded
 
-    def find_one(self, stored_id: object) -> Document | None:
-        """Return the document with an ``_id``, if there is one."""
-        try:
-            return self.get().find_one({"_id": stored_id})
-        except DRIVER_ERRORS as error:
-            raise_translated(error)
+        def find(bound: Bound) -> Document | None:
+            collection = bound.decoded
+            if from_primary and bound.primary is not bound.raw:
+                collection = collection.with_options(read_preference=ReadPreference.PRIMARY)
+            return collection.find_one({"_id": stored_id}, **bound.exact)
+
+        return self._run(find, reads=True)
 
     def find_one_raw(self, stored_id: object, *, from_primary: bool = False) -> bytes | None:
         """Return the document with an ``_id`` as BSON, if there is one.
 
-        A secondary that finds none may be behind: then the primary is asked.
+        If a secondary does not find it, the primary is asked: the secondary may be behind.
 
         :param stored_id: the ``_id``.
-        :param from_primary: ask none but the primary.
+        :param from_primary: whether to ask the primary only.
         """
-        bound = self._get()
-        try:
-            document = (bound.primary if from_primary else bound.raw).find_one({"_id": stored_id})
-            if document is None and not from_primary and bound.primary is not bound.raw:
-                document = bound.primary.find_one({"_id": stored_id})
-        except DRIVER_ERRORS as error:
-            raise_translated(error)
-        return _bytes(document)
+
+        def find(bound: Bound) -> RawBSONDocument | None:
+            first = bound.primary if from_primary else bound.raw
+            document = first.find_one({"_id": stored_id}, **bound.exact)
+            if document is None and first is not bound.primary:
+                document = bound.primary.find_one({"_id": stored_id}, **bound.exact)
+            return document
+
+        return _bytes(self._run(find, reads=True))
 
     def find(self, query: Document, projection: Document | None = None) -> Iterator[Document]:
-        """Yield the documents that a query finds; one that is no valid BSON is only logged."""
+        """Yield the documents that a query finds; one that is no valid BSON is only logged.
+
+        :param query: the filter.
+        :param projection: the fields to read.
+        """
         for document in self.find_raw(query, projection):
             try:
                 yield bson.decode(document, CODEC_OPTIONS)
             except BSONError:
-                logger.warning("A document in %s is no valid BSON.", self.namespace)
+                logger.warning("A document in %s is not valid BSON.", self.namespace)
 
     def find_raw(self, query: Document, projection: Document | None = None) -> Iterator[bytes]:
-        """Yield the documents that a query finds, as BSON."""
-        try:
-            for document in self._get().raw.find(query, projection):
-                yield bytes(document.raw)
-        except DRIVER_ERRORS as error:
-            raise_translated(error)
+        """Yield the documents that a query finds, as BSON.
+
+        :param query: the filter.
+        :param projection: the fields to read.
+        """
+        while True:
+            try:
+                bound = self._get()
+                for document in bound.raw.find(query, projection, **bound.exact):
+                    yield bytes(document.raw)
+            except DRIVER_ERRORS as error:
+                if self._binding.lacks_collation(error):
+                    continue
+                raise_translated(error, self.namespace, reads=True)
+            return
 
     def count(self, query: Document) -> int:
-        """Return the number of documents that a query finds."""
-        try:
-            return self.get().count_documents(query)
-        except DRIVER_ERRORS as error:
-            raise_translated(error)
+        """Return the number of documents that a query finds.
+
+        :param query: the filter.
+        """
+        return self._run(
+            lambda bound: bound.decoded.count_documents(query, **bound.exact), reads=True
+        )
 
     def insert(self, document: Document) -> bool:
-        """Insert a document; return whether its ``_id`` was free."""
+        """Insert a document; return whether its ``_id`` did not exist.
+
+        :param document: the document.
+        """
         try:
-            self.get().insert_one(document)
-        except DuplicateKeyError:
+            self._get().decoded.insert_one(document)
+        except DuplicateKeyError as error:
+            if not is_duplicate_id(error):
+                raise_translated(error, self.namespace)
             return False
         except DRIVER_ERRORS as error:
-            raise_translated(error)
+            raise_translated(error, self.namespace)
         return True
 
     def update(
         self, query: Document, update: Document | list[Document], *, upsert: bool = False
     ) -> bool:
-        """Update one document; return whether there was one."""
-        try:
-            result = self.get().update_one(query, update, upsert=upsert)
-        except DRIVER_ERRORS as error:
-            raise_translated(error)
-        return result.matched_count > 0
+        """Update one document; return whether one was found.
+
+        :param query: the filter.
+        :param update: the update.
+        :param upsert: whether to insert a document if none is found.
+        """
+
+        def send(bound: Bound) -> bool:
+            result = bound.decoded.update_one(query, update, upsert=upsert, **bound.exact)
+            return result.matched_count > 0
+
+        for _ in range(_MOST_COLLISIONS if upsert else 0):
+            try:
+                return self._run(send, collides=True)
+            except _Collision:
+                # Another request inserted the document at the same moment: update that one.
+                continue
+        return self._run(send)
 
     def find_and_update(self, stored_id: object, update: list[Document]) -> bytes | None:
-        """Update the document with an ``_id``; return the BSON before, if there is one."""
+        """Update the document with an ``_id``; return the BSON before, if there is one.
+
+        :param stored_id: the ``_id``.
+        :param update: the update.
+        """
+        return _bytes(
+            self._run(
+                lambda bound: bound.raw.find_one_and_update(
+                    {"_id": stored_id}, update, **bound.exact
+                )
+            )
+        )
+
+    def find_and_modify(
+        self, query: Document, update: Document, *, upsert: bool = False
+    ) -> Document | None:
+        """Update one document; return it as it is afterwards, or ``None`` if none was found.
+
+        With ``upsert``, ``None`` means that the ``_id`` exists and the rest of the filter does not
+        match.
+
+        :param query: the filter.
+        :param update: the update.
+        :param upsert: whether to insert a document if none is found.
+        """
+
+        def send(bound: Bound) -> Document | None:
+            return bound.decoded.find_one_and_update(
+                query, update, upsert=upsert, return_document=ReturnDocument.AFTER, **bound.exact
+            )
+
         try:
-            return _bytes(self._get().raw.find_one_and_update({"_id": stored_id}, update))
-        except DRIVER_ERRORS as error:
-            raise_translated(error)
+            return self._run(send, collides=upsert)
+        except _Collision:
+            return None
 
     def find_and_delete(self, stored_id: object) -> bytes | None:
-        """Delete the document with an ``_id`` and return its BSON, if there is one."""
-        try:
-            return _bytes(self._get().raw.find_one_and_delete({"_id": stored_id}))
-        except DRIVER_ERRORS as error:
-            raise_translated(error)
+        """Delete the document with an ``_id`` and return its BSON, if there is one.
+
+        :param stored_id: the ``_id``.
+        """
+        return _bytes(
+            self._run(
+                lambda bound: bound.raw.find_one_and_delete({"_id": stored_id}, **bound.exact)
+            )
+        )
 
     def replace(self, query: Document, document: Document) -> bool:
-        """Replace one document; return whether there was one."""
-        try:
-            result = self.get().replace_one(query, document)
-        except DRIVER_ERRORS as error:
-            raise_translated(error)
-        return result.matched_count > 0
+        """Replace one document; return whether one was found.
+
+        :param query: the filter.
+        :param document: the new document.
+        """
+        return self._run(
+            lambda bound: (
+                bound.decoded.replace_one(query, document, **bound.exact).matched_count > 0
+            )
+        )
 
     def delete(self, query: Document) -> int:
-        """Delete the documents that a query finds; return their number."""
-        try:
-            result = self.get().delete_many(query)
-        except DRIVER_ERRORS as error:
-            raise_translated(error)
-        return result.deleted_count
+        """Delete the documents that a query finds; return their number.
+
+        :param query: the filter.
+        """
+        return self._run(
+            lambda bound: bound.decoded.delete_many(query, **bound.exact).deleted_count
+        )
 
     def delete_one(self, stored_id: object) -> int:
-        """Delete the document with an ``_id``; return 1 or 0."""
+        """Delete the document with an ``_id``; return how many were deleted, 1 or 0.
+
+        :param stored_id: the ``_id``.
+        """
+        return self.delete_first({"_id": stored_id})
+
+    def delete_first(self, query: Document) -> int:
+        """Delete one document that a query finds; return how many were deleted, 1 or 0.
+
+        :param query: the filter.
+        """
+        return self._run(lambda bound: bound.decoded.delete_one(query, **bound.exact).deleted_count)
+
+    def delete_within(self, query: Document, most_ms: int) -> bool:
+        """Delete documents for a limited time; return whether all of them are deleted.
+
+        :param query: the filter.
+        :param most_ms: the time limit, in milliseconds.
+        """
         try:
-            result = self.get().delete_one({"_id": stored_id})
-        except DRIVER_ERRORS as error:
-            raise_translated(error)
-        return result.deleted_count
+            self._run(lambda bound: _delete_within(bound, query, most_ms))
+        except _TimeIsOver:
+            return False
+        return True
+
+    def command(self, command: Document, *, database: str) -> Document:
+        """Send a command to the primary that only reads; return the answer.
+
+        :param command: the command.
+        :param database: the database to send it to.
+        """
+        return self._run(
+            lambda bound: bound.decoded.database.client[database].command(
+                command, codec_options=CODEC_OPTIONS
+            ),
+            reads=True,
+        )
 
     def sweep_if_due(self) -> None:
-        """Delete expired documents, where ``store.autoRemove`` says ``interval`` and it is time.
+        """Delete expired documents, if ``store.autoRemove`` is ``interval`` and it is time.
 
-        Nobody waits for the answer, and a failure is only logged.
+        Nobody waits for the answer. A failure is logged.
         """
         store = self.config.store
         if store.auto_remove != "interval" or time.monotonic() < self._next_sweep:
             return
         self._next_sweep = time.monotonic() + store.auto_remove_interval_minutes * 60
         try:
-            collection = self.get().with_options(write_concern=WriteConcern(w=0))
+            collection = self._get().decoded.with_options(write_concern=WriteConcern(w=0))
             collection.delete_many({"expires": {"$lte": utc_now()}})
         except DRIVER_ERRORS as error:
             logger.warning(
-                "Expired documents in %s stay for now. %s", self.namespace, translated(error)
+                "Expired documents in %s were not removed this time. %s",
+                self.namespace,
+                translated(error, self.namespace),
             )
 
-    def _get(self) -> _Bound:
-        now = (os.getpid(), clients_generation())
-        bound = self._bound
-        if bound is None or bound[1] != now:
-            database = get_client(self.config)[self.config.database]
-            decoded = database.get_collection(self.name, codec_options=CODEC_OPTIONS)
-            raw = decoded.with_options(codec_options=RAW_OPTIONS)
-            is_primary = raw.read_preference == ReadPreference.PRIMARY
-            primary = raw.with_options(read_preference=ReadPreference.PRIMARY)
-            self._bound = bound = (_Bound(decoded, raw, raw if is_primary else primary), now)
-        if now[0] not in self._index_claims:
-            self._make_indexes(bound[0].decoded, now[0])
-        return bound[0]
+    def _run(
+        self,
+        command: Callable[[Bound], _Result],
+        *,
+        reads: bool = False,
+        collides: bool = False,
+    ) -> _Result:
+        """Send a command, and translate its errors.
 
-    def _make_indexes(self, collection: Collection[Document], pid: int) -> None:
-        # Whoever claims them makes them and the others go on: no request needs an index to be
-        # answered right. setdefault is atomic, so nothing stays locked while the server is asked,
-        # nor across a fork.
-        claim = object()
-        if self._index_claims.setdefault(pid, claim) is not claim or not self._indexes:
-            return
+        :param command: sends it.
+        :param reads: whether it changes nothing.
+        :param collides: whether an ``_id`` that exists is a :class:`_Collision`.
+        """
         try:
-            self._create(collection, self._indexes)
-        except StoreUnavailable:
-            del self._index_claims[pid]
-            raise
-
-    def _create(self, collection: Collection[Document], indexes: list[IndexModel]) -> None:
-        try:
-            collection.create_indexes(indexes)
-        except OperationFailure as error:
-            if isinstance(error, ConnectionFailure) or error.code == AUTHENTICATION_FAILED:
-                raise translated(error) from None
-            if len(indexes) > 1:
-                for index in indexes:
-                    self._create(collection, [index])
-                return
-            self._warn(indexes[0], error.code)
+            return command(self._get())
         except DRIVER_ERRORS as error:
-            raise translated(error) from error
+            if collides and isinstance(error, DuplicateKeyError) and is_duplicate_id(error):
+                raise _Collision from None
+            if not self._binding.lacks_collation(error):
+                raise_translated(error, self.namespace, reads=reads)
+        return self._run(command, reads=reads, collides=collides)
 
-    def _warn(self, index: IndexModel, code: int | None) -> None:
-        name = index.document["name"]
-        logger.warning(
-            "The index %s on %s could not be made (MongoDB error %s). %s",
-            name,
-            self.namespace,
-            code,
-            _INDEX_REMEDIES.get(code or 0, "See MongoDB's log, and make the index by hand.")
-            + (_TTL_CONSEQUENCE if name == TTL_INDEX_NAME else ""),
-        )
+    def _get(self) -> Bound:
+        bound, is_new_process = self._binding.get()
+        if is_new_process:
+            self._indexes.begin()
+        self._indexes.make_if_due(bound.decoded)
+        return bound
+
+
+class _Collision(Exception):
+    """An upsert found another document with its ``_id``."""
+
+
+class _TimeIsOver(Exception):
+    """A deletion reached its time limit."""
+
+
+def _delete_within(bound: Bound, query: Document, most_ms: int) -> None:
+    collection = bound.decoded
+    delete: Document = {"q": query, "limit": 0, **bound.exact}
+    command: Document = {"delete": collection.name, "deletes": [delete]}
+    concern = collection.write_concern
+    if not concern.is_server_default:
+        command["writeConcern"] = concern.document
+    try:
+        answer: dict[str, Any] = collection.database.command(command, maxTimeMS=most_ms)
+    except ExecutionTimeout:
+        raise _TimeIsOver from None
+    # A router reports in its answer what a server raises.
+    for error in answer.get("writeErrors", ()):
+        if error.get("code") == _MAX_TIME_EXPIRED:
+            raise _TimeIsOver
+        raise WriteError("", error.get("code"), error)
+    if "writeConcernError" in answer:
+        raise OperationFailure("", answer["writeConcernError"].get("code"))
 
 
 def _bytes(document: RawBSONDocument | None) -> bytes | None:
     # A part of the server's answer is no more than a view of it.
     return None if document is None else bytes(document.raw)
-
-
-def ttl_index() -> IndexModel:
-    """Return the TTL index on ``expires``, the very one that the Node stores make too.
-
-    connect-mongo and connect-mongo-soajs both refuse to start where ``expires`` is indexed in
-    another way.
-    """
-    return IndexModel([("expires", 1)], name=TTL_INDEX_NAME, expireAfterSeconds=0)

@@ -1,4 +1,4 @@
-"""Leases: locks between processes that a crash cannot keep."""
+"""Leases: locks between processes that are released if their owner crashes."""
 
 import hashlib
 import logging
@@ -7,58 +7,58 @@ import secrets
 import threading
 import time
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from types import TracebackType
-from typing import Any, Self, TypeVar
-
-from pymongo import ReturnDocument
-from pymongo.collection import Collection
-from pymongo.errors import DuplicateKeyError
+from typing import Self
 
 from beaker_mongo_soajs.config import DbConfig
 from beaker_mongo_soajs.config.names import LOCKS_SUFFIX
-from beaker_mongo_soajs.exceptions import LockTimeout, StoreUnavailable
+from beaker_mongo_soajs.exceptions import LockTimeout, StoreError
 from beaker_mongo_soajs.mongo.backoff import attempts
-from beaker_mongo_soajs.mongo.collection import StoreCollection, ttl_index
+from beaker_mongo_soajs.mongo.collection import StoreCollection
 from beaker_mongo_soajs.mongo.documents import Document
-from beaker_mongo_soajs.mongo.errors import DRIVER_ERRORS, raise_translated
+from beaker_mongo_soajs.mongo.indexes import ttl_index
 from beaker_mongo_soajs.mongo.renewal import LeaseRenewer, get_renewer
+from beaker_mongo_soajs.mongo.server_clock import server_now
 
 logger = logging.getLogger(__name__)
 
-Expression = Any
-"""An aggregation expression of MongoDB's."""
-
-_Result = TypeVar("_Result")
-
 LEASES_TO_WAIT = 4
-"""So many leases whoever waits waits at most, where nothing else is said.
+"""Default wait limit, in lease lengths.
 
-Enough for an owner to die, its lease to run out, and somebody else to do the work.
+It is enough for an owner to crash, for its lease to run out, and for the next owner to work.
 """
-_MOST_COLLISIONS = 5
+_MOST_TRIES = 4
+_LONGEST_LEASE_SECONDS = 3600.0
+"""A lease that ends later than this was not made by this package, and does not count."""
+
 _NO_OWNER = {"owner": "", "acquired_until": ""}
 LEASE_FIELDS = _NO_OWNER | {"readers": ""}
-"""What takes an exclusive owner's lease out of its document, with ``$unset``."""
+"""The fields of an exclusive lease, to ``$unset`` them."""
 
 
 class Lease:
-    """Lock a document of MongoDB for as long as its owner lives and works.
+    """Lock a document of MongoDB while its owner is alive and works.
 
-    ``{owner, acquired_until, readers, expires}`` stand in the document beside whatever else it
-    holds. All times are those of the server's clock. While the owner works, a thread extends the
-    lease (:mod:`beaker_mongo_soajs.mongo.renewal`); when its process dies, its thread ends or the
-    lease is dropped without a release, the lock goes free ``store.lockLease`` seconds after the
-    last extension.
+    The fields ``{owner, acquired_until, readers, expires}`` are part of the document, whatever else
+    it holds. All times are those of the server's clock. While the owner works, a thread extends the
+    lease (:mod:`beaker_mongo_soajs.mongo.renewal`). If the process crashes, the thread ends or the
+    lease object is dropped without a release, the lock is released ``store.lockLease`` seconds
+    after the last extension.
 
-    A lease belongs to the process and the thread that acquired it: the child of a fork neither
-    holds nor releases what its parent acquired. It is not reentrant.
+    A lease belongs to the process and the thread that acquired it: a forked child neither holds nor
+    releases what its parent acquired. It is not reentrant.
 
-    Whoever was stopped for longer than the lease may find that somebody else holds the lock:
-    :meth:`extend` and :meth:`release` tell.
+    After a process was stopped for longer than the lease, another owner may hold the lock:
+    :meth:`extend` and :meth:`release` return ``False`` then.
+
+    Filters and updates use plain operators only, so that servers without aggregation pipelines in
+    updates can keep locks as well.
 
     :param collection: the document's collection.
-    :param stored_id: the document's ``_id``; the document is made where there is none.
-    :param shared: share the lock with others that do, as readers; otherwise it is exclusive.
+    :param stored_id: the document's ``_id``; a document is made if there is none.
+    :param shared: whether to share the lock with others that do, as readers; otherwise it is
+        exclusive.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class Lease:
         self._holder: tuple[int, threading.Thread] | None = None
 
     def __repr__(self) -> str:
-        # What is locked may be a session id.
+        # The id of what is locked may be a session id.
         kind = "shared" if self._shared else "exclusive"
         return f"<{type(self).__name__}, {kind}, {'held' if self.held else 'not held'}>"
 
@@ -93,25 +93,30 @@ class Lease:
 
     @property
     def held(self) -> bool:
-        """Tell whether this process acquired it and has not released it yet."""
+        """Tell whether this process acquired the lock and has not released it."""
         return self._holder is not None and self._holder[0] == os.getpid()
 
     @property
+    def owner_and_end(self) -> tuple[object, object]:
+        """Return the exclusive owner and the end of its lease, as the last attempt found them."""
+        return self.document.get("owner"), self.document.get("acquired_until")
+
+    @property
     def owner_lives(self) -> bool:
-        """Tell whether the thread that acquired it still runs."""
+        """Tell whether the thread that acquired the lock is alive."""
         return self._holder is not None and self._holder[1].is_alive()
 
     def acquire(self, wait: bool = True, timeout_seconds: float | None = None) -> bool:
         """Acquire the lock.
 
-        The first attempt is made at once. The pauses after it grow from a millisecond to fifty,
-        each drawn at random. An exclusive lease that waits keeps new readers out.
+        The first attempt is made at once. The pauses between attempts grow from a millisecond to
+        fifty; each is drawn at random. While an exclusive lease waits, new readers are kept out.
 
-        :param wait: whether to wait while others hold it.
+        :param wait: whether to wait while others hold the lock.
         :param timeout_seconds: how long to wait; four times ``store.lockLease`` by default.
-        :returns: whether it is acquired; always true with ``wait``.
-        :raises LockTimeout: others held it all the time.
-        :raises StoreUnavailable: the database does not carry out a command.
+        :returns: whether the lock was acquired; always true with ``wait``.
+        :raises LockTimeout: others held the lock until the timeout.
+        :raises StoreError: the database does not carry out a command.
         """
         if not wait:
             self.begin()
@@ -126,74 +131,83 @@ class Lease:
         self.give_up()
         raise lock_timeout(time.monotonic() - start)
 
-    def begin(self) -> None:
+    def begin(self, known: Document | None = None) -> None:
         """Begin to acquire the lock, as a new owner.
 
-        :raises RuntimeError: it is held.
+        :param known: what the caller has read of the document.
+        :raises RuntimeError: this lease is held.
         """
         if self.held:
-            raise RuntimeError("This lease is held. Another one is needed to wait for its end.")
+            raise RuntimeError("This lease is held already. Make another one to wait for its end.")
         self.owner = secrets.token_hex(16)
+        self.document = known or {}
 
-    def attempt(self, *, claim: bool = True, unless: Expression = False) -> bool:
-        """Make one attempt, in one command, after :meth:`begin`; the document is kept as it is now.
+    def attempt(self, *, claim: bool = True) -> bool:
+        """Make one attempt, after :meth:`begin`; :attr:`document` is then what is stored.
 
-        :param claim: whether an exclusive lease, where only readers are in its way, keeps new
-            readers out; to be followed by more attempts, or :meth:`give_up`.
-        :param unless: where this holds for the document, the lock is not acquired.
-        :returns: whether the lock is acquired.
-        :raises StoreUnavailable: the database does not carry out the command.
+        An attempt is one command, unless others use the same document.
+
+        :param claim: whether an exclusive lease that only readers keep waiting also keeps new
+            readers out. More attempts or :meth:`give_up` must follow.
+        :returns: whether the lock was acquired.
+        :raises StoreError: the database does not carry out a command.
         """
-        self.document = self._run_acquire(self._acquire_update(claim=claim, unless=unless))
-        readers = [reader["owner"] for reader in self.document.get("readers", ())]
-        if self._shared:
-            acquired = self.owner in readers
-        else:
-            acquired = self.document.get("owner") == self.owner and not readers
-        if acquired:
-            self._holder = (os.getpid(), threading.current_thread())
-            self._renewer.add(self)
-        return acquired
+        now = server_now(self._collection)
+        if self.document and not self._may_acquire(now):
+            # Others held it a moment ago. To look again costs less than to try again.
+            self._look()
+        for _ in range(_MOST_TRIES):
+            if not self._may_acquire(now):
+                return False
+            changed = self._try_to_acquire(now, claim=claim)
+            if changed is not None:
+                self.document = changed
+                return self._note_acquired(now)
+            self._look()
+            if not self._shared and not claim and self._live_readers(now):
+                return False
+        return False
 
     def give_up(self) -> None:
-        """Let readers in again, after attempts in vain."""
+        """Let new readers in again, after attempts without success."""
         if self.document.get("owner") == self.owner:
-            self._try(lambda: self._update({"$unset": _NO_OWNER}))
+            self._log_failure(lambda: self._update({"$unset": _NO_OWNER}))
 
     def release(self) -> bool:
         """Release the lock, if it is held.
 
-        A release that does not reach the database is logged, as the lease runs out by itself.
+        A release that does not reach the database is logged: the lease runs out anyway.
 
-        :returns: whether it was still held: false when the lease ran out before.
+        :returns: whether the lock was still held; false if the lease ran out before.
         """
-        return self.forget() and self._try(self._free)
+        return self.forget() and self._log_failure(self._free)
 
     def forget(self) -> bool:
-        """Hold the lock no longer, and leave its document as it is.
+        """Stop holding the lock, and leave the document as it is.
 
-        :returns: whether it was held.
+        :returns: whether the lock was held.
         """
         held, self._holder = self.held, None
         if held:
-            self._renewer.discard(self)
+            self.stop_extending()
         return held
+
+    def stop_extending(self) -> None:
+        """Stop extending the lease, because a command that releases it is about to be sent."""
+        self._renewer.discard(self)
 
     def extend(self) -> bool:
         """Extend the lease to its full length from now on.
 
-        :returns: whether it was still its owner's.
-        :raises StoreUnavailable: the database does not carry out the command.
+        :returns: whether this owner still held the lock.
+        :raises StoreError: the database does not carry out the command.
         """
-        until = self._until
-        changed: Document = {"acquired_until": until}
-        if self._shared:
-            mine = {"$eq": ["$$this.owner", self.owner]}
-            extended = {"$mergeObjects": ["$$this", changed]}
-            each = {"$cond": [mine, extended, "$$this"]}
-            changed = {"readers": {"$map": {"input": "$readers", "in": each}}}
-        changed["expires"] = _later_than(until)
-        return self._update([{"$set": changed}])
+        until = self._until(server_now(self._collection))
+        field = "readers.$.acquired_until" if self._shared else "acquired_until"
+        return self._extend({field: until}, until)
+
+    def _extend(self, fields: Document, until: datetime) -> bool:
+        return self._update({"$set": fields, "$max": {"expires": until}})
 
     @property
     def _own_filter(self) -> Document:
@@ -204,81 +218,87 @@ class Lease:
     def _renewer(self) -> LeaseRenewer:
         return get_renewer(self._collection.config.connection_key, self.lease_seconds)
 
-    @property
-    def _until(self) -> Expression:
-        return {"$add": ["$$NOW", round(self.lease_seconds * 1000)]}
+    def _until(self, now: datetime) -> datetime:
+        return now + timedelta(seconds=self.lease_seconds)
+
+    def _latest(self, now: datetime) -> datetime:
+        """Return the latest time at which a lease may end: one that is planted may end never."""
+        return now + timedelta(seconds=max(_LONGEST_LEASE_SECONDS, 2 * self.lease_seconds))
+
+    def _is_live(self, acquired_until: object, now: datetime) -> bool:
+        return isinstance(acquired_until, datetime) and now < acquired_until <= self._latest(now)
+
+    def _live_readers(self, now: datetime) -> list[object]:
+        readers = self.document.get("readers")
+        return [
+            reader.get("owner")
+            for reader in (readers if isinstance(readers, list) else ())
+            if isinstance(reader, dict) and self._is_live(reader.get("acquired_until"), now)
+        ]
+
+    def _may_acquire(self, now: datetime) -> bool:
+        """Tell whether no other owner keeps the lock, as far as :attr:`document` shows."""
+        if not self._shared and self.document.get("owner") == self.owner:
+            return True
+        return not self._is_live(self.document.get("acquired_until"), now)
+
+    def _look(self) -> None:
+        self.document = self._collection.find_one(self._stored_id, from_primary=True) or {}
+
+    def _note_acquired(self, now: datetime) -> bool:
+        if not self._shared and self._live_readers(now):
+            return False
+        self._holder = (os.getpid(), threading.current_thread())
+        self._renewer.add(self)
+        return True
+
+    def _try_to_acquire(self, now: datetime, *, claim: bool) -> Document | None:
+        """Acquire or claim the lock if it is free; return the document afterwards, or ``None``."""
+        query, update = self._acquire_query(now, claim=claim), self._acquire_update(now)
+        update["$max"] = {"expires": self._until(now)}
+        return self._collection.find_and_modify(query, update, upsert=True)
+
+    def _acquire_query(self, now: datetime, *, claim: bool) -> Document:
+        live = {"$gt": now, "$lte": self._latest(now)}
+        free: list[Document] = [{"acquired_until": {"$not": live}}]
+        if self._shared:
+            return {"_id": self._stored_id, "$and": free}
+        conditions: list[Document] = [{"$or": [*free, {"owner": self.owner}]}]
+        if not claim:
+            conditions.append({"readers": {"$not": {"$elemMatch": {"acquired_until": live}}}})
+        return {"_id": self._stored_id, "$and": conditions}
+
+    def _acquire_update(self, now: datetime) -> Document:
+        lease = {"owner": self.owner, "acquired_until": self._until(now)}
+        if self._shared:
+            # An exclusive owner whose lease ran out must not delete the document with its readers.
+            return {"$push": {"readers": lease}, "$set": {"owner": None}}
+        # A reader whose lease ran out must not be able to extend it beside the new owner.
+        return {"$set": lease, "$pull": {"readers": {"acquired_until": {"$lte": now}}}}
 
     def _free(self) -> bool:
-        """Take this owner out of the document; return whether it was in."""
+        """Remove this owner from the document; return whether it was there."""
         if self._shared:
             return self._update({"$pull": {"readers": {"owner": self.owner}}})
         return self._update({"$unset": _NO_OWNER})
 
-    def _try(self, command: Callable[[], bool]) -> bool:
+    def _log_failure(self, command: Callable[[], bool]) -> bool:
         try:
             return command()
-        except StoreUnavailable as error:
-            logger.warning("A lock stays until its lease has run out. %s", error)
+        except StoreError as error:
+            logger.warning("A lock was not released. Its lease runs out by itself. %s", error)
             return False
 
-    def _update(self, update: Document | list[Document]) -> bool:
-        return self._run(lambda locks: locks.update_one(self._own_filter, update).matched_count > 0)
-
-    def _run(self, command: Callable[[Collection[Document]], _Result]) -> _Result:
-        try:
-            return command(self._collection.get())
-        except DRIVER_ERRORS as error:
-            raise_translated(error)
-
-    def _run_acquire(self, update: list[Document], collisions: int = 0) -> Document:
-        def take(locks: Collection[Document]) -> Document | None:
-            try:
-                return locks.find_one_and_update(
-                    {"_id": self._stored_id},
-                    update,
-                    upsert=True,
-                    return_document=ReturnDocument.AFTER,
-                )
-            except DuplicateKeyError:
-                # Somebody else made the document in the same moment.
-                if collisions == _MOST_COLLISIONS:
-                    raise
-                return None
-
-        return self._run(take) or self._run_acquire(update, collisions + 1)
-
-    def _acquire_update(self, *, claim: bool, unless: Expression) -> list[Document]:
-        """Return an update that takes the lock if it is free, and else changes nothing."""
-        until = self._until
-        others = {"$gt": ["$acquired_until", "$$NOW"]}
-        readers: Expression = {
-            "$filter": {
-                "input": {"$ifNull": ["$readers", []]},
-                "cond": {"$gt": ["$$this.acquired_until", "$$NOW"]},
-            }
-        }
-        if self._shared:
-            free: list[Expression] = [{"$not": [others]}]
-            me = {"owner": self.owner, "acquired_until": until}
-            # An exclusive owner whose lease ran out shall not take the readers along.
-            taken: Document = {"owner": None, "readers": {"$concatArrays": [readers, [me]]}}
-        else:
-            free = [{"$not": [{"$and": [others, {"$ne": ["$owner", self.owner]}]}]}]
-            if not claim:
-                free.append({"$eq": [readers, []]})
-            taken = {"owner": self.owner, "acquired_until": until, "readers": readers}
-        taken["expires"] = _later_than(until)
-        free.append({"$not": [unless]})
-        merged = {"$mergeObjects": ["$$ROOT", taken]}
-        return [{"$replaceWith": {"$cond": [{"$and": free}, merged, "$$ROOT"]}}]
+    def _update(self, update: Document) -> bool:
+        return self._collection.update(self._own_filter, update)
 
 
 class Locks:
     """Locks by name, each a document of its own: ``{_id: <digest of the name>, owner, …}``.
 
-    They stand in a collection beside the configured one: ``sessions_locks`` beside ``sessions``.
-    The names are stored as SHA-256 digests, since a name may hold a session id, and may be longer
-    than a document::
+    Their collection is named after the configured one: ``sessions_locks`` for ``sessions``. Names
+    are stored as SHA-256 digests, because a name may contain a session id, and may be longer than a
+    document::
 
         with Locks(config).lease("nightly report"):
             ...
@@ -301,26 +321,22 @@ class Locks:
 
 
 class _OwnDocumentLease(Lease):
-    """A lease whose document holds nothing else, and so goes with it."""
+    """A lease whose document holds nothing else, and is deleted with it."""
 
     def _free(self) -> bool:
         if self._shared:
             return super()._free()
-        return self._run(lambda locks: locks.delete_one(self._own_filter).deleted_count > 0)
+        return self._collection.delete_first(self._own_filter) > 0
 
 
 def lock_timeout(waited_seconds: float) -> LockTimeout:
-    """Return the error of a wait in vain.
+    """Return the error for a lock that was not acquired in time.
 
-    :param waited_seconds: how long it was.
+    :param waited_seconds: how long the caller waited.
     """
     return LockTimeout(
-        f"The lock was held by others for {waited_seconds:.1f} seconds.",
-        hint="Try again later, or hold locks for shorter; store.lockLease sets how long is waited.",
+        f"The lock was not acquired within {waited_seconds:.1f} seconds: others held it.",
+        hint="Try again later, or hold locks for a shorter time. The limit depends on "
+        "store.lockLease.",
         waited_seconds=waited_seconds,
     )
-
-
-def _later_than(until: Expression) -> Expression:
-    """Return when the document may vanish: never, if ``expires`` is null, but not before a date."""
-    return {"$cond": [{"$eq": ["$expires", None]}, None, {"$max": ["$expires", until]}]}

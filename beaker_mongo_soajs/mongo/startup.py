@@ -1,4 +1,4 @@
-"""Waiting for the database before an application starts."""
+"""Waiting for the database when an application starts."""
 
 from pymongo import ReadPreference
 
@@ -6,25 +6,21 @@ from beaker_mongo_soajs.config import DbConfig
 from beaker_mongo_soajs.exceptions import BeakerMongoError, StoreUnavailable
 from beaker_mongo_soajs.mongo.backoff import attempts
 from beaker_mongo_soajs.mongo.client import temporary_client
-from beaker_mongo_soajs.mongo.errors import (
-    AUTHENTICATION_FAILED,
-    DRIVER_ERRORS,
-    UNAUTHORIZED,
-    translated,
-)
+from beaker_mongo_soajs.mongo.errors import DRIVER_ERRORS, translated
 
 _LONGEST_PAUSE_SECONDS = 0.5
-_REFUSALS = (AUTHENTICATION_FAILED, UNAUTHORIZED)
 
 
 def wait_for_database(config: DbConfig, wait_seconds: float) -> None:
-    """Return as soon as the server to write to answers, and lets us read.
+    """Wait until the primary answers a query.
 
     :param config: the configuration.
-    :param wait_seconds: for how long to ask again; 0 to ask once.
-    :raises StoreUnavailable: it does not within the time, or refuses.
+    :param wait_seconds: how long to repeat the query; 0 to send it once.
+    :raises StoreUnavailable: no answer in time.
+    :raises StoreRefused: the server refuses the query.
     """
     failure: BeakerMongoError | None = None
+    namespace = f"{config.database}.{config.collection}"
     with temporary_client(config) as client:
         sessions = client[config.database].get_collection(
             config.collection, read_preference=ReadPreference.PRIMARY
@@ -33,8 +29,8 @@ def wait_for_database(config: DbConfig, wait_seconds: float) -> None:
             try:
                 sessions.find_one({"_id": ""}, {"_id": 1})
             except DRIVER_ERRORS as error:
-                failure = translated(error)
-                if isinstance(failure, StoreUnavailable) and failure.code in _REFUSALS:
+                failure = translated(error, namespace, reads=True)
+                if not isinstance(failure, StoreUnavailable):
                     break
             else:
                 return

@@ -162,11 +162,10 @@ STORE = (
     ),
     _store(
         "signingKey",
-        kinds.SIGNING_KEYS,
-        "the key that signs pickled values and ciphertext",
-        "Key of the HMAC of every pickled payload and every ciphertext, 16 bytes or more. A payload"
-        " with a wrong signature is never unpickled. Of a list of keys, the first signs and all"
-        " verify.",
+        kinds.SIGNING_KEY,
+        "the key that signs pickled values",
+        "Key of the HMAC of every pickled payload. A payload with a wrong signature is never"
+        " unpickled.",
         None,
         secret=True,
     ),
@@ -205,6 +204,14 @@ STORE = (
         "`anonymous`: during an outage, `MongoSession` is an empty session that is not saved."
         " `raise`: an outage is an error.",
         "raise",
+    ),
+    _store(
+        "createIndexes",
+        coerce.BOOLEAN,
+        "whether indexes are made",
+        "`true`: make missing indexes in a thread of their own; no request waits for it. `false`:"
+        " make none.",
+        True,
     ),
     _store(
         "indexes",

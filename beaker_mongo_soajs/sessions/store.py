@@ -11,8 +11,9 @@ from beaker_mongo_soajs.config import DbConfig
 from beaker_mongo_soajs.config.beaker_options import PREFIXES
 from beaker_mongo_soajs.config.start_warnings import log_start_warnings
 from beaker_mongo_soajs.exceptions import ConfigError, SerializationError
-from beaker_mongo_soajs.mongo.collection import StoreCollection, ttl_index
+from beaker_mongo_soajs.mongo.collection import StoreCollection
 from beaker_mongo_soajs.mongo.documents import Document, utc_now
+from beaker_mongo_soajs.mongo.indexes import ttl_index
 from beaker_mongo_soajs.sessions.codec import NativeCodec
 from beaker_mongo_soajs.sessions.document import SessionDocuments, is_possible_id
 from beaker_mongo_soajs.sessions.stored import StorageForm, StoredId, StoredSession

@@ -18,10 +18,12 @@ from beaker_mongo_soajs import (
     DbConfig,
     SerializationError,
     SessionStore,
+    StoreRefused,
     StoreUnavailable,
 )
 from beaker_mongo_soajs.testing import MongoServer
 from tests.application import Site
+from tests.waiting import wait_for_indexes
 
 Options = dict[str, Any]
 Db = Database[dict[str, Any]]
@@ -166,14 +168,14 @@ class TestServer:
     def test_wrong_password(self, auth_server: MongoServer) -> None:
         """A wrong password is an error that says what to check."""
         site = Site(_auth_options(auth_server, "writer", "s3cr3t-wrong"))
-        with pytest.raises(StoreUnavailable, match="Check credentials") as caught:
+        with pytest.raises(StoreRefused, match="Check credentials") as caught:
             site.visitor("an-id").read()
         assert caught.value.code == 18
         _assert_no_secret(_text_of(caught.value))
 
     def test_no_right_at_all(self, auth_server: MongoServer) -> None:
         """A user without rights is an error that names the role to grant."""
-        with pytest.raises(StoreUnavailable, match="readWrite") as caught:
+        with pytest.raises(StoreRefused, match="readWrite") as caught:
             Site(_auth_options(auth_server, "nobody")).visitor("an-id").read()
         assert caught.value.code == 13
 
@@ -184,6 +186,7 @@ class TestServer:
         visitor = Site(_auth_options(auth_server, "writer")).visitor()
         visitor.save(user="the-user-name")
         assert visitor.read() == {"user": "the-user-name"}
+        wait_for_indexes()
         warnings = [
             record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING
         ]
@@ -200,6 +203,7 @@ class TestServer:
         visitor = Site(options).visitor()
         visitor.save(user="ann")
         assert visitor.read() == {"user": "ann"}
+        wait_for_indexes()
         assert [record.levelname for record in caplog.records] == ["WARNING"]
         assert "dropIndex" in caplog.text
         assert database.sessions.index_information()["expires_1"]["expireAfterSeconds"] == 5

@@ -84,10 +84,10 @@ class TestSessions:
     def test_costs_of_each_kind_of_request(
         self, options: Options, commands: Commands, *, stringify: bool
     ) -> None:
-        """A request costs one command to read and one to write; the first one makes the index."""
+        """A request costs one command to read and one to write."""
         visitor = Site(options | {"stringify": stringify}).visitor()
         visitor.save(n=1)
-        assert commands.names == ["createIndexes", "insert"]
+        assert commands.names == ["insert"]
         commands.clear()
         visitor.read()
         assert commands.names == ["find", "update"]

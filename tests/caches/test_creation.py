@@ -70,14 +70,17 @@ class TestCreation:
         assert "value 1" == cache.get("key")
 
     def test_deadline_with_another_process(self, options: Options, creator: Creator) -> None:
-        """So does who waits for another process, and that one's lock stays."""
+        """A wait for another process ends sooner if that one does not extend its lease.
+
+        Its lock stays.
+        """
         waiting = open_cache(options, **{"store.lockLease": 0.2})
         # Other options, so another store: these two meet in the database alone.
         lock = open_cache(options).namespace.get_creation_lock(b"key")
         lock.acquire()
         with pytest.raises(LockTimeout) as caught:
             waiting.get("key", createfunc=creator)
-        assert caught.value.waited_seconds >= 0.8
+        assert 0.3 <= caught.value.waited_seconds < 0.8
         assert not waiting.namespace.get_creation_lock(b"key").acquire(wait=False)
         lock.release()
         assert "value 1" == waiting.get("key", createfunc=creator)
@@ -95,7 +98,7 @@ class TestCreation:
         lock = namespace.get_creation_lock(b"key")
         commands.clear()
         assert lock.acquire(wait=False)
-        assert ["findAndModify"] * 2 == commands.names
+        assert ["findAndModify", "find", "findAndModify"] == commands.names
         another = open_cache(options, **{"store.lockLease": 20}).namespace
         assert not another.get_creation_lock(b"key").acquire(wait=False)
         lock.release()
@@ -157,7 +160,7 @@ class TestCreation:
         assert "other" == namespace[b"key"][2]
         namespace.release_read_lock()
         lock.release()
-        assert ["findAndModify"] == commands.names
+        assert ["findAndModify", "find"] == commands.names
 
     def test_clear_during_creation(self, cache: Cache, creator: Creator) -> None:
         """A namespace may be cleared while a value is created; the value is stored all the same."""

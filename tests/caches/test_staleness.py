@@ -13,7 +13,7 @@ from beaker_mongo_soajs import (
 )
 from tests.caches.contract import Clock, Creator
 from tests.caches.support import Db, Options, open_cache
-from tests.waiting import wait_until
+from tests.waiting import wait_for_indexes, wait_until
 
 
 class TestStaleness:
@@ -149,6 +149,7 @@ class TestStaleness:
         # The tests' server looks every second, others every minute.
         wait_until(lambda: 1 == database.cache.count_documents({}), 30)
         assert [b"kept"] == namespace.keys()
+        wait_for_indexes()
         index = database.cache.index_information()["expires_1"]
         assert ([("expires", 1)], 0) == (index["key"], index["expireAfterSeconds"])
 

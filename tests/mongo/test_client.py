@@ -149,7 +149,7 @@ def test_idle_options_are_logged_once(caplog: pytest.LogCaptureFixture) -> None:
         get_client(config)
         close_clients()
     line = (
-        "extraParam.server.monitoring = false: no effect, because PyMongo always watches its"
+        "extraParam.server.monitoring = false: no effect, because PyMongo always monitors its"
         " servers"
     )
     assert [(module.__name__, logging.INFO, line)] == caplog.record_tuples

@@ -166,7 +166,7 @@ class TestCommands:
         """With auto, a new session is saved after a read."""
         visitor = make_site(auto=True).visitor()
         visitor.request(lambda session: session.get("n"))
-        assert ["createIndexes", "insert"] == commands.names
+        assert ["insert"] == commands.names
         commands.clear()
         visitor.request(lambda session: session.update(n=1))
         visitor.request(lambda session: session.get("n"))

@@ -54,7 +54,7 @@ class TestOutage:
     def test_new_visitors(self, make_site: MakeSite, fail_point: FailPoint, database: Db) -> None:
         """A new visitor whose session cannot be saved gets a response without a cookie."""
         visitor = make_site(store={"onUnavailable": "anonymous"}).visitor()
-        with fail_point("insert", "createIndexes", error_code=REFUSED):
+        with fail_point("insert", error_code=REFUSED):
             visitor.save(n=1)
         assert [] == visitor.set_cookies
         assert 0 == database.sessions.count_documents({})

@@ -1,0 +1,223 @@
+"""Indexes: made beside the requests, which wait for none of them."""
+
+import logging
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from pymongo import MongoClient
+from pymongo.database import Database
+
+from beaker_mongo_soajs import SessionStore, StoreRefused, close_clients
+from beaker_mongo_soajs.mongo import indexes as module
+from beaker_mongo_soajs.testing import ReplicaSet
+from tests.conftest import Client, FailPoint
+from tests.recorder import Commands
+from tests.waiting import wait_for_indexes, wait_until
+
+Db = Database[dict[str, Any]]
+Options = dict[str, Any]
+
+MARGIN_SECONDS = 0.1
+
+
+def index_names(database: Db, collection: str = "sessions") -> set[str]:
+    """Return the names of the indexes of a collection."""
+    return set(database[collection].index_information())
+
+
+def sent(commands: Commands) -> list[str]:
+    """Return the commands that were sent for indexes."""
+    return [event.command_name for event in commands.for_indexes]
+
+
+@contextmanager
+def hanging_builds(client: Client) -> Iterator[None]:
+    """Let every index build begin and not end."""
+    name = "hangAfterStartingIndexBuild"
+    client.admin.command("configureFailPoint", name, mode="alwaysOn")
+    try:
+        yield
+    finally:
+        client.admin.command("configureFailPoint", name, mode="off")
+
+
+class TestBesideRequests:
+    """What a request of a new worker waits for."""
+
+    def test_indexes_that_exist(self, options: Options, commands: Commands) -> None:
+        """If all indexes exist, a new process looks once and makes none."""
+        SessionStore(options).set("a", {})
+        wait_for_indexes()
+        commands.clear()
+        other = SessionStore(options)
+        other.set("b", {})
+        wait_for_indexes()
+        other.set("c", {})
+        wait_for_indexes()
+        assert ["listIndexes"] == sent(commands)
+
+    def test_a_long_build_holds_up_no_request(
+        self, options: Options, database: Db, mongo_client: Client, fail_point: FailPoint
+    ) -> None:
+        """While an index is built, requests are answered at once, also with one connection."""
+        del fail_point  # needs test commands as well
+        for size in (5, 1):
+            database.sessions.drop()
+            database.sessions.insert_one({"_id": "old", "session": {"n": 1}})
+            store = SessionStore(options | {"URLParam.maxPoolSize": size})
+            with hanging_builds(mongo_client):
+                assert {"n": 1} == store.get("old")
+                wait_until(self._is_building)
+                start = time.monotonic()
+                for number in range(20):
+                    store.set(f"new {number}", {"n": number})
+                    assert {"n": number} == store.get(f"new {number}")
+                assert time.monotonic() - start < 2
+                # Another worker finds the build under way, and waits for it as little.
+                SessionStore(options | {"URLParam.maxPoolSize": size + 1}).set("other", {})
+                assert any("-indexes" in thread.name for thread in threading.enumerate())
+            wait_for_indexes()
+            assert "expires_1" in index_names(database)
+            close_clients()
+
+    @staticmethod
+    def _is_building() -> bool:
+        return any("-indexes" in thread.name for thread in threading.enumerate())
+
+    def test_an_index_under_another_name(
+        self, options: Options, database: Db, commands: Commands, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """A TTL index that does its work under another name is left alone, without a warning."""
+        database.sessions.create_index("expires", expireAfterSeconds=0, name="mine")
+        SessionStore(options | {"store.indexes": "session.user"}).set("a", {})
+        wait_for_indexes()
+        assert {"_id_", "mine", "session.user_1"} == index_names(database)
+        assert [] == [record for record in caplog.records if record.levelno >= logging.WARNING]
+        (create,) = [event for event in commands.for_indexes if "create" in event.command_name]
+        assert ["session.user_1"] == [index["name"] for index in create.command["indexes"]]
+
+    def test_no_indexes(self, options: Options, database: Db, commands: Commands) -> None:
+        """With store.createIndexes false, no index is looked for and none is made."""
+        store = SessionStore(options | {"store.createIndexes": False, "store.indexes": "session.a"})
+        store.set("a", {})
+        wait_for_indexes()
+        assert ([], {"_id_"}) == (sent(commands), index_names(database))
+
+    def test_retries(
+        self,
+        options: Options,
+        database: Db,
+        fail_point: FailPoint,
+        caplog: pytest.LogCaptureFixture,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        """An attempt that fails is repeated by later requests; one warning names the cause."""
+        monkeypatch.setattr(module, "_FIRST_PAUSE_SECONDS", 0.01)
+        store = SessionStore(options)
+        caplog.set_level(logging.INFO, module.__name__)
+
+        def warnings() -> list[str]:
+            return [r.getMessage() for r in caplog.records if r.levelno == logging.WARNING]
+
+        with fail_point("createIndexes", error_code=96):
+            for _ in range(3):
+                store.set("a", {})
+                wait_for_indexes()
+                time.sleep(0.03)
+        assert 1 == len(warnings())
+        for part in ("expires_1", store.config.database, "96", "later ones try again"):
+            assert part in warnings()[0]
+        wait_until(lambda: store.touch("a") and "expires_1" in index_names(database))
+        wait_for_indexes()
+        assert "All indexes" in caplog.text
+
+    def test_one_that_cannot_be_made(
+        self, options: Options, database: Db, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """An index that cannot be made keeps no other from being made."""
+        database.sessions.create_index("expires", expireAfterSeconds=5)
+        SessionStore(options | {"store.indexes": "session.user, session.team"}).set("a", {})
+        wait_for_indexes()
+        made = {"_id_", "expires_1", "session.user_1", "session.team_1"}
+        assert made == index_names(database)
+        assert 5 == database.sessions.index_information()["expires_1"]["expireAfterSeconds"]
+        assert "dropIndex" in caplog.text
+
+
+class TestReplicaSet:
+    """Members that are down."""
+
+    @pytest.fixture(scope="class")
+    @staticmethod
+    def replica_set() -> Iterator[ReplicaSet]:
+        """Start a replica set of three."""
+        with ReplicaSet(3, for_tests=True) as replica_set:
+            yield replica_set
+
+    def test_a_member_that_is_down(self, replica_set: ReplicaSet) -> None:
+        """With a member down, first requests take as long as ever; later the index is there."""
+        with MongoClient[dict[str, Any]](replica_set.url) as client:
+            primary = replica_set.primary
+            client.shop.sessions.create_index("expires", name="expires_1", expireAfterSeconds=0)
+            (down, *_) = [member for member in replica_set.members if member is not primary]
+            down.kill()
+            try:
+                usual = self._first_request(replica_set, "sessions")
+                without = self._first_request(replica_set, "others")
+                assert without < usual + MARGIN_SECONDS
+                assert {"_id_"} == self._ready(client, "others")
+            finally:
+                down.start()
+            wait_until(lambda: "expires_1" in self._ready(client, "others"), 60)
+            wait_for_indexes()
+        close_clients()
+
+    def _first_request(self, replica_set: ReplicaSet, collection: str) -> float:
+        """Return the seconds that the first request of a worker takes, the best of three."""
+        taken = []
+        for number in range(3):
+            close_clients()
+            store = SessionStore(
+                {"url": replica_set.url, "name": "shop", "collection": collection}
+                | {"URLParam.maxPoolSize": 10 + number}
+            )
+            start = time.monotonic()
+            store.set("id", {"n": 1})
+            taken.append(time.monotonic() - start)
+        return min(taken)
+
+    @staticmethod
+    def _ready(client: Client, collection: str) -> set[str]:
+        """Return the names of the indexes that are built: those that queries may be told to use."""
+        stages: list[dict[str, Any]] = [{"$indexStats": {}}]
+        found = client.shop[collection].aggregate(stages)
+        return {index["name"] for index in found if "building" not in index}
+
+    def test_a_direct_connection_to_a_secondary(self, replica_set: ReplicaSet) -> None:
+        """A client of a secondary alone reads, although it can make no index there."""
+        primary = replica_set.primary
+        (secondary, *_) = [member for member in replica_set.members if member is not primary]
+        with MongoClient[dict[str, Any]](replica_set.url, w=3) as client:
+            client.away.sessions.insert_one({"_id": "a", "session": {"n": 1}})
+        store = SessionStore({"url": secondary.url, "name": "away"})
+        assert {"n": 1} == store.get("a")
+        wait_for_indexes()
+        assert {"n": 1} == store.get("a")
+        close_clients()
+
+
+def test_a_unique_index_on_another_field(
+    options: Options, database: Db, commands: Commands
+) -> None:
+    """A unique index that an earlier store left is an error at once, which names the index."""
+    database.sessions.create_index("sid", unique=True)
+    database.sessions.insert_one({"_id": "old"})
+    store = SessionStore(options | {"store.createIndexes": False})
+    with pytest.raises(StoreRefused, match=r"unique index sid_1 on .*\.sessions") as caught:
+        store.saver.save("new", {"n": 1}, None)
+    assert "dropIndex('sid_1')" in str(caught.value.hint)
+    assert ["insert"] == commands.names
