@@ -12,7 +12,7 @@ from benchmarks.cells import Spec
 from benchmarks.contenders import BEAKER, MEMORY, REDIS, TYPE
 from benchmarks.place import Place
 from benchmarks.visits import cart
-from tests.behaviour.scenarios import of_beaker
+from tests.behaviour.scenarios import beaker_options
 
 HIT, MISS = "hit", "miss"
 
@@ -23,7 +23,7 @@ _OPTIONS: dict[str, Callable[[Place], dict[str, Any]]] = {
         "name": place.database,
     },
     MEMORY: lambda _: {"type": "memory"},
-    BEAKER: lambda place: dict(of_beaker(place.mongo_url, place.database)),
+    BEAKER: lambda place: dict(beaker_options(place.mongo_url, place.database)),
     REDIS: lambda place: {"type": "ext:redis", "url": place.redis_url},
 }
 CACHES = tuple(_OPTIONS)

@@ -20,7 +20,7 @@ from benchmarks.place import Client, Place
 from benchmarks.population import copy_documents, copy_keys
 from benchmarks.visits import BeakerSite, Data, Site, cookies_for, session_id
 from benchmarks.workloads import CHANGE, LOGIN, NEW, READ
-from tests.behaviour.scenarios import of_beaker
+from tests.behaviour.scenarios import beaker_options
 
 # So long that no time is moved while this runs, and below the timeout.
 TOUCH_AFTER_SECONDS = 1800
@@ -92,7 +92,7 @@ def _mongo_session(place: Place, data: Data) -> Site:
 
 
 def _beaker(place: Place, data: Data) -> Site:
-    return BeakerSite(data, of_beaker(place.mongo_url, place.database))
+    return BeakerSite(data, beaker_options(place.mongo_url, place.database))
 
 
 def _redis(place: Place, data: Data) -> Site:

@@ -24,7 +24,7 @@ from beaker.cache import Cache
 from pymongo import MongoClient, monitoring
 
 from beaker_mongo_soajs.testing import mongodb_url
-from tests.behaviour.scenarios import Options, of_beaker
+from tests.behaviour.scenarios import Options, beaker_options
 from tests.recorder import Commands, Recorder
 
 PROCESSES = 8
@@ -299,7 +299,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     rounds = max(1, parser.parse_args(arguments).rounds)
     databases = [f"dogpile_{uuid.uuid4().hex}" for _ in range(2)]
     with mongodb_url() as url:
-        beakers: Options = of_beaker(url, databases[0])
+        beakers: Options = beaker_options(url, databases[0])
         ours: Options = {
             "type": "ext:mongodb_soajs",
             "url": url,

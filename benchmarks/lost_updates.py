@@ -26,8 +26,8 @@ from tests.behaviour.scenarios import (
     Server,
     Tally,
     ThreadServer,
+    beaker_options,
     different_keys,
-    of_beaker,
     worker_processes,
 )
 
@@ -123,7 +123,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         worker_processes() as workers,
     ):
         backends: dict[str, Options] = {
-            "Beaker's `ext:mongodb`": of_beaker(url, beakers),
+            "Beaker's `ext:mongodb`": beaker_options(url, beakers),
             "this package": {"url": url, "name": native},
             "this package, `stringify`": {"url": url, "name": text, "stringify": True},
         }

@@ -25,7 +25,7 @@ from benchmarks.samples import Samples
 from benchmarks.servers import Servers, grow_cache, servers
 from benchmarks.traffic import Traffic, traffic
 from benchmarks.workloads import CHANGE, READ
-from tests.behaviour.scenarios import of_beaker
+from tests.behaviour.scenarios import beaker_options
 
 _ROUND_TRIP_MS = 1.0
 _MILLION_CACHE_GIGABYTES = 2
@@ -218,7 +218,7 @@ def _measure_dogpile(found: Run, place: Place) -> None:
     names = ("bench_beakers", "bench_ours")
     ours = {"type": "ext:mongodb_soajs", "url": place.mongo_url, "name": names[1]}
     backends = {
-        dogpile.BEAKER: (of_beaker(place.mongo_url, names[0]), names[0]),
+        dogpile.BEAKER: (beaker_options(place.mongo_url, names[0]), names[0]),
         dogpile.HERE: (ours, names[1]),
     }
     found.dogpile = list(dogpile.dogpile_rows(backends, kills=False))

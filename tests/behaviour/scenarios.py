@@ -19,7 +19,7 @@ from urllib.parse import urlsplit, urlunsplit
 from beaker.middleware import SessionMiddleware
 
 COOKIE = "beaker.session.id"
-MOST_TOGETHER = 8
+MOST_CONCURRENT = 8
 _STEP_SECONDS = 30.0
 
 Options = Mapping[str, Any]
@@ -126,7 +126,7 @@ class Site:
         return [b"ok"]
 
 
-def of_beaker(url: str, database: str) -> dict[str, str]:
+def beaker_options(url: str, database: str) -> dict[str, str]:
     """Return session options for Beaker's own ``ext:mongodb``.
 
     :param url: the URL of a server.
@@ -162,7 +162,7 @@ class Request(Protocol):
 class Server(Protocol):
     """Serves requests that stop after loading their session.
 
-    At most :data:`MOST_TOGETHER` can be open at a time.
+    At most :data:`MOST_CONCURRENT` can be open at a time.
     """
 
     site: Site
@@ -200,7 +200,7 @@ class ThreadServer:
 
     def __init__(self, options: Options) -> None:
         self.site = Site(options)
-        self._threads = ThreadPoolExecutor(MOST_TOGETHER)
+        self._threads = ThreadPoolExecutor(MOST_CONCURRENT)
 
     def __enter__(self) -> Self:
         return self
@@ -254,7 +254,7 @@ class ProcessServer:
 
 
 @contextmanager
-def worker_processes(number: int = MOST_TOGETHER) -> Iterator[list[Connection]]:
+def worker_processes(number: int = MOST_CONCURRENT) -> Iterator[list[Connection]]:
     """Start processes for :class:`ProcessServer`; they end with the context.
 
     :param number: how many.
@@ -328,7 +328,7 @@ def read_overlaps_login(server: Server, number: int) -> Tally:
 
 def different_keys(server: Server, number: int) -> Tally:
     """Let 2 to 8 requests load the session, then each change another key, all at once."""
-    together = 2 + number % (MOST_TOGETHER - 1)
+    together = 2 + number % (MOST_CONCURRENT - 1)
     cookie = server.site.begin_session(**{f"k{i}": 0 for i in range(0, together, 2)})
     # Every other request changes an existing key, and the rest add a key.
     changes = {f"k{i}": i + 1 for i in range(together)}

@@ -25,9 +25,9 @@ from tests.behaviour.scenarios import (
     Site,
     Tally,
     ThreadServer,
+    beaker_options,
     different_keys,
     first_saves,
-    of_beaker,
     play,
     read_overlaps_login,
     read_overlaps_logout,
@@ -71,7 +71,7 @@ def workers() -> Iterator[list[Connection]]:
 
 
 @pytest.fixture
-def text_or_native(options: Options, *, stringify: bool) -> Options:
+def form_options(options: Options, *, stringify: bool) -> Options:
     """Return the options for each storage form."""
     return options | {"stringify": stringify}
 
@@ -131,7 +131,7 @@ class TestRounds:
         self, mongo_url: str, database_name: str, play_round: Round
     ) -> None:
         """The rounds find faults: Beaker's own backend loses each of them."""
-        with ThreadServer(of_beaker(mongo_url, database_name)) as server:
+        with ThreadServer(beaker_options(mongo_url, database_name)) as server:
             tally = play(play_round, server, 3)
         assert tally.lost + tally.resurrected > 0
 
@@ -178,16 +178,16 @@ class TestRounds:
         theirs = {f"theirs{number}": number for number in range(3)}
         assert {"a": 0, "theirs": 1} | mine | theirs == site.read(cookie)
 
-    def test_repeated_first_saves_keep_what_others_saved(self, text_or_native: Options) -> None:
+    def test_repeated_first_saves_keep_what_others_saved(self, form_options: Options) -> None:
         """Repeated first saves under one new id keep what another request saved first."""
-        options = text_or_native | {"type": "ext:mongodb_soajs", "use_cookies": False}
+        options = form_options | {"type": "ext:mongodb_soajs", "use_cookies": False}
         one, other = (Session({}, id="a-new-id", **options) for _ in range(2))
         other["theirs"] = 1
         other.save()
         for number in range(3):
             one["mine"] = number
             one.save()
-        assert {"theirs": 1, "mine": 2} == Site(text_or_native).read("a-new-id")
+        assert {"theirs": 1, "mine": 2} == Site(form_options).read("a-new-id")
 
 
 class Clock:
@@ -236,9 +236,9 @@ class TestCommands:
     """The exact commands of each kind of request."""
 
     @pytest.fixture
-    def site(self, text_or_native: Options, commands: Commands) -> Site:
+    def site(self, form_options: Options, commands: Commands) -> Site:
         """Return a site."""
-        return Site(text_or_native)
+        return Site(form_options)
 
     @pytest.fixture
     def cookie(self, site: Site, commands: Commands) -> str:
@@ -337,10 +337,10 @@ class TestCommands:
         assert [{"_id": cookie}] * 2 == self.filters(commands)
 
     def test_request_within_touch_after(
-        self, text_or_native: Options, commands: Commands, clock: Clock
+        self, form_options: Options, commands: Commands, clock: Clock
     ) -> None:
         """Within touchAfter, a request that only reads costs one find; later it also updates."""
-        site = Site(text_or_native | {"store.touchAfter": 60, "timeout": 600})
+        site = Site(form_options | {"store.touchAfter": 60, "timeout": 600})
         cookie = site.begin_session(user="ann")
         for seconds, expected in ((59, ["find"]), (2, ["find", "update"]), (59, ["find"])):
             clock.now += seconds
@@ -350,10 +350,10 @@ class TestCommands:
             assert {"_id": cookie} == self.filters(commands)[0]
 
     def test_change_within_touch_after(
-        self, text_or_native: Options, commands: Commands, clock: Clock
+        self, form_options: Options, commands: Commands, clock: Clock
     ) -> None:
         """Within touchAfter, a request that changes its session costs the usual commands."""
-        site = Site(text_or_native | {"store.touchAfter": 60})
+        site = Site(form_options | {"store.touchAfter": 60})
         cookie = site.begin_session(user="ann")
         commands.clear()
         site.serve(cookie, Change({"user": "bob"}))

@@ -16,11 +16,11 @@ from examples.demo.app import DATABASE, SESSION_COOKIE
 from tests.browser.chromium import MISSING, find_chromium, open_chromium
 from tests.browser.visitor import Site, Visitor
 from tests.conftest import Client
-from tests.frameworks.workers import running
+from tests.frameworks.workers import run_workers
 
 SCREENSHOTS = Path(__file__).resolve().parent.parent.parent / "screenshots"
 
-Come = Callable[..., Visitor]
+MakeVisitor = Callable[..., Visitor]
 
 # A long deadline, because a busy machine renders pages late.
 expect.set_options(timeout=30_000)
@@ -44,7 +44,7 @@ def demo(
     """Run the demo in a process of its own."""
     command = [sys.executable, "-m", "examples.demo"]
     env = {"MONGODB_URL": mongo_url, "PORT": "0"}
-    with running(command, env, tmp_path_factory.mktemp("demo"), 1) as (address,):
+    with run_workers(command, env, tmp_path_factory.mktemp("demo"), 1) as (address,):
         yield Site(address, SESSION_COOKIE, mongo_client[DATABASE].sessions)
 
 
@@ -57,9 +57,9 @@ def screenshots() -> Path:
 
 
 @pytest.fixture
-def come(
+def make_visitor(
     chromium: Browser, site: Site, screenshots: Path, request: pytest.FixtureRequest
-) -> Iterator[Come]:
+) -> Iterator[MakeVisitor]:
     """Return a function that makes a visitor of the fixture ``site``, which each module defines.
 
     At the end of the test, screenshots of all tabs are saved under its name. A script error, an
@@ -74,11 +74,11 @@ def come(
     yield make
     test = re.sub(r"[^\w-]+", "-", f"{request.path.stem}-{request.node.name}").strip("-")
     for number, visitor in enumerate(visitors, 1):
-        visitor.leave(str(screenshots / f"{test}-{number}"))
+        visitor.finish(str(screenshots / f"{test}-{number}"))
     assert [] == [problem for visitor in visitors for problem in visitor.problems]
 
 
 @pytest.fixture
-def visitor(come: Come) -> Visitor:
+def visitor(make_visitor: MakeVisitor) -> Visitor:
     """Return a new visitor."""
-    return come()
+    return make_visitor()

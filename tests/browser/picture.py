@@ -12,7 +12,7 @@ from beaker_mongo_soajs.testing import mongodb_url
 from tests.browser.chromium import MISSING, find_chromium, open_chromium
 from tests.browser.demo import log_in
 from tests.browser.visitor import press
-from tests.frameworks.workers import running
+from tests.frameworks.workers import run_workers
 
 _PICTURE = Path(__file__).resolve().parent.parent.parent / "docs" / "images" / "demo.png"
 _VISITS_BEFORE = 8
@@ -29,7 +29,7 @@ def main() -> None:
     with (
         tempfile.TemporaryDirectory() as logs,
         mongodb_url() as url,
-        running(command, {"MONGODB_URL": url, "PORT": "0"}, Path(logs), 1) as (address,),
+        run_workers(command, {"MONGODB_URL": url, "PORT": "0"}, Path(logs), 1) as (address,),
         open_chromium(program) as browser,
     ):
         tab = browser.new_page(
@@ -38,11 +38,11 @@ def main() -> None:
             reduced_motion="reduce",
         )
         tab.goto(address)
-        _shop(tab)
+        _fill_cart(tab)
         tab.screenshot(path=_PICTURE, full_page=True)
 
 
-def _shop(tab: Page) -> None:
+def _fill_cart(tab: Page) -> None:
     log_in(tab, "ann")
     # The durations of the first requests include opening connections.
     for _ in range(_VISITS_BEFORE):

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 from examples.demo.app import SESSION_COOKIE, VISITOR_COOKIE
-from tests.browser.conftest import Come
+from tests.browser.conftest import MakeVisitor
 from tests.browser.demo import expect_visits, log_in
 from tests.browser.visitor import NARROW, Site, Visitor, press
 
@@ -84,9 +84,9 @@ class TestSession:
         expect(tab.get_by_label("Your name")).to_be_visible()
         expect(tab.get_by_text("ann")).to_have_count(0)
 
-    def test_two_visitors(self, come: Come) -> None:
+    def test_two_visitors(self, make_visitor: MakeVisitor) -> None:
         """Two browsers have separate sessions."""
-        ann, bea = come(), come()
+        ann, bea = make_visitor(), make_visitor()
         of_ann, of_bea = ann.open(), bea.open()
         log_in(of_ann, "ann")
         press(of_ann, "#add-flask")
@@ -155,9 +155,9 @@ class TestPage:
             "expired: the next request starts a new session"
         )
 
-    def test_the_scroll_position_is_kept(self, come: Come) -> None:
+    def test_the_scroll_position_is_kept(self, make_visitor: MakeVisitor) -> None:
         """After an action far down on a small screen, the page keeps its scroll position."""
-        tab = come(viewport=NARROW, has_touch=True).open()
+        tab = make_visitor(viewport=NARROW, has_touch=True).open()
         tab.locator("#add-pipette").scroll_into_view_if_needed()
         tab.evaluate("scrollBy(0, 100)")
         before = tab.evaluate("scrollY")
@@ -182,9 +182,9 @@ class TestPage:
             expect(tab.locator(".quantity")).to_have_text(quantity)
             expect(add).to_be_focused()
 
-    def test_without_scripts(self, come: Come) -> None:
+    def test_without_scripts(self, make_visitor: MakeVisitor) -> None:
         """Without scripts, everything but the countdown works."""
-        tab = come(java_script_enabled=False).open()
+        tab = make_visitor(java_script_enabled=False).open()
         log_in(tab, "ann")
         press(tab, "#add-flask")
         expect(tab.locator(".cart .name")).to_have_text(["Flask"])

@@ -8,7 +8,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
 
-from tests.browser.conftest import Come
+from tests.browser.conftest import MakeVisitor
 from tests.browser.demo import log_in
 from tests.browser.visitor import NARROW, WIDE, Site, press
 
@@ -35,9 +35,9 @@ def site(demo: Site) -> Site:
     return demo
 
 
-def open_all(come: Come, screen: str, scheme: str) -> list[Page]:
+def open_all(make_visitor: MakeVisitor, screen: str, scheme: str) -> list[Page]:
     """Open each kind of page in a tab: new visitor, full cart, JSON text, error."""
-    visitor = come(color_scheme=scheme, **_SCREENS[screen])
+    visitor = make_visitor(color_scheme=scheme, **_SCREENS[screen])
     new = visitor.open()
     full = visitor.open()
     log_in(full, _WIDEST_NAME)
@@ -52,15 +52,15 @@ def open_all(come: Come, screen: str, scheme: str) -> list[Page]:
 
 
 @pytest.mark.parametrize("screen", _SCREENS)
-def test_it_fits(come: Come, screen: str) -> None:
+def test_it_fits(make_visitor: MakeVisitor, screen: str) -> None:
     """No content extends beyond the right edge of the screen."""
-    for tab in open_all(come, screen, "light"):
+    for tab in open_all(make_visitor, screen, "light"):
         assert [] == tab.evaluate(_OUTSIDE)
 
 
 @pytest.mark.parametrize(("screen", "scheme"), [("narrow", "light"), ("wide", "dark")])
-def test_it_is_accessible(come: Come, screen: str, scheme: str) -> None:
+def test_it_is_accessible(make_visitor: MakeVisitor, screen: str, scheme: str) -> None:
     """Labels, headings, roles and contrast follow the rules of axe-core."""
-    for tab in open_all(come, screen, scheme):
+    for tab in open_all(make_visitor, screen, scheme):
         found = Axe().run(tab).response["violations"]
         assert [] == [(rule["id"], [node["html"] for node in rule["nodes"]]) for rule in found]

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import Come
+from tests.browser.conftest import MakeVisitor
 from tests.browser.visitor import Site, Visitor, press
 from tests.conftest import Client
 from tests.frameworks.visitor import COOKIE
-from tests.frameworks.workers import running
+from tests.frameworks.workers import run_workers
 
 
 @pytest.fixture(scope="module", params=["wsgi", "hardened"])
@@ -26,7 +26,7 @@ def site(
     application = f"examples.pyramid.{request.param}:application"
     command = [sys.executable, "-m", "waitress", "--listen=127.0.0.1:0", application]
     env = {"MONGODB_URL": mongo_url}
-    with running(command, env, tmp_path_factory.mktemp("pyramid"), 1) as (address,):
+    with run_workers(command, env, tmp_path_factory.mktemp("pyramid"), 1) as (address,):
         yield Site(address, COOKIE, mongo_client["examples"].sessions)
 
 
@@ -100,9 +100,9 @@ def test_expired_session(visitor: Visitor) -> None:
     expect_page(tab, 1, None)
 
 
-def test_two_visitors(come: Come) -> None:
+def test_two_visitors(make_visitor: MakeVisitor) -> None:
     """Two browsers have separate sessions."""
-    ann, bea = come(), come()
+    ann, bea = make_visitor(), make_visitor()
     of_ann, of_bea = ann.open(), bea.open()
     log_in(of_ann, "ann")
     of_bea.reload()

@@ -96,7 +96,7 @@ class Visitor:
         expired = self._site.sessions.update_one({"_id": self.session_id}, change)
         assert expired.modified_count == 1
 
-    def leave(self, screenshots: str) -> None:
+    def finish(self, screenshots: str) -> None:
         """Save a screenshot of each tab, close the tabs, and remove the sessions.
 
         :param screenshots: the path of the pictures, without number and suffix.

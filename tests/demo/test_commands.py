@@ -32,7 +32,7 @@ class TestCost:
             visit.page.text,
             re.DOTALL,
         )
-        expected = [_spread(bson.decode(bson.encode(event.command))) for event in sent]
+        expected = [_as_shown(bson.decode(bson.encode(event.command))) for event in sent]
         assert expected == [text_of(block) for block in blocks]
         names = [event.command_name for event in sent]
         assert [("POST /cart/add", names[:2]), ("GET /", names[2:])] == visit.requests()
@@ -55,7 +55,7 @@ class TestCost:
     def test_each_visitor_sees_their_own_commands(self, demo: Demo) -> None:
         """With many visitors at a time, no page shows another visitor's command."""
 
-        def stroll(_: int) -> None:
+        def browse(_: int) -> None:
             visit = Visit(demo)
             for _ in range(5):
                 visit.page = visit.app.get("/")
@@ -64,7 +64,7 @@ class TestCost:
                 assert {visit.session_id[:8]} == ids
 
         with ThreadPoolExecutor(6) as pool:
-            assert [None] * 6 == list(pool.map(stroll, range(6)))
+            assert [None] * 6 == list(pool.map(browse, range(6)))
 
     @pytest.mark.filterwarnings("ignore:Invalidating corrupt session")
     def test_an_unavailable_database(self, visit: Visit, fail_point: FailPoint) -> None:
@@ -84,5 +84,5 @@ class TestCost:
         assert "2 visits to this page" in text_of(page)
 
 
-def _spread(document: dict[str, Any]) -> str:
+def _as_shown(document: dict[str, Any]) -> str:
     return " ".join(plain(line) for line in lines(document, None))

@@ -25,7 +25,7 @@ from pymongo.collection import Collection
 
 from tests.conftest import Client, FailPoint
 from tests.frameworks.visitor import Page, Visitor
-from tests.frameworks.workers import running
+from tests.frameworks.workers import run_workers
 from tests.waiting import wait_until
 
 USER = "Zoë"
@@ -57,7 +57,7 @@ class ExampleContract:
     ) -> Iterator[list[str]]:
         """Run two worker processes, and yield their addresses."""
         folder = tmp_path_factory.mktemp("workers")
-        with running(cls.command(), {"MONGODB_URL": mongo_url}, folder) as addresses:
+        with run_workers(cls.command(), {"MONGODB_URL": mongo_url}, folder) as addresses:
             yield addresses
 
     @pytest.fixture
@@ -73,7 +73,7 @@ class ExampleContract:
         def make(like: Visitor | None = None) -> Visitor:
             visitor = Visitor(workers, self.token_field)
             if like is not None:
-                visitor.take_cookies(like)
+                visitor.copy_cookies(like)
             visitors.append(visitor)
             return visitor
 
@@ -202,7 +202,7 @@ class ExampleContract:
         """Visitors at the same time get separate sessions."""
         visitors = [new_visitor() for _ in range(_AT_ONCE)]
 
-        def come(number: int) -> Page:
+        def log_in_and_visit(number: int) -> Page:
             visitor = visitors[number]
             visitor.visit(number % 2)
             visitor.login(f"visitor {number}", (number + 1) % 2)
@@ -211,7 +211,9 @@ class ExampleContract:
             return page
 
         expected = [Page(visits=4, user=f"visitor {number}") for number in range(_AT_ONCE)]
-        assert expected == _at_once([partial(come, number) for number in range(_AT_ONCE)])
+        assert expected == _at_once(
+            [partial(log_in_and_visit, number) for number in range(_AT_ONCE)]
+        )
 
     def test_login_overlaps_visits(self, visitor: Visitor, new_visitor: NewVisitor) -> None:
         """Requests that overlap a login do not undo it, and do not restore the old id."""

@@ -85,7 +85,7 @@ class Visitor:
         """Send a form without a token, and return the HTTP status."""
         return self._request(worker, path, fields)[0]
 
-    def take_cookies(self, other: Visitor) -> None:
+    def copy_cookies(self, other: Visitor) -> None:
         """Copy the current cookies of another visitor."""
         self._token = other._token
         for cookie in other._cookies:

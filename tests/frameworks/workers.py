@@ -65,7 +65,7 @@ class Worker:
 
 
 @contextmanager
-def running(
+def run_workers(
     command: Sequence[str], env: Mapping[str, str], folder: Path, number: int = 2
 ) -> Iterator[list[str]]:
     """Run several processes of one program, which start at the same time.

@@ -62,13 +62,13 @@ def _new_session(options: Options) -> str:
     return id_
 
 
-def _say_go(process: subprocess.Popen[str]) -> None:
+def _send_go(process: subprocess.Popen[str]) -> None:
     assert process.stdin is not None
     process.stdin.write("go\n")
     process.stdin.flush()
 
 
-def _hear(process: subprocess.Popen[str], word: str) -> None:
+def _expect(process: subprocess.Popen[str], word: str) -> None:
     assert process.stdout is not None
     assert f"{word}\n" == process.stdout.readline()
 
@@ -79,7 +79,7 @@ def start_ready(start_python: StartPython) -> Callable[..., subprocess.Popen[str
 
     def start(code: str, **values: Any) -> subprocess.Popen[str]:
         process = start_python(code.format(**values))
-        _hear(process, "ready")
+        _expect(process, "ready")
         return process
 
     return start
@@ -97,9 +97,9 @@ class TestLock:
             start_ready(_COUNT, id=id_, options=options, times=INCREMENTS) for _ in range(PROCESSES)
         ]
         for counter in counters:
-            _say_go(counter)
+            _send_go(counter)
         for counter in counters:
-            _hear(counter, "done")
+            _expect(counter, "done")
         session = MongoSession({}, use_cookies=False, id=id_, **options)
         assert PROCESSES * INCREMENTS == session["n"]
         assert 0 == database.sessions_locks.count_documents({})
@@ -114,9 +114,9 @@ class TestLock:
         )
         counters = [start_ready(code, id=id_, options=options, times=100) for _ in range(4)]
         for counter in counters:
-            _say_go(counter)
+            _send_go(counter)
         for counter in counters:
-            _hear(counter, "done")
+            _expect(counter, "done")
         assert 400 > MongoSession({}, use_cookies=False, id=id_, **options)["n"]
 
     def test_a_killed_owner_releases_the_lock(
@@ -128,10 +128,10 @@ class TestLock:
         id_ = _new_session(options)
         owner = start_ready(_HOLD, id=id_, options=options)
         counters = [start_ready(_COUNT, id=id_, options=options, times=20) for _ in range(2)]
-        _say_go(owner)
-        _hear(owner, "holding")
+        _send_go(owner)
+        _expect(owner, "holding")
         for counter in counters:
-            _say_go(counter)
+            _send_go(counter)
         # While its owner runs, the lease is extended, so nobody else acquires it.
         first = database.sessions_locks.find_one()
         assert first is not None
@@ -139,7 +139,7 @@ class TestLock:
         owner.send_signal(signal.SIGKILL)
         killed = time.monotonic()
         for counter in counters:
-            _hear(counter, "done")
+            _expect(counter, "done")
         assert lease_seconds / 2 < time.monotonic() - killed < lease_seconds + 20
         assert 40 == MongoSession({}, use_cookies=False, id=id_, **options)["n"]
 
@@ -150,8 +150,8 @@ class TestLock:
         options = options | {"store": {"lockLease": 0.6}}
         id_ = _new_session(options)
         owner = start_ready(_HOLD, id=id_, options=options)
-        _say_go(owner)
-        _hear(owner, "holding")
+        _send_go(owner)
+        _expect(owner, "holding")
         owner.send_signal(signal.SIGSTOP)
         try:
             session = MongoSession({}, use_cookies=False, id=id_, **options)
@@ -159,7 +159,7 @@ class TestLock:
                 session["n"] += 1
         finally:
             owner.send_signal(signal.SIGCONT)
-        _say_go(owner)
+        _send_go(owner)
         _, errors = owner.communicate(timeout=60)
         assert "LockTimeout" in errors
         assert 1 == MongoSession({}, use_cookies=False, id=id_, **options)["n"]
@@ -196,8 +196,8 @@ class TestKilledLogin:
         login = start_ready(code, id=id_, options=options)
         # When the process is killed, the server drops this command without carrying it out.
         with fail_point(command, block_ms=3_000, error_code=11600):
-            _say_go(login)
-            _hear(login, "loaded")
+            _send_go(login)
+            _expect(login, "loaded")
             if command == "insert":
                 wait_until(lambda: database.sessions.count_documents({}) == 0)
             else:

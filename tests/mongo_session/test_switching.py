@@ -10,13 +10,13 @@ from tests.mongo_session.support import Db, Options
 class TestSwitching:
     """Switching between session.type alone and MongoSession."""
 
-    def _both(self, options: Options, variant: Options) -> tuple[Site, Site]:
+    def _both_sites(self, options: Options, variant: Options) -> tuple[Site, Site]:
         options = options | variant
         return Site(options), Site(options | {"session_class": MongoSession})
 
     def test_sessions_are_kept_both_ways(self, options: Options, variant: Options) -> None:
         """Each kind reads and continues the sessions of the other."""
-        plain, ours = self._both(options, variant)
+        plain, ours = self._both_sites(options, variant)
         for first, second in ((plain, ours), (ours, plain)):
             visitor = first.visitor()
             visitor.save(n=1, cart=[{"a": 1.5}])
@@ -29,7 +29,7 @@ class TestSwitching:
 
     def test_documents_are_the_same(self, options: Options, database: Db, variant: Options) -> None:
         """Both kinds write documents with the same fields and types."""
-        for site in self._both(options, variant):
+        for site in self._both_sites(options, variant):
             site.visitor().save(n=1, cart=["a"])
         one, other = (
             {key: type(value) for key, value in document.items()}
@@ -41,7 +41,7 @@ class TestSwitching:
         self, options: Options, variant: Options
     ) -> None:
         """A session that one kind deletes is not found by the other."""
-        plain, ours = self._both(options, variant)
+        plain, ours = self._both_sites(options, variant)
         for first, second in ((plain, ours), (ours, plain)):
             visitor = first.visitor()
             visitor.save(n=1)
