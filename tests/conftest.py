@@ -28,7 +28,7 @@ from tests.faults import fail_point as open_fail_point
 from tests.recorder import Commands, Recorder
 from tests.waiting import wait_for_indexes
 
-pytest_plugins = ["pytester", "tests.promises", "tests.run_record"]
+pytest_plugins = ["pytester", "tests.leaks", "tests.promises", "tests.run_record"]
 
 # A deadline for one example would measure the load of the machine, not the code.
 hypothesis.settings.register_profile("default", deadline=None)

@@ -42,8 +42,11 @@ def mask_url(url: str) -> str:
     path = slash + database
     if not _DATABASE.fullmatch(path):
         path = f"/{MASK}"
-    names = [part.partition("=")[0] for part in re.split("[&;]", query) if part]
-    shown = [f"{name if _OPTION_NAME.fullmatch(name) else MASK}={MASK}" for name in names]
+    parts = [part.partition("=") for part in re.split("[&;]", query) if part]
+    shown = [
+        f"{name}={MASK}" if equals and _OPTION_NAME.fullmatch(name) else MASK
+        for name, equals, _ in parts
+    ]
     return f"{scheme}://{MASK if at else ''}{at}{hosts}{path}{question}{'&'.join(shown)}"
 
 

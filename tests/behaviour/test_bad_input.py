@@ -23,12 +23,13 @@ from beaker_mongo_soajs import (
 )
 from beaker_mongo_soajs.testing import MongoServer
 from tests.application import Site
+from tests.passwords import SERVER_PASSWORD
 from tests.waiting import wait_for_indexes
 
 Options = dict[str, Any]
 Db = Database[dict[str, Any]]
 
-_PASSWORD = "s3cr3t-p@ss:/w%rd"
+_PASSWORD = SERVER_PASSWORD
 _SECRETS = ("s3cr3t", "p%40ss", "the-user-name")
 
 

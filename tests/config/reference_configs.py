@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from tests.passwords import PASSWORD
+
 TWO_WEEKS_MS = 1000 * 60 * 60 * 24 * 14
 
 README_EXAMPLE: dict[str, Any] = {
@@ -132,7 +134,6 @@ DEFAULTS: dict[str, Any] = {
 }
 """The defaults in its source."""
 
-PASSWORD = "p@ss:/w%rd é"
 EXAMPLE: dict[str, Any] = {
     "name": "core_session",
     "prefix": "dev_",

@@ -11,8 +11,9 @@ from pymongo import AsyncMongoClient, MongoClient
 from beaker_mongo_soajs.config import DbConfig
 from beaker_mongo_soajs.config.store_options import StoreOptions
 from beaker_mongo_soajs.exceptions import ConfigError
-from tests.config.reference_configs import EXAMPLE, PASSWORD
+from tests.config.reference_configs import EXAMPLE
 from tests.config.test_given_options import through_ini
+from tests.passwords import PASSWORD
 
 Client = MongoClient[dict[str, Any]]
 

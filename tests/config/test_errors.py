@@ -122,7 +122,9 @@ def test_wrong_value_is_an_error(
 def with_secret(options: Any, secret: str) -> Any:
     """Replace each placeholder in a value by a secret."""
     if isinstance(options, dict):
-        return {name: with_secret(value, secret) for name, value in options.items()}
+        return {
+            with_secret(name, secret): with_secret(value, secret) for name, value in options.items()
+        }
     if isinstance(options, list):
         return [with_secret(value, secret) for value in options]
     return options.replace("SECRET", secret) if isinstance(options, str) else options
@@ -185,6 +187,17 @@ def show_nothing(config: DbConfig, secret: str) -> None:
 
 
 @pytest.mark.parametrize("secret", ["p@q7Xz:/w%rd é", "x7Qk9z"])
+@pytest.mark.parametrize("option", ["name", "collection", "prefix"])
+def test_connection_string_in_a_name_shows_no_secret(option: str, secret: str) -> None:
+    """A connection string as the name of something is an error, which leads to url."""
+    url = f"mongodb://ann:{secret}@db1/shop"
+    with pytest.raises(ConfigError, match="Set the option url") as caught:
+        read({option: url})
+    error = caught.value
+    assert_hidden(secret, str(error), repr(error.value), DbConfig.explain_options({option: url}))
+
+
+@pytest.mark.parametrize("secret", ["p@q7Xz:/w%rd é", "x7Qk9z"])
 @pytest.mark.parametrize(
     "options",
     [
@@ -211,14 +224,39 @@ def show_nothing(config: DbConfig, secret: str) -> None:
         {"store.signingKey": ["SECRET"]},
         {"URLParam.password": "SECRET"},
         {"URLParam.authMechanismProperties": ["SECRET"]},
+        {"dbConfig": '\ufeff{"credentials": {"password": "SECRET" }'},
+        {"dbConfig": """'{"credentials": {"password": "SECRET" }'"""},
+        {"dbConfig": "'credentials.password=SECRET'"},
+        {"dbConfig": "mongodb://ann:SECRET@db1/shop"},
+        {"dbConfig": ["credentials", {"password": "SECRET"}]},
+        {"servers": [{"host": "db1", "port": 27017, "password": "SECRET"}]},
+        {"servers": ["ann:SECRET"]},
+        {"servers": "ann:SECRET"},
+        {"servers": "db1, ann:SECRET"},
+        {"servers": '[{"host": "db1", "password": "SECRET" }'},
+        {"url": "mongodb://ann:SECRET"},
+        {"url": "mongodb://ann:SECRET/shop"},
+        {"url": "ann:SECRET"},
+        {"url": "mongodb://ann:SECRET@db1/shop?SECRET"},
+        {"url": "mongodb://ann:SECRET@db1/shop?password=SECRET"},
+        {"url": ["mongodb://ann:SECRET@db1/shop"]},
+        {"client": "mongodb://ann:SECRET@db1/shop"},
+        {"database": "mongodb://ann:SECRET@db1/shop"},
+        {"mongodb://ann:SECRET@db1/shop": "x"},
+        {"URLParam": "credentials=SECRET"},
+        {"URLParam.w": "mongodb://ann:SECRET@db1/shop", "collection": ""},
+        {"URLParam.readPreference": "mongodb://ann:SECRET@db1/shop"},
+        {"store.signingKey": {"key": "SECRET"}},
+        {"store": {"signingkey": "SECRET", "touchAfter": "soon"}},
     ],
     ids=str,
 )
 def test_errors_show_no_secret(options: dict[str, Any], secret: str) -> None:
     """Neither an error about a secret nor the cause of that error shows the secret."""
+    options = with_secret(options, secret)
     with pytest.raises(ConfigError) as caught:
-        read(with_secret(options, secret), name="shop")
-    assert_hidden(secret, repr(caught.value.value))
+        read(options, name="shop")
+    assert_hidden(secret, repr(caught.value.value), DbConfig.explain_options(options))
     error: BaseException | None = caught.value
     while error is not None:
         assert_hidden(secret, str(error), repr(error))

@@ -16,8 +16,9 @@ from beaker_mongo_soajs.exceptions import ConfigError
 from beaker_mongo_soajs.options import coerce, kinds
 from beaker_mongo_soajs.options.option import Option, Refused, Setting
 from beaker_mongo_soajs.options.table import ROWS
-from tests.config.reference_configs import EXAMPLE, PASSWORD
+from tests.config.reference_configs import EXAMPLE
 from tests.effort import times
+from tests.passwords import PASSWORD
 
 
 def read(options: dict[str, Any] | None = None, **more: Any) -> DbConfig:

@@ -8,7 +8,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-PASSPHRASE = "p@ss: phrase é"
+from tests.passwords import PASSPHRASE
 
 
 class Certificates:

@@ -16,11 +16,11 @@ from pymongo.read_preferences import Nearest, SecondaryPreferred
 from beaker_mongo_soajs.config import DbConfig
 from beaker_mongo_soajs.mongo.client import get_client
 from beaker_mongo_soajs.testing import MongoServer, ReplicaSet
-from tests.mongo.certificates import PASSPHRASE, Certificates, encrypt_key
+from tests.mongo.certificates import Certificates, encrypt_key
+from tests.passwords import PASSPHRASE, PASSWORD
 from tests.waiting import wait_until
 
 Client = MongoClient[dict[str, Any]]
-PASSWORD = "p@ss:/w%rd é"
 SLOW = {"URLParam.serverSelectionTimeoutMS": 5000}
 """Time for a busy machine."""
 BRIEF = {"URLParam.serverSelectionTimeoutMS": 2000}

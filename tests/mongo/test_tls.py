@@ -14,7 +14,8 @@ from beaker_mongo_soajs.exceptions import ConfigError
 from beaker_mongo_soajs.mongo.client import check_client, get_client
 from beaker_mongo_soajs.mongo.tls import PemFiles
 from tests.conftest import RunPython
-from tests.mongo.certificates import PASSPHRASE, Certificates, encrypt_key
+from tests.mongo.certificates import Certificates, encrypt_key
+from tests.passwords import PASSPHRASE
 
 
 @pytest.fixture(scope="module")

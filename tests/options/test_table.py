@@ -15,8 +15,9 @@ from beaker_mongo_soajs.exceptions import ConfigError
 from beaker_mongo_soajs.mongo.client import close_clients, get_client
 from beaker_mongo_soajs.options.option import NoEffect, Refused, Setting
 from beaker_mongo_soajs.options.table import ROWS, TABLE, find_path
-from tests.mongo.certificates import PASSPHRASE, Certificates, encrypt_key
+from tests.mongo.certificates import Certificates, encrypt_key
 from tests.options.option_rows import APPLIED, GROUPS, IDLE, PLACES, REFUSED, Client, Row, uses_tls
+from tests.passwords import PASSPHRASE
 
 CERTIFICATE_ROWS = {
     *(
