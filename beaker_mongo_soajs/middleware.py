@@ -23,6 +23,7 @@ from beaker_mongo_soajs.exceptions import BeakerMongoError, ConfigError
 from beaker_mongo_soajs.mongo.client import check_client
 from beaker_mongo_soajs.mongo.startup import wait_for_database
 from beaker_mongo_soajs.options.coerce import BOOLEANS, LARGEST, parse_duration
+from beaker_mongo_soajs.options.kinds import HOW_TO_MAKE_ONE, LEAST_SECRET_BYTES
 from beaker_mongo_soajs.options.masking import show
 from beaker_mongo_soajs.session import MongoSession
 from beaker_mongo_soajs.sessions.store import SessionStore
@@ -248,6 +249,13 @@ def _warn(options: Mapping[str, Any], given: Mapping[str, Any], stacklevel: int)
         warnings.warn(
             "session.secret is not set, so cookies are not signed and every guessed session id "
             "reaches the database. Set it to a long random text.",
+            InsecureSessionWarning,
+            stacklevel,
+        )
+    elif len(str(options["secret"]).encode()) < LEAST_SECRET_BYTES:
+        warnings.warn(
+            f"session.secret is shorter than {LEAST_SECRET_BYTES} bytes, so it can be guessed. Set "
+            f"it to the output of {HOW_TO_MAKE_ONE}, and session.old_secrets to the secret of now.",
             InsecureSessionWarning,
             stacklevel,
         )

@@ -11,7 +11,7 @@ from beaker_mongo_soajs.backend.session_options import SESSION_TYPE, check_encry
 from beaker_mongo_soajs.exceptions import SerializationError, StoreUnavailable
 from beaker_mongo_soajs.mongo.outage_log import OutageLog
 from beaker_mongo_soajs.namespace import MongoNamespaceManager, SessionNamespaceManager
-from beaker_mongo_soajs.session_cookie import cookie_ids
+from beaker_mongo_soajs.session_cookie import cookie_ids, take_old_secrets
 from beaker_mongo_soajs.session_lock import CREATION_TIME, LockableSession
 from beaker_mongo_soajs.sessions.changes import ACCESSED_TIME
 
@@ -79,8 +79,13 @@ class MongoSession(LockableSession):
         options.pop("digest_filenames", None)
         # Beaker's middleware asks for this even with use_cookies off.
         request.setdefault("set_cookie", False)
-        ids = [id] if id else cookie_ids(request, options)
+        old_secrets = take_old_secrets(options)
+        ids = [id] if id else cookie_ids(request, options, old_secrets)
         self._other_ids = ids[1:]
+        # Their cookies are signed again, so that the old secret can be removed some day.
+        self._ids_with_old_secret = (
+            set(ids).difference(cookie_ids(request, options)) if old_secrets and not id else set()
+        )
         # Beaker's own parser gives up at many cookies of others, so it gets none.
         header = request.pop("cookie", None)
         try:
@@ -135,6 +140,8 @@ class MongoSession(LockableSession):
             return
         self.last_accessed = session.get(ACCESSED_TIME)
         self._hold(session, now)
+        if self.id in self._ids_with_old_secret:
+            self._update_cookie_out()
 
     def save(self, accessed_only: bool = False) -> None:
         """Save what changed.

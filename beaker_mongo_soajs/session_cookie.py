@@ -1,6 +1,8 @@
 """The cookie of a session: which ids a request brought, and the cookie's domain and path."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from itertools import islice
 from typing import Any
 
@@ -12,7 +14,9 @@ from beaker_mongo_soajs.backend.cookie_options import (
     is_domain,
     is_path,
 )
+from beaker_mongo_soajs.config.beaker_options import is_blank
 from beaker_mongo_soajs.cookies import session_ids
+from beaker_mongo_soajs.exceptions import MASK, ConfigError
 from beaker_mongo_soajs.sessions.document import is_possible_id
 
 # Of several cookies with the session's name, the first that leads to a session counts. Each may
@@ -58,15 +62,54 @@ class SessionWithCookie(Session):
         check_cookie(options, httponly=self.httponly)
 
 
-def cookie_ids(request: Mapping[str, Any], options: Mapping[str, Any]) -> list[str]:
+def cookie_ids(
+    request: Mapping[str, Any], options: Mapping[str, Any], old_secrets: Sequence[str] = ()
+) -> list[str]:
     """Return the session ids to try, from the cookies of a request.
 
     :param request: Beaker's dict of cookies.
     :param options: options of a session, without prefix.
+    :param old_secrets: further secrets whose signatures are valid.
     """
     if not options.get("use_cookies", True):
         return []
     name = options.get("key", DEFAULT_NAME)
     secret = options.get("secret")
-    ids = session_ids(request.get("cookie"), name, [secret] if secret else [])
+    secrets = [secret, *old_secrets] if secret else []
+    ids = session_ids(request.get("cookie"), name, secrets)
     return list(islice(filter(is_possible_id, ids), _MOST_IDS))
+
+
+def take_old_secrets(options: dict[str, Any]) -> tuple[str, ...]:
+    """Remove ``old_secrets`` from the options of a session, and return them.
+
+    :param options: options without prefix; Beaker's ``Session`` does not accept ``old_secrets``.
+    :raises ConfigError: they are not texts, or there is no ``secret`` that replaces them.
+    """
+    value = options.pop("old_secrets", None)
+    if is_blank(value):
+        return ()
+    parts = value
+    if isinstance(value, str):
+        parts = [value]
+        if value.lstrip().startswith("["):
+            # Else it is a secret that begins with a bracket.
+            with suppress(ValueError):
+                parts = json.loads(value)
+    if not isinstance(parts, list | tuple) or not all(
+        isinstance(part, str) and part for part in parts
+    ):
+        raise ConfigError(
+            "session.old_secrets is invalid: it must be a text or a list of texts.",
+            option="old_secrets",
+            value=MASK,
+            hint='In an INI file, write a list as JSON: ["one", "two"].',
+        )
+    if parts and not options.get("secret"):
+        raise ConfigError(
+            "session.old_secrets is set without session.secret.",
+            option="old_secrets",
+            value=MASK,
+            hint="Set session.secret to the new secret. Without it, cookies are not signed.",
+        )
+    return tuple(parts)

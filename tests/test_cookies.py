@@ -14,7 +14,7 @@ from beaker_mongo_soajs.cookies import session_ids
 from tests.effort import times
 
 NAME = "beaker.session.id"
-SECRET = "a secret"
+SECRET = "a secret of the site"
 LONGEST_HEADER = 65536
 MOST_SECONDS = 0.005
 

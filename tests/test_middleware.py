@@ -32,7 +32,7 @@ from tests.waiting import wait_until
 Options = dict[str, Any]
 Db = Database[dict[str, Any]]
 
-_SAFE: Options = {"secret": "a secret", "secure": False}
+_SAFE: Options = {"secret": "a secret of the site", "secure": False}
 
 
 def _count(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
@@ -220,9 +220,16 @@ class TestWarnings:
         """A missing secret and a missing secure are a warning each."""
         assert ["session.secret", "session.secure"] == self._warnings()
         assert ["session.secret"] == self._warnings(secure=True)
-        assert ["session.secure"] == self._warnings(secret="a secret")
-        assert [] == self._warnings(secret="a secret", secure=False)
+        assert ["session.secure"] == self._warnings(secret="a secret of the site")
+        assert [] == self._warnings(secret="a secret of the site", secure=False)
         assert [] == self._warnings(use_cookies=False)
+
+    def test_short_secret(self) -> None:
+        """A secret of less than 16 bytes is a warning that says how to make one."""
+        assert ["session.secret"] == self._warnings(secret="x" * 15, secure=False)
+        assert [] == self._warnings(secret="é" * 8, secure=False)
+        with pytest.warns(InsecureSessionWarning, match="token_urlsafe"):
+            SessionMiddleware(_count, name="core_session", secret="short", secure=False)
 
     def test_warnings_can_be_silenced(self) -> None:
         """One filter silences both warnings."""

@@ -25,7 +25,7 @@ _REGION = "test_pyramid"
 @pytest.fixture
 def settings(options: dict[str, Any]) -> Settings:
     """Return settings as texts, as an INI file has them."""
-    texts = options | {"timeout": "60", "secret": "a secret", "secure": "false"}
+    texts = options | {"timeout": "60", "secret": "a secret of the site", "secure": "false"}
     return {f"session.{name}": text for name, text in texts.items()}
 
 

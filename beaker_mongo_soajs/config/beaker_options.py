@@ -29,11 +29,11 @@ SESSION_OPTIONS = _SHARED | frozenset(
         " cookie_expires cookie_domain cookie_path data_serializer secret secure"
         " httponly encrypt_key validate_key encrypt_nonce_bits crypto_type samesite"
         " auto webtest_varname session_class"
-        " cookie_on_exception constant_csrf_token"
+        " cookie_on_exception constant_csrf_token old_secrets"
     ).split()
 )
 """The options of Beaker's sessions: the arguments of Session and of its middleware, the names in
-coerce_session_params, and what pyramid_beaker adds."""
+coerce_session_params, and what pyramid_beaker and MongoSession add."""
 
 CACHE_OPTIONS = _SHARED | frozenset(
     (
@@ -109,6 +109,14 @@ def is_of_beaker(name: str, options: Mapping[Any, Any], usage: Usage | None) -> 
     if name in BEAKER_OPTIONS:
         if name not in names_for(usage) and not is_blank(options[name]):
             raise _wrong_usage(name, usage)
+        if name == "old_secrets" and usage == "session" and not is_blank(options[name]):
+            # MongoSession takes it out of the options. Beaker's Session would log everybody out.
+            raise ConfigError(
+                "old_secrets has no effect on Beaker's own Session.",
+                option=name,
+                hint="Use MongoSession: set session_class, or use the SessionMiddleware of"
+                " beaker_mongo_soajs.",
+            )
         return True
     lower = name.strip().lower()
     if lower in BEAKER_OPTIONS:

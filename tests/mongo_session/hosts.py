@@ -15,7 +15,7 @@ from beaker_mongo_soajs.middleware import session_filter_app_factory
 Options = dict[str, Any]
 Wsgi = Callable[..., Iterable[bytes]]
 
-_SAFE: Options = {"secret": "a secret", "secure": False}
+_SAFE: Options = {"secret": "a secret of the site", "secure": False}
 
 
 def _act(session: Any, request: Request, response: Response) -> None:

@@ -50,7 +50,7 @@ class TestCookies:
 
     def test_signed(self, make_site: MakeSite) -> None:
         """With a secret the cookie is signed; one with another signature leads nowhere."""
-        site = make_site(secret="a secret")
+        site = make_site(secret="a secret of the site")
         visitor = site.visitor()
         visitor.save(n=1)
         assert visitor.cookie is not None
@@ -196,13 +196,13 @@ class TestForeignCookies:
 
     def test_fuzzed_headers(self, options: Options) -> None:
         """No header is an error, and none leads to another session than its cookie's."""
-        session = MongoSession({}, secret="a secret", **options)
+        session = MongoSession({}, secret="a secret of the site", **options)
         session["n"] = 5
         session.save()
         cookie = f"{NAME}={sign(session.id)}"
         found = 0
         for header in fuzzed_headers(2, times(4_000), cookie):
-            loaded = MongoSession({"cookie": header}, secret="a secret", **options)
+            loaded = MongoSession({"cookie": header}, secret="a secret of the site", **options)
             if not loaded.is_new:
                 found += 1
                 assert (session.id, 5) == (loaded.id, loaded["n"]), repr(header)

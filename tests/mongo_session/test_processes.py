@@ -234,7 +234,7 @@ class TestForks:
                 start_response("200 OK", [("Content-Type", "text/plain")])
                 return [str(session["n"]).encode()]
 
-            options = {options!r} | {{"secret": "s", "secure": False}}
+            options = {options!r} | {{"secret": "s" * 16, "secure": False}}
             site = SessionMiddleware(app, check_at_start=10, **options)
             assert not client._clients.get(os.getpid())
             wait_until(lambda: threading.active_count() == 1)

@@ -189,7 +189,7 @@ class TestDestroyWhere:
         """Session and middleware lend the store of their sessions, with their timeout."""
         site = {f"session.{name}": value for name, value in options.items()}
         middleware = SessionMiddleware(
-            lambda *_: [], site, timeout="600", secure=True, secret="a secret"
+            lambda *_: [], site, timeout="600", secure=True, secret="a secret of the site"
         )
         session = MongoSession({}, use_cookies=False, timeout=600, **options)
         session["user"] = "ann"
