@@ -110,7 +110,7 @@ class LockableSession(SessionWithCookie):
 
     def _check_cipher(self) -> None:
         if self.encrypt_key:
-            check_cipher(self.crypto_module, signed=self.config.store.signing_key is not None)
+            check_cipher(self.crypto_module, signed=bool(self.config.store.signing_keys))
 
     @functools.cached_property
     def _lock(self) -> SessionLock:

@@ -203,7 +203,9 @@ class TestContainer:
 
     def test_signed_values(self, options: Options, database: Db) -> None:
         """With store.signingKey, a cached value cannot be loaded under another key."""
-        namespace = MongoNamespaceManager("things", **options, store={"signingKey": "k1"})
+        namespace = MongoNamespaceManager(
+            "things", **options, store={"signingKey": "0123456789abcdef"}
+        )
         namespace[b"k"] = 1
         namespace[b"other"] = 2
         assert namespace[b"k"] == 1

@@ -181,7 +181,7 @@ class SessionSide:
         if session is not None:
             if not session.encrypt_key:
                 raise _without_key()
-            check_cipher(session.crypto_module, signed=self._store_options.signing_key is not None)
+            check_cipher(session.crypto_module, signed=bool(self._store_options.signing_keys))
         return EncryptedText(stored.text)
 
     def _presented_times(self, stored: StoredSession) -> dict[str, float]:
@@ -213,7 +213,7 @@ class SessionSide:
             content = session.accessed_dict if accessed_only else session
             self._stored = saver.save(self._id, without_configured(content, session), self._stored)
             return
-        check_cipher(session.crypto_module, signed=self._store_options.signing_key is not None)
+        check_cipher(session.crypto_module, signed=bool(self._store_options.signing_keys))
         if not accessed_only:
             text = session._encrypt_data(without_configured(session, session))  # noqa: SLF001
         # With a timeout, Beaker's Session goes by the time in the ciphertext, which cannot be

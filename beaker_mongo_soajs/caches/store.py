@@ -18,7 +18,7 @@ from beaker_mongo_soajs.mongo.collection import StoreCollection
 from beaker_mongo_soajs.mongo.documents import Document, utc_now
 from beaker_mongo_soajs.mongo.indexes import ttl_index
 from beaker_mongo_soajs.mongo.leases import LEASE_FIELDS, Lease
-from beaker_mongo_soajs.signature import Signer
+from beaker_mongo_soajs.signature import Context, make_signer
 
 DEFAULT_COLLECTION = "cache"
 
@@ -58,8 +58,7 @@ class CacheStore:
         indexes = [ttl_index()] if config.store.auto_remove == "native" else []
         self._collection = StoreCollection(config, name, indexes)
         self.lease_seconds = config.store.lock_lease_seconds
-        key = config.store.signing_key
-        self._signer = Signer(key) if key is not None else None
+        self._signer = make_signer(config.store.signing_keys, config.database, name)
 
     def find(self, namespace: str, key: StoredKey) -> Entry | None:
         """Return what is stored, in one command; see whether it :attr:`~Entry.is_there`.
@@ -260,8 +259,8 @@ def _range(namespace: str) -> Document:
     }
 
 
-def _context(namespace: str, key: StoredKey) -> bytes:
-    return bson.encode(_id(namespace, key))
+def _context(namespace: str, key: StoredKey) -> Context:
+    return (b"cache", bson.encode(_id(namespace, key)))
 
 
 def _after(start: datetime | None, seconds: float | None) -> datetime | None:

@@ -19,7 +19,7 @@ class StoreOptions:
     :param auto_remove: how expired sessions are removed
     :param auto_remove_interval_minutes: minutes between two removals, for ``interval``
     :param pickle: whether values that a document cannot hold are stored pickled
-    :param signing_key: the key that signs pickled payloads
+    :param signing_keys: the keys of pickled payloads and ciphertext: the first signs, all verify
     :param transform_id: the digest that is stored instead of the session id
     :param data_serializer: the ``data_serializer`` of documents that do not name one
     :param express_cookie: whether to write the ``session.cookie`` of express-session
@@ -33,7 +33,7 @@ class StoreOptions:
     auto_remove: Literal["native", "interval", "disabled"] = "native"
     auto_remove_interval_minutes: float = 10
     pickle: bool = False
-    signing_key: bytes | None = field(default=None, repr=False)
+    signing_keys: tuple[bytes, ...] = field(default=(), repr=False)
     transform_id: Literal["sha256"] | None = None
     data_serializer: Literal["pickle", "json"] = "pickle"
     express_cookie: bool = False
@@ -74,7 +74,7 @@ class StoreOptions:
             auto_remove=get("autoRemove"),
             auto_remove_interval_minutes=get("autoRemoveInterval"),
             pickle=get("pickle"),
-            signing_key=get("signingKey"),
+            signing_keys=get("signingKey") or (),
             transform_id=get("transformId"),
             data_serializer=get("dataSerializer"),
             express_cookie=get("expressCookie"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from beaker_mongo_soajs.options.coerce import (
@@ -22,6 +23,12 @@ from beaker_mongo_soajs.options.masking import PEM_BEGIN
 
 TAG_PLACEHOLDER = "TAG"
 """The placeholder for ``readPreferenceTags`` in the reference's full example. It is no tag set."""
+
+LEAST_SECRET_BYTES = 16
+"""The shortest secret that cannot be guessed: 128 bits."""
+
+HOW_TO_MAKE_ONE = 'python -c "import secrets; print(secrets.token_urlsafe(32))"'
+"""The command that makes a secret, for messages."""
 
 MECHANISMS = (
     "DEFAULT",
@@ -157,13 +164,22 @@ def read_passphrase(value: Any) -> str:
     return read_text(value)
 
 
-def read_signing_key(value: Any) -> bytes:
-    """Read a signing key: bytes, or text, which is encoded as UTF-8."""
-    key = value.encode("utf-8") if isinstance(value, str) else value
-    # Anybody could forge signatures of a key "null", so it is refused, and not read as absent.
-    if not isinstance(key, bytes) or key.strip().lower() in (b"", b"null", b"none"):
-        raise InvalidValue("a secret text or bytes; leave the option out to sign nothing")
-    return key
+def read_signing_keys(value: Any) -> tuple[bytes, ...]:
+    """Read signing keys: bytes, or text, which is encoded as UTF-8, or a list of those."""
+    if isinstance(value, str) and value.lstrip().startswith("["):
+        # Else it is a key that begins with a bracket.
+        with suppress(InvalidValue):
+            value = parse_json(value)
+    parts = value if isinstance(value, list | tuple) else [value]
+    keys = tuple(part.encode("utf-8") if isinstance(part, str) else part for part in parts)
+    if not keys or not all(
+        isinstance(key, bytes) and len(key.strip()) >= LEAST_SECRET_BYTES for key in keys
+    ):
+        raise InvalidValue(
+            f"a secret of {LEAST_SECRET_BYTES} bytes or more, as text or bytes, or a list of those."
+            f" To make one, run {HOW_TO_MAKE_ONE}"
+        )
+    return keys
 
 
 def read_compressors(value: Any) -> tuple[str, ...]:
@@ -195,6 +211,6 @@ MECHANISM = Kind("mechanism", read_mechanism)
 PEM = Kind("PEM text, bytes or path", read_pem)
 PEM_LIST = Kind("list of PEM texts, bytes or paths", read_pem_list)
 PASSPHRASE = Kind("text or bytes", read_passphrase)
-SIGNING_KEY = Kind("text or bytes", read_signing_key, null_words=frozenset())
+SIGNING_KEYS = Kind("text or bytes, or a list of them", read_signing_keys, null_words=frozenset())
 COMPRESSORS = Kind("list of `snappy`, `zlib`, `zstd`", read_compressors)
 INDEX_FIELDS = Kind("list of field names", read_index_fields)

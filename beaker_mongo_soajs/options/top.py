@@ -162,10 +162,11 @@ STORE = (
     ),
     _store(
         "signingKey",
-        kinds.SIGNING_KEY,
-        "the key that signs pickled values",
-        "Key of the HMAC of every pickled payload. A payload with a wrong signature is never"
-        " unpickled.",
+        kinds.SIGNING_KEYS,
+        "the key that signs pickled values and ciphertext",
+        "Key of the HMAC of every pickled payload and every ciphertext, 16 bytes or more. A payload"
+        " with a wrong signature is never unpickled. Of a list of keys, the first signs and all"
+        " verify.",
         None,
         secret=True,
     ),

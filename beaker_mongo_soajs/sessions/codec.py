@@ -22,7 +22,7 @@ from beaker_mongo_soajs.sessions.collection_types import MOST_COLLISIONS, Collis
 from beaker_mongo_soajs.sessions.parts import Items, Pairs, Parts
 from beaker_mongo_soajs.sessions.paths import step
 from beaker_mongo_soajs.sessions.tags import Tree, UnstorableValueError
-from beaker_mongo_soajs.signature import Signer
+from beaker_mongo_soajs.signature import Context, Signer
 
 ITEM_PREFIX = "__key__"
 """Prefix of the fields that hold top-level keys which cannot be field names."""
@@ -42,7 +42,7 @@ class _Reading:
     :param collisions: the limit of the whole session.
     """
 
-    context: bytes
+    context: Context
     collisions: CollisionLimit
 
 
@@ -70,7 +70,7 @@ def has_escapes(text: str) -> bool:
 class Codec:
     """Encode a session dict as a tree of the types of one storage form, and decode it.
 
-    In all methods, ``context`` is the stored session id as bytes. It is part of what is signed.
+    In all methods, ``stored_id`` is the document's ``_id`` as bytes. It is part of what is signed.
 
     :param pickled: whether to pickle values of all other types (``store.pickle``).
     :param signer: signs and verifies pickled values; ``None`` without ``store.signingKey``.
@@ -81,22 +81,22 @@ class Codec:
     def __init__(self, *, pickled: bool = False, signer: Signer | None = None) -> None:
         self._pickled = pickled
         self._signer = signer
-        self._encoders: dict[type, Callable[[Any, bytes], Tree]] = {
+        self._encoders: dict[type, Callable[[Any, Context], Tree]] = {
             str: self._encode_str,
             int: self._encode_int,
             dict: self._encode_dict,
             list: self._encode_list,
         }
 
-    def encode(self, session: dict[Any, Any], context: bytes) -> dict[str, Tree]:
+    def encode(self, session: dict[Any, Any], stored_id: bytes) -> dict[str, Tree]:
         """Return the tree of a session.
 
         :param session: the session.
         :raises SerializationError: for a value that cannot be stored; names its path.
         """
-        return dict(self.encode_item(key, value, context) for key, value in session.items())
+        return dict(self.encode_item(key, value, stored_id) for key, value in session.items())
 
-    def encode_item(self, key: object, value: object, context: bytes) -> tuple[str, Tree]:
+    def encode_item(self, key: object, value: object, stored_id: bytes) -> tuple[str, Tree]:
         """Return the field name and the tree of one top-level key of a session.
 
         :param key: the key.
@@ -104,10 +104,10 @@ class Codec:
         :raises SerializationError: for a value that cannot be stored; names its path.
         """
         try:
-            name = self.field_name(key, context)
-            tree = self._encode_step(key, value, _field_context(context, name))
+            name = self.field_name(key, stored_id)
+            tree = self._encode_step(key, value, _field_context(stored_id, name))
             if name != key:
-                tree = tags.tagged(tags.ITEM, [self._encode(key, context), tree])
+                tree = tags.tagged(tags.ITEM, [self._encode(key, (stored_id,)), tree])
         except UnstorableValueError as error:
             path = "session" + "".join(reversed(error.steps))
             raise SerializationError(
@@ -123,7 +123,7 @@ class Codec:
             ) from None
         return name, tree
 
-    def field_name(self, key: object, context: bytes) -> str:
+    def field_name(self, key: object, stored_id: bytes) -> str:
         """Return the name of the field that holds a top-level key.
 
         This is the key itself if it can be a field name, and otherwise a digest of it. Each key has
@@ -133,9 +133,9 @@ class Codec:
         """
         if type(key) is str and self._is_plain_key(key) and not key.startswith(ITEM_PREFIX):
             return key
-        return ITEM_PREFIX + tags.digest(self._encode(key, context))
+        return ITEM_PREFIX + tags.digest(self._encode(key, (stored_id,)))
 
-    def decode(self, tree: dict[str, Tree], context: bytes) -> dict[Any, Any]:
+    def decode(self, tree: dict[str, Tree], stored_id: bytes) -> dict[Any, Any]:
         """Return the session of a stored tree.
 
         Sub-documents of other applications that only resemble a tagged value are returned as dicts.
@@ -150,7 +150,7 @@ class Codec:
         for name, value in tree.items():
             try:
                 key, item = self._decode_item(
-                    name, value, _Reading(_field_context(context, name), collisions)
+                    name, value, _Reading(_field_context(stored_id, name), collisions)
                 )
                 hashes.add(hash(key))
             except (tags.DamagedValueError, TypeError, RecursionError) as error:
@@ -161,7 +161,7 @@ class Codec:
             raise _unreadable("session", "too many keys have the same hash")
         return dict(items)
 
-    def _encode(self, value: Any, context: bytes) -> Tree:
+    def _encode(self, value: Any, context: Context) -> Tree:
         kind = type(value)
         if kind in self._scalars:
             return value
@@ -170,7 +170,7 @@ class Codec:
             return encoder(value, context)
         return self._encode_other(value, context)
 
-    def _encode_other(self, value: Any, context: bytes) -> Tree:
+    def _encode_other(self, value: Any, context: Context) -> Tree:
         kind = type(value)
         problem = f"is a {kind.__module__}.{kind.__qualname__}, which cannot be stored"
         known = known_types.find(kind)
@@ -189,7 +189,7 @@ class Codec:
             tagged[tags.SIGNATURE] = self._encode(self._signer.sign(context, payload), context)
         return tagged
 
-    def _encode_parts(self, tag: str, parts: Parts, context: bytes) -> Tree:
+    def _encode_parts(self, tag: str, parts: Parts, context: Context) -> Tree:
         if type(parts) is Items:
             trees = self._encode_list(parts.items, context)
             if tag in _SETS:
@@ -207,27 +207,27 @@ class Codec:
         head = [self._encode(value, context) for value in parts.head]
         return tags.tagged(tag, [*head, trees] if head else trees)
 
-    def _encode_step(self, key: object, value: Any, context: bytes) -> Tree:
+    def _encode_step(self, key: object, value: Any, context: Context) -> Tree:
         try:
             return self._encode(value, context)
         except UnstorableValueError as error:
             error.steps.append(step(key))
             raise
 
-    def _encode_dict(self, value: dict[Any, Any], context: bytes) -> Tree:
+    def _encode_dict(self, value: dict[Any, Any], context: Context) -> Tree:
         if all(type(key) is str and self._is_plain_key(key) for key in value):
             return {key: self._encode_step(key, item, context) for key, item in value.items()}
         return self._encode_parts(tags.DICT, Pairs([], list(value.items())), context)
 
-    def _encode_list(self, value: Any, context: bytes) -> list[Tree]:
+    def _encode_list(self, value: Any, context: Context) -> list[Tree]:
         return [self._encode_step(index, item, context) for index, item in enumerate(value)]
 
-    def _encode_str(self, value: str, context: bytes) -> Tree:
+    def _encode_str(self, value: str, context: Context) -> Tree:
         if value.isascii() or tags.is_utf8(value):
             return value
         return tags.tagged("str", self._encode(value.encode("utf-8", "surrogatepass"), context))
 
-    def _encode_int(self, value: int, _context: bytes) -> Tree:
+    def _encode_int(self, value: int, _context: Context) -> Tree:
         return value if -(2**63) <= value < 2**63 else scalars.tag_int(value)
 
     def _is_plain_key(self, key: str) -> bool:
@@ -286,12 +286,12 @@ class NativeCodec(Codec):
         self._encoders[datetime.datetime] = self._encode_datetime
         self._encoders[Binary] = self._encode_binary
 
-    def _encode_datetime(self, value: datetime.datetime, context: bytes) -> Tree:
+    def _encode_datetime(self, value: datetime.datetime, context: Context) -> Tree:
         if value.tzinfo is None and value.microsecond % 1000 == 0 and not value.fold:
             return value
         return self._encode_other(value, context)
 
-    def _encode_binary(self, value: Binary, context: bytes) -> Tree:
+    def _encode_binary(self, value: Binary, context: Context) -> Tree:
         # The driver returns Binary of subtype 0 as bytes.
         return value if value.subtype != 0 else self._encode_other(value, context)
 
@@ -330,17 +330,17 @@ class JsonCodec(Codec):
             )
         return tree
 
-    def _encode_int(self, value: int, _context: bytes) -> Tree:
+    def _encode_int(self, value: int, _context: Context) -> Tree:
         # Node rounds larger integers when it parses the text, and would save the rounded number.
         return value if abs(value) <= _JSON_SAFE_INTEGER else scalars.tag_int(value)
 
-    def _encode_float(self, value: float, _context: bytes) -> Tree:
+    def _encode_float(self, value: float, _context: Context) -> Tree:
         return value if math.isfinite(value) else scalars.tag_float(value)
 
-    def _encode_bytes(self, value: bytes, _context: bytes) -> Tree:
+    def _encode_bytes(self, value: bytes, _context: Context) -> Tree:
         return scalars.tag_bytes(value)
 
-    def _encode_bson(self, value: Any, context: bytes) -> Tree:
+    def _encode_bson(self, value: Any, context: Context) -> Tree:
         if type(value) is Binary and value.subtype == 0:
             return self._encode_other(value, context)
         return scalars.tag_bson(value)
@@ -349,9 +349,9 @@ class JsonCodec(Codec):
         return key != tags.TAG and (key.isascii() or tags.is_utf8(key))
 
 
-def _field_context(context: bytes, name: str) -> bytes:
+def _field_context(stored_id: bytes, name: str) -> Context:
     """Return the signing context of a field: a signed pickle is only valid in its own field."""
-    return b"session " + context + b" " + name.encode("utf-8", "surrogatepass")
+    return (b"session", stored_id, name.encode("utf-8", "surrogatepass"))
 
 
 def _is_item(value: Tree) -> bool:

@@ -22,7 +22,7 @@ from beaker_mongo_soajs.sessions.stored import (
     decode_document,
 )
 from beaker_mongo_soajs.sessions.tags import Tree
-from beaker_mongo_soajs.signature import Signer
+from beaker_mongo_soajs.signature import Context, make_signer
 
 MAX_ID_LENGTH = 256
 _MISSING = object()
@@ -51,7 +51,7 @@ class SessionDocuments:
 
     def __init__(self, config: DbConfig, lifetime_seconds: float) -> None:
         store = config.store
-        self._signer = Signer(store.signing_key) if store.signing_key is not None else None
+        self._signer = make_signer(store.signing_keys, config.database, config.collection)
         self._native = NativeCodec(pickled=store.pickle, signer=self._signer)
         self._json = JsonCodec(pickled=store.pickle, signer=self._signer)
         self.form = StorageForm.JSON if config.stringify else StorageForm.NATIVE
@@ -296,8 +296,8 @@ class SessionDocuments:
         }
 
 
-def _context(stored_id: str) -> bytes:
-    return b"sealed " + stored_id.encode()
+def _context(stored_id: str) -> Context:
+    return (b"ciphertext", stored_id.encode())
 
 
 def is_time(value: object) -> bool:

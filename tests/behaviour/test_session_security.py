@@ -214,6 +214,10 @@ class _Touches:
         return (Path.touch, (self.path,))
 
 
+class _Person:
+    """A class of the application."""
+
+
 class TestPlants:
     """The attacker can write to the database and wants to run code."""
 
@@ -305,6 +309,41 @@ class TestPlants:
             del document["_id"]
             database.sessions.update_one({"_id": attacker.cookie}, {"$set": document})
             assert stolen == attacker.read()
+
+    def test_ciphertext_of_another_application(self, ours: Options, database: Db) -> None:
+        """With signingKey, ciphertext of another collection with the same keys is refused."""
+        signed = ours | _KEYS | {"store.signingKey": "0123456789abcdef"}
+        victim = Site(signed | {"collection": "others"}).visitor()
+        victim.save(user="admin")
+        document = database.others.find_one()
+        assert document is not None
+        database.sessions.insert_one(document)
+        assert {} == Site(signed).visitor(victim.cookie).read()
+
+    def test_pickle_of_another_database(self, ours: Options, database: Db) -> None:
+        """With signingKey, a pickle of another database with the same key is refused."""
+        signed = ours | {"store.signingKey": "0123456789abcdef", "store.pickle": True}
+        other = database.client[f"{database.name}_2"]
+        try:
+            victim = Site(signed | {"name": other.name}).visitor()
+            victim.save(user=_Person())
+            document = other.sessions.find_one()
+        finally:
+            database.client.drop_database(other)
+        assert document is not None
+        database.sessions.insert_one(document)
+        assert {} == Site(signed).visitor(victim.cookie).read()
+
+    def test_a_rotated_signing_key(self, ours: Options) -> None:
+        """A session that an old signingKey signed is read while that key is in the list."""
+        for more in (_KEYS, {"store.pickle": True}):
+            options = ours | more
+            visitor = Site(options | {"store.signingKey": "old" * 10}).visitor()
+            visitor.save(user="ann", person=None if more is _KEYS else _Person())
+            rotated = Site(options | {"store.signingKey": ["new" * 10, "old" * 10]})
+            assert "ann" == rotated.visitor(visitor.cookie).read()["user"]
+            without = Site(options | {"store.signingKey": "new" * 10})
+            assert {} == without.visitor(visitor.cookie).read()
 
     def test_ciphertext_that_was_changed(self, ours: Options, database: Db) -> None:
         """Ciphertext with a changed bit is refused, and the visitor is logged out."""

@@ -41,4 +41,4 @@ class TestMongoDB(CacheContract):
 class TestSigned(TestMongoDB):
     """So it does with signed values."""
 
-    store: ClassVar[dict[str, Any]] = {"signingKey": "secret"}
+    store: ClassVar[dict[str, Any]] = {"signingKey": "0123456789abcdef"}

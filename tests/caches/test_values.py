@@ -135,7 +135,7 @@ class TestTrust:
     @pytest.fixture
     def signed(self, options: Options) -> Cache:
         """Return a cache that signs its values."""
-        return open_cache(options, **{"store.signingKey": "secret"})
+        return open_cache(options, **{"store.signingKey": "0123456789abcdef"})
 
     @pytest.fixture
     def loads(self, monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
@@ -203,7 +203,7 @@ class TestTrust:
     def test_change_of_the_key(self, signed: Cache, options: Options, creator: Creator) -> None:
         """After a change of signingKey, values are created anew."""
         signed.get("key", createfunc=creator)
-        changed = open_cache(options, **{"store.signingKey": "another"})
+        changed = open_cache(options, **{"store.signingKey": "another signing key"})
         assert "value 2" == changed.get("key", createfunc=creator)
         assert "value 2" == changed.get("key", createfunc=creator)
 

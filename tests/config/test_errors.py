@@ -87,6 +87,9 @@ def read(options: dict[str, Any] | None = None, **more: Any) -> DbConfig:
         ({"store.transformId": "md5"}, "store.transformId", None, "sha256"),
         ({"store.signingKey": ""}, "store.signingKey", None, "secret"),
         ({"store.signingKey": "null"}, "store.signingKey", None, "secret"),
+        ({"store.signingKey": "x" * 15}, "store.signingKey", None, "16 bytes"),
+        ({"store.signingKey": []}, "store.signingKey", None, "token_urlsafe"),
+        ({"store.signingKey": ["x" * 16, "short"]}, "store.signingKey", None, "token_urlsafe"),
         ({"store.indexes": "session.user, $x"}, "store.indexes", None, "$"),
         ({"store.indexes": "session.a", "stringify": True}, "store.indexes", None, "stringify"),
         ({"dbConfig": "{"}, "dbConfig", None, "JSON"),
@@ -145,7 +148,7 @@ def assert_hidden(secret: str, *texts: str) -> None:
         {"credentials": {"username": "SECRET", "password": "x"}},
         {"extraParam.server": {"sslKey": "-----BEGIN SECRET", "sslCert": "x", "sslPass": "SECRET"}},
         {"extraParam.server": {"sslKey": "SECRET", "sslCert": "-----BEGIN SECRET"}},
-        {"store.signingKey": "SECRET"},
+        {"store.signingKey": "SECRETSECRETSECRET"},
         {
             "URLParam.authMechanism": "MONGODB-AWS",
             "URLParam.authMechanismProperties": {"AWS_SESSION_TOKEN": "SECRET"},

@@ -134,7 +134,7 @@ JSON_KINDS: dict[str, st.SearchStrategy[Any]] = {
     kinds.PEM.name: st.just("/etc/ssl/client.pem"),
     kinds.PEM_LIST.name: st.just(["/etc/ssl/ca.pem", "/etc/ssl/more.pem"]),
     kinds.PASSPHRASE.name: st.just(PASSWORD),
-    kinds.SIGNING_KEY.name: st.just(PASSWORD),
+    kinds.SIGNING_KEYS.name: st.just("0123456789abcdef"),
     kinds.INDEX_FIELDS.name: st.just(["session.user"]),
 }
 

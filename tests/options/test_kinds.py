@@ -78,7 +78,20 @@ def read(name: str, raw: Any) -> Any:
             ["-----BEGIN X-----\n", b"-----BEGIN X-----", bytearray(b"-----BEGIN X-----")],
         ),
         ("extraParam.server.sslPass", "é", ["é", "é".encode()]),
-        ("store.signingKey", b"k\xc3\xa9y", ["kéy", b"k\xc3\xa9y"]),
+        (
+            "store.signingKey",
+            (b"a k\xc3\xa9y of 16 bytes",),
+            ["a kéy of 16 bytes", b"a k\xc3\xa9y of 16 bytes", ["a kéy of 16 bytes"]],
+        ),
+        (
+            "store.signingKey",
+            (b"the key of today", b"[the key of yesterday"),
+            [
+                ["the key of today", b"[the key of yesterday"],
+                '["the key of today", "[the key of yesterday"]',
+            ],
+        ),
+        ("store.signingKey", (b"[a key, not a list]",), ["[a key, not a list]"]),
         (
             "store.indexes",
             ("session.user", "session.cart.id"),

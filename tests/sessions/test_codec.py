@@ -116,14 +116,16 @@ class CodecContract:
 
     def test_signed_pickle_is_loaded_in_its_own_session_only(self) -> None:
         """A signed pickle is only loaded in its own session and field, with its signature."""
-        signer = Signer(b"key")
+        signer = Signer([b"key"], "shop", "sessions")
         codec = self.codec(pickled=True, signer=signer)
         tree = self.through(codec.encode({"v": Owner("a")}, _CONTEXT))
         assert codec.decode(tree, _CONTEXT) == {"v": Owner("a")}
         with pytest.raises(SerializationError, match="signature"):
             codec.decode(tree, b"another session")
         with pytest.raises(SerializationError, match="signature"):
-            self.codec(pickled=True, signer=Signer(b"other")).decode(tree, _CONTEXT)
+            self.codec(pickled=True, signer=Signer([b"other"], "shop", "sessions")).decode(
+                tree, _CONTEXT
+            )
         with pytest.raises(SerializationError, match="signature"):
             codec.decode({"another key": tree["v"]}, _CONTEXT)
         unsigned = copy.deepcopy(tree)

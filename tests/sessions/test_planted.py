@@ -100,7 +100,9 @@ class TestSecurity:
         target = tmp_path / "written"
         # Beaker's name for pycryptodome which 1.12 and 1.13 know as well.
         keys = {"encrypt_key": "k" * 10, "validate_key": "v" * 10, "crypto_type": "pycrypto"}
-        signed = options | keys | {"store.signingKey": "signs", "invalidate_corrupt": False}
+        signed = (
+            options | keys | {"store.signingKey": "the key that signs", "invalidate_corrupt": False}
+        )
         visitor = Site(signed).visitor()
         visitor.save(user="ann")
         assert visitor.read() == {"user": "ann"}

@@ -249,10 +249,12 @@ class TestConfiguration:
     def test_pickle_option(self, options: Options) -> None:
         """With store.pickle any object is kept; signed, only under the same key and session id."""
         value = {"logger": logging.getLogger("x"), "n": 1}
-        store = SessionStore(options | {"store": {"pickle": True, "signingKey": "k"}})
+        store = SessionStore(options | {"store": {"pickle": True, "signingKey": "k" * 16}})
         store.set("id", value)
         assert store.get("id") == value
         with pytest.raises(SerializationError, match="pickles from the database"):
             SessionStore(options).get("id")
         with pytest.raises(SerializationError, match="signature"):
-            SessionStore(options | {"store": {"pickle": True, "signingKey": "other"}}).get("id")
+            SessionStore(
+                options | {"store": {"pickle": True, "signingKey": "another signing key"}}
+            ).get("id")
