@@ -1,12 +1,13 @@
 """Servers a round trip away, as between real hosts, and how exactly that distance is kept."""
 
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 
 from benchmarks.place import Client, Place
-from benchmarks.proxy import Proxy, proxy
 from benchmarks.samples import percentile
 from benchmarks.servers import Servers, redis_client, redis_url
 
@@ -29,6 +30,43 @@ class Distance:
     p95_ms: float
 
 
+class ProxyProcess:
+    """A :mod:`tests.proxy` in a process of its own, which takes no time from what is measured.
+
+    :param process: the process.
+    """
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._process = process
+        assert process.stdout is not None
+        self.port = int(process.stdout.readline())
+
+    def delay(self, seconds: float) -> None:
+        """Hold back each piece of data for a time, in each direction.
+
+        :param seconds: how long.
+        """
+        assert self._process.stdin is not None
+        self._process.stdin.write(f"{seconds}\n")
+        self._process.stdin.flush()
+
+
+@contextmanager
+def proxy_process(port: int) -> Iterator[ProxyProcess]:
+    """Start a proxy, and end it afterwards.
+
+    :param port: the port of the server on 127.0.0.1.
+    """
+    command = [sys.executable, "-m", "tests.proxy", str(port)]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            yield ProxyProcess(process)
+        finally:
+            process.kill()
+
+
 @contextmanager
 def at_a_distance(servers: Servers, round_trip_ms: float) -> Iterator[tuple[Place, list[Distance]]]:
     """Lend a place whose servers are so far away.
@@ -37,12 +75,12 @@ def at_a_distance(servers: Servers, round_trip_ms: float) -> Iterator[tuple[Plac
     :param round_trip_ms: how much longer an answer is to take.
     """
     with ExitStack() as stack:
-        mongo = stack.enter_context(proxy(servers.mongo.port))
+        mongo = stack.enter_context(proxy_process(servers.mongo.port))
         near = servers.place
         url = f"mongodb://127.0.0.1:{mongo.port}/?directConnection=true"
         place = replace(near, mongo_url=url)
         far_client = stack.enter_context(Client(url))
-        pings: list[tuple[str, Proxy, Callable[[], object], Callable[[], object]]] = [
+        pings: list[tuple[str, ProxyProcess, Callable[[], object], Callable[[], object]]] = [
             (
                 "MongoDB",
                 mongo,
@@ -51,7 +89,7 @@ def at_a_distance(servers: Servers, round_trip_ms: float) -> Iterator[tuple[Plac
             ),
         ]
         if servers.redis_port is not None and near.direct_redis is not None:
-            relay = stack.enter_context(proxy(servers.redis_port))
+            relay = stack.enter_context(proxy_process(servers.redis_port))
             place = replace(place, redis_url=redis_url(relay.port))
             far_redis = stack.enter_context(redis_client(relay.port))
             pings.append(("Redis", relay, near.direct_redis.ping, far_redis.ping))
@@ -60,7 +98,7 @@ def at_a_distance(servers: Servers, round_trip_ms: float) -> Iterator[tuple[Plac
 
 def _keep(
     server: str,
-    relay: Proxy,
+    relay: ProxyProcess,
     near: Callable[[], object],
     far: Callable[[], object],
     round_trip_ms: float,
@@ -68,10 +106,10 @@ def _keep(
     """Set a proxy so that the median is right, and measure how that came out."""
     held_ms = round_trip_ms / 2
     for _ in range(_CORRECTIONS):
-        relay.hold_back(held_ms / 1000)
+        relay.delay(held_ms / 1000)
         median_ms, _ = _added(near, far, _PINGS_TO_CORRECT)
         held_ms = max(0.0, held_ms - (median_ms - round_trip_ms) / 2)
-    relay.hold_back(held_ms / 1000)
+    relay.delay(held_ms / 1000)
     median_ms, p95_ms = _added(near, far, _PINGS)
     return Distance(server, median_ms, p95_ms)
 

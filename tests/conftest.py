@@ -23,8 +23,8 @@ import beaker_mongo_soajs
 from beaker_mongo_soajs import MongoSession
 from beaker_mongo_soajs.testing import MongodNotFound, MongoServer, find_mongod
 from tests.effort import effort
-from tests.faults import CuttingProxy
 from tests.faults import fail_point as open_fail_point
+from tests.proxy import TcpProxy
 from tests.recorder import Commands, Recorder
 from tests.waiting import wait_for_indexes
 
@@ -158,9 +158,9 @@ def fail_point(mongo_client: Client) -> FailPoint:
 
 
 @pytest.fixture
-def proxy(mongo_server: MongoServer) -> Iterator[CuttingProxy]:
-    """Put a proxy before the server; :attr:`CuttingProxy.url` leads through it."""
-    with CuttingProxy(mongo_server.port) as proxy:
+def proxy(mongo_server: MongoServer) -> Iterator[TcpProxy]:
+    """Put a proxy before the server; :attr:`TcpProxy.url` leads through it."""
+    with TcpProxy(mongo_server.port) as proxy:
         yield proxy
 
 

@@ -133,6 +133,25 @@ class TestDocuments:
                     broken.append(f"{name_of(path)}:{_line(text, match.start())}: {target}")
         assert [] == broken
 
+    def test_the_architecture_page_is_complete(self) -> None:
+        """The page names all layers, and only modules and folders that exist."""
+        text = (ROOT / "docs" / "architecture.md").read_text()
+        named = set(re.findall(r"`((?:\w+/)*\w+(?:/|\.py))`", text))
+        layers = {f"{top}{'/' if (PACKAGE / top).is_dir() else '.py'}" for top in ORDER}
+        assert set() == layers - named
+        assert set() == {
+            name for name in named if not (PACKAGE / name).exists() and not (ROOT / name).exists()
+        }
+
+    def test_named_tests_exist(self) -> None:
+        """Each test that the security page names is in a file of the tests."""
+        tests = {name_of(path): path.read_text() for path in files(".py")}
+        code = "\n".join([*tests, *tests.values()])
+        text = (ROOT / "docs" / "security.md").read_text()
+        named = set(re.findall(r"`(Test\w+|[\w/]*test_\w+(?:\.py)?)`", text))
+        assert named
+        assert set() == {name for name in named if not re.search(rf"\b{name}\b", code)}
+
     def _exists(self, origin: Path, target: str) -> bool:
         name, _, anchor = target.partition("#")
         path = origin.parent / name if name else origin

@@ -37,7 +37,7 @@ from tests.behaviour.scenarios import (
     worker_processes,
 )
 from tests.effort import times
-from tests.faults import CuttingProxy
+from tests.proxy import TcpProxy
 from tests.recorder import Commands
 
 Options = dict[str, Any]
@@ -373,7 +373,7 @@ class TestCommands:
             assert {"a": 3, "b": 2} == server.site.read(cookie)
 
     def test_one_changed_key_of_a_large_session(
-        self, proxy: CuttingProxy, database_name: str, commands: Commands
+        self, proxy: TcpProxy, database_name: str, commands: Commands
     ) -> None:
         """A change of one key in a session of 200 keys and 100 kB sends less than 1 kB."""
         options = {"url": proxy.url, "name": database_name, "URLParam.heartbeatFrequencyMS": 60_000}

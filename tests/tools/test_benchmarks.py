@@ -28,12 +28,12 @@ from benchmarks.contenders import (
     TOUCH_AFTER,
     TYPE,
 )
+from benchmarks.distance import proxy_process
 from benchmarks.files import BEGIN, DOCUMENT, END, RESULTS, replaced
 from benchmarks.measurement import BURST, Group, measure
 from benchmarks.own_time import Shares, subtracted_us
 from benchmarks.place import Place
 from benchmarks.population import multiply_document
-from benchmarks.proxy import proxy
 from benchmarks.ratios import Ratio, ratios
 from benchmarks.samples import Samples, percentile
 from benchmarks.tables import group_table, ratios_table, table
@@ -41,6 +41,7 @@ from benchmarks.traffic import traffic
 from benchmarks.visits import cart
 from benchmarks.workloads import CHANGE, LOGIN, NEW, READ
 from tests.conftest import RunPython
+from tests.waiting import wait_until
 
 Client = MongoClient[dict[str, Any]]
 
@@ -281,20 +282,20 @@ class TestSites:
         assert "there is no `node` on the `PATH`" == node.missing()
 
     def test_a_proxy_holds_data_back(self, mongo_server: MongoServer) -> None:
-        """A round trip takes twice as long as data are held back in each direction."""
-        with proxy(mongo_server.port) as relay:
-            url = f"mongodb://127.0.0.1:{relay.port}/?directConnection=true"
+        """A proxy in a process of its own delays data by what it is told, in each direction."""
+        with proxy_process(mongo_server.port) as proxy:
+            url = f"mongodb://127.0.0.1:{proxy.port}/?directConnection=true"
             with Client(url) as client:
                 client.admin.command("ping")
-                relay.hold_back(0.05)
-                # The proxy reads the new time when it comes to it.
-                deadline = time.monotonic() + 30
-                seconds = 0.0
-                while seconds < 0.1:
-                    start = time.monotonic()
-                    client.admin.command("ping")
-                    seconds = time.monotonic() - start
-                    assert time.monotonic() < deadline, "nothing is held back"
+                proxy.delay(0.05)
+                # The process reads the new delay a moment later.
+                wait_until(lambda: _seconds_of_ping(client) >= 0.1, 30)
+
+
+def _seconds_of_ping(client: Client) -> float:
+    start = time.monotonic()
+    client.admin.command("ping")
+    return time.monotonic() - start
 
 
 def test_a_tiny_run_writes_its_files(run_python: RunPython, tmp_path: Path) -> None:

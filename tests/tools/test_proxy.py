@@ -10,7 +10,7 @@ import pytest
 from pymongo.errors import AutoReconnect, ServerSelectionTimeoutError
 
 from tests.conftest import Client
-from tests.faults import CuttingProxy
+from tests.proxy import TcpProxy
 from tests.waiting import wait_until
 
 _TIMEOUT_SECONDS = 5.0
@@ -56,13 +56,13 @@ def echo() -> Iterator[Echo]:
 
 
 @pytest.fixture
-def line(echo: Echo) -> Iterator[CuttingProxy]:
+def line(echo: Echo) -> Iterator[TcpProxy]:
     """Put a proxy before that server."""
-    with CuttingProxy(echo.port) as proxy:
+    with TcpProxy(echo.port) as proxy:
         yield proxy
 
 
-def _connect(proxy: CuttingProxy) -> socket.socket:
+def _connect(proxy: TcpProxy) -> socket.socket:
     return socket.create_connection(("127.0.0.1", proxy.port), timeout=_TIMEOUT_SECONDS)
 
 
@@ -78,7 +78,7 @@ def _is_cut(connection: socket.socket) -> bool:
         return True
 
 
-def test_it_forwards_and_counts(line: CuttingProxy) -> None:
+def test_it_forwards_and_counts(line: TcpProxy) -> None:
     """Bytes arrive in both directions, on each of several connections, and are counted."""
     with _connect(line) as one, _connect(line) as two:
         assert b"HELLO" == _ask(one, b"hello")
@@ -88,7 +88,7 @@ def test_it_forwards_and_counts(line: CuttingProxy) -> None:
     wait_until(lambda: line.connections == 0)
 
 
-def test_it_cuts(line: CuttingProxy) -> None:
+def test_it_cuts(line: TcpProxy) -> None:
     """A cut ends the connections that there are and no later one."""
     with _connect(line) as one:
         _ask(one, b"hello")
@@ -99,7 +99,7 @@ def test_it_cuts(line: CuttingProxy) -> None:
             assert b"AGAIN" == _ask(two, b"again")
 
 
-def test_it_refuses_until_it_resumes(line: CuttingProxy) -> None:
+def test_it_refuses_until_it_resumes(line: TcpProxy) -> None:
     """A refusal ends connections, and nobody connects until the proxy takes them again."""
     port = line.port
     with _connect(line) as one:
@@ -115,7 +115,7 @@ def test_it_refuses_until_it_resumes(line: CuttingProxy) -> None:
         assert b"AGAIN" == _ask(two, b"again")
 
 
-def test_it_stalls_until_it_resumes(line: CuttingProxy) -> None:
+def test_it_stalls_until_it_resumes(line: TcpProxy) -> None:
     """While stalled nothing passes on connections old and new; then everything does, in order."""
     with _connect(line) as one:
         _ask(one, b"hello")
@@ -130,7 +130,7 @@ def test_it_stalls_until_it_resumes(line: CuttingProxy) -> None:
             assert b"HELD" == one.recv(1024) == two.recv(1024)
 
 
-def test_it_delays_until_it_resumes(line: CuttingProxy) -> None:
+def test_it_delays_until_it_resumes(line: TcpProxy) -> None:
     """A delay holds up what is sent and what is answered, each for that time."""
     with _connect(line) as one:
         _ask(one, b"hello")
@@ -144,15 +144,15 @@ def test_it_delays_until_it_resumes(line: CuttingProxy) -> None:
         assert time.monotonic() - begun < 0.6
 
 
-def test_a_server_that_is_away_is_away(echo: Echo, line: CuttingProxy) -> None:
+def test_a_server_that_is_away_is_away(echo: Echo, line: TcpProxy) -> None:
     """Where the server takes no connection, the proxy ends that of the client."""
-    with CuttingProxy(line.port) as proxy:
+    with TcpProxy(line.port) as proxy:
         line.refuse()
         with _connect(proxy) as one:
             assert _is_cut(one)
 
 
-def test_a_client_sees_the_faults(proxy: CuttingProxy) -> None:
+def test_a_client_sees_the_faults(proxy: TcpProxy) -> None:
     """A real driver on the line loses its server, and finds it again."""
     with Client(proxy.url, serverSelectionTimeoutMS=500, retryReads=False) as client:
         assert 1 == client.admin.command("ping")["ok"]
