@@ -1,4 +1,4 @@
-"""A small WSGI application behind Beaker's SessionMiddleware, and a visitor who uses it."""
+"""A WSGI application behind Beaker's SessionMiddleware, and visitors with cookies."""
 
 from collections.abc import Callable
 from typing import Any
@@ -21,9 +21,9 @@ def only_document(database: Database[dict[str, Any]]) -> dict[str, Any]:
 
 
 class Site:
-    """An application whose every request does what the test wants done to the session.
+    """An application in which each request calls a function of the test with the session.
 
-    :param options: the session options; ``session.type`` is this package's.
+    :param options: the session options; ``session.type`` is that of this package.
     """
 
     def __init__(self, options: dict[str, Any]) -> None:
@@ -36,12 +36,12 @@ class Site:
     def visitor(self, cookie: str | None = None) -> "Visitor":
         """Return a new visitor.
 
-        :param cookie: the session cookie that the browser kept from earlier.
+        :param cookie: the value of a session cookie that the browser already has.
         """
         return Visitor(self, cookie)
 
     def serve(self, visitor: Any, action: Action) -> tuple[object, Response]:
-        """Serve one request, and return what the action returned."""
+        """Serve one request; return the result of the action, and the response."""
         answers: list[object] = []
         self._action = lambda session: answers.append(action(session))
         response = visitor.get("/")
@@ -64,19 +64,19 @@ class Visitor:
 
     @property
     def cookie(self) -> str | None:
-        """The value of the session cookie that the browser keeps."""
+        """The value of the session cookie in the browser."""
         value: str | None = self._browser.cookies.get(COOKIE)
-        # WebTest keeps the quotes that it puts around a cookie which it is given.
+        # WebTest puts quotes around a cookie that is set by set_cookie().
         return value.strip('"') if value else None
 
     def request(self, action: Action) -> Any:
-        """Make a request that does something to the session, and return what that returned."""
+        """Make a request that calls a function with the session, and return its result."""
         answer, response = self._site.serve(self._browser, action)
         self.set_cookies = response.headers.getall("Set-Cookie")
         return answer
 
     def read(self) -> dict[Any, Any]:
-        """Make a request that only reads, and return the session without Beaker's own keys."""
+        """Make a request that only reads; return the session without Beaker's own keys."""
 
         def items(session: SessionObject) -> dict[Any, Any]:
             return {key: session[key] for key in session if not str(key).startswith("_")}
@@ -85,11 +85,11 @@ class Visitor:
         return found
 
     def save(self, **values: object) -> None:
-        """Make a request that puts values into the session."""
+        """Make a request that sets values in the session, and saves it."""
         self.save_items(values)
 
     def save_items(self, values: dict[Any, Any]) -> None:
-        """Make a request that puts values into the session, under any keys."""
+        """Make a request that sets values under any keys, and saves the session."""
 
         def assign(session: SessionObject) -> None:
             for key, value in values.items():

@@ -1,4 +1,4 @@
-"""What every test may ask for: a real server, a fresh database, its commands, faults in it."""
+"""Fixtures of all tests: a real server, a fresh database, its commands, faults."""
 
 import os
 import subprocess
@@ -30,12 +30,12 @@ from tests.waiting import wait_for_indexes
 
 pytest_plugins = ["pytester", "tests.leaks", "tests.promises", "tests.run_record"]
 
-# A deadline for one example would measure the load of the machine, not the code.
+# A deadline for each example would measure the load of the machine.
 hypothesis.settings.register_profile("default", deadline=None)
 hypothesis.settings.load_profile("default")
 
-# Other processes import the package from where it was imported here, installed or not, and the
-# tests from beside this file. The current folder may hold another state of the package.
+# Other processes import the same package as this one, installed or not, and the tests from this
+# folder. The current folder may contain another version of the package.
 IMPORTS = {
     "PYTHONPATH": os.pathsep.join(
         str(Path(path).resolve().parent.parent) for path in (beaker_mongo_soajs.__file__, __file__)
@@ -51,7 +51,7 @@ FailPoint = Callable[..., AbstractContextManager[None]]
 
 
 def pytest_report_header() -> str:
-    """Name what is tested against, so that every log of a run tells it."""
+    """Return the tested versions, for the log of each run."""
     server: object = "the server of MONGODB_URL"
     if not os.environ.get("MONGODB_URL"):
         try:
@@ -63,16 +63,16 @@ def pytest_report_header() -> str:
 
 @pytest.fixture(scope="session")
 def mongo_server() -> Iterator[MongoServer]:
-    """Start a server of our own, that may be paused and restarted, for all tests together."""
+    """Start one server for all tests, which may be paused and restarted."""
     if os.environ.get("MONGODB_URL"):
-        pytest.skip("needs a server of its own, and MONGODB_URL names one that is already there")
+        pytest.skip("needs a server of its own, but MONGODB_URL is set")
     with MongoServer(for_tests=True) as server:
         yield server
 
 
 @pytest.fixture(scope="session")
 def mongo_url(request: pytest.FixtureRequest) -> str:
-    """Name the URL of the server to test with: that of MONGODB_URL, or one of our own."""
+    """Return the URL of the server under test: MONGODB_URL, or that of ``mongo_server``."""
     named = os.environ.get("MONGODB_URL")
     if named:
         return named
@@ -82,14 +82,14 @@ def mongo_url(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="session")
 def mongo_client(mongo_url: str) -> Iterator[Client]:
-    """Lend the tests' own client, whose commands are never recorded."""
+    """Return the client of the tests, whose commands are never recorded."""
     with Client(mongo_url, serverSelectionTimeoutMS=10_000) as client:
         yield client
 
 
 @pytest.fixture
 def database_name(mongo_client: Client) -> Iterator[str]:
-    """Make up the name of a database for this test alone, and drop it afterwards."""
+    """Return the name of a database for this test, and drop the database afterwards."""
     name = f"test_{uuid.uuid4().hex}"
     yield name
     # An index that is made after the drop would make the database again.
@@ -99,7 +99,7 @@ def database_name(mongo_client: Client) -> Iterator[str]:
 
 @pytest.fixture
 def database(mongo_client: Client, database_name: str) -> Database[dict[str, Any]]:
-    """Lend this test's database, to plant documents in it and to look at them."""
+    """Return this test's database, to insert and to read documents."""
     return mongo_client[database_name]
 
 
@@ -131,7 +131,7 @@ def kind_options(options: dict[str, Any], kind: type[Session]) -> dict[str, Any]
 
 @pytest.fixture(scope="session")
 def _recorder(mongo_client: Client) -> Recorder:
-    # Only clients made after this moment report here: mongo_client, made before, does not.
+    # It sees only clients that are made later, so not mongo_client.
     recorder = Recorder()
     monitoring.register(recorder)
     return recorder
@@ -139,9 +139,9 @@ def _recorder(mongo_client: Client) -> Recorder:
 
 @pytest.fixture
 def commands(_recorder: Recorder, database_name: str) -> Iterator[Commands]:
-    """Record the commands that go to this test's database from all clients but the tests' own.
+    """Record the commands of applications to this test's database.
 
-    A client counts if it is made after this fixture, as in the body of a test.
+    Only clients that are made after this fixture are recorded.
     """
     _recorder.commands = Commands(database_name)
     yield _recorder.commands
@@ -150,7 +150,7 @@ def commands(_recorder: Recorder, database_name: str) -> Iterator[Commands]:
 
 @pytest.fixture
 def fail_point(mongo_client: Client) -> FailPoint:
-    """Lend :func:`tests.faults.fail_point` for the server under test."""
+    """Return :func:`tests.faults.fail_point` for the server under test."""
     parameters = mongo_client.admin.command("getParameter", "*")
     if not parameters.get("enableTestCommands"):
         pytest.skip("needs a server with enableTestCommands=1")
@@ -159,17 +159,17 @@ def fail_point(mongo_client: Client) -> FailPoint:
 
 @pytest.fixture
 def proxy(mongo_server: MongoServer) -> Iterator[TcpProxy]:
-    """Put a proxy before the server; :attr:`TcpProxy.url` leads through it."""
+    """Start a proxy to the server; connect to its :attr:`TcpProxy.url`."""
     with TcpProxy(mongo_server.port) as proxy:
         yield proxy
 
 
 @pytest.fixture
 def start_python() -> Iterator[StartPython]:
-    """Lend a function that starts Python code in a process of its own, ended with the test.
+    """Return a function that starts Python code in another process, which ends with the test.
 
-    It takes the code, indented as it stands in the test, and environment variables to add; this
-    package can be imported there. Standard input, output and error are pipes of text.
+    Its arguments are the code, indented as in the test, and additional environment variables. The
+    code can import this package and the tests. Standard input, output and error are text pipes.
     """
     with ExitStack() as processes:
 
@@ -191,10 +191,10 @@ def start_python() -> Iterator[StartPython]:
 
 @pytest.fixture
 def run_python(start_python: StartPython) -> RunPython:
-    """Lend a function that runs Python code in a process of its own and returns what it said.
+    """Return a function that runs Python code in another process, and returns its output.
 
-    Like ``start_python``, but it waits for the end, which has to be a good one unless
-    ``check=False`` is given.
+    It works like ``start_python``, but waits for the end of the process, and fails if its exit
+    status is not 0. ``check=False`` turns this check off.
     """
 
     def run(
@@ -210,7 +210,7 @@ def run_python(start_python: StartPython) -> RunPython:
 
 @pytest.fixture(autouse=True)
 def _close_clients() -> Iterator[None]:
-    """Close the clients that the package made in a test, so that the next one makes its own."""
+    """Close the clients of the package after each test, so that the next one makes its own."""
     yield
     module = sys.modules.get("beaker_mongo_soajs.mongo.client")
     if module is not None:

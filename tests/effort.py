@@ -1,7 +1,7 @@
-"""How hard the tests try: ``TEST_EFFORT``, ``full`` if it is not set, or ``tenth``.
+"""The effort of the tests: the environment variable ``TEST_EFFORT``, ``full`` or ``tenth``.
 
-Where only a version differs from an environment that made the full effort, as in most of the test
-matrix, a tenth of the examples and rounds shows what the version changes.
+Most environments of the test matrix differ from one with full effort in one version only. A tenth
+of the examples and rounds is enough to show what that version changes.
 """
 
 import os
@@ -10,15 +10,15 @@ _PARTS = {"full": 1, "tenth": 10}
 
 
 def effort() -> str:
-    """Return the effort to make: ``full`` or ``tenth``."""
+    """Return the configured effort: ``full``, the default, or ``tenth``."""
     named = os.environ.get("TEST_EFFORT") or "full"
     assert named in _PARTS, f"TEST_EFFORT={named}: {' or '.join(_PARTS)}"
     return named
 
 
 def times(full: int) -> int:
-    """Return how often to try something.
+    """Return the number of examples or rounds for the configured effort.
 
-    :param full: how often the full effort is.
+    :param full: the number for the full effort.
     """
     return full // _PARTS[effort()]

@@ -1,8 +1,8 @@
-"""Write the tables of what the tests ran on: ``python -m tests.matrix``.
+"""Write the tables of tested versions: ``python -m tests.matrix``.
 
-They come from the records of the environments of tox (``tests.run_record``): ``docs/tested.md``
-tells of each environment, and the README of each version that occurs there. The tables are only
-written when each environment that runs tests has passed.
+The tables are made from the records of the tox environments (``tests.run_record``).
+``docs/tested.md`` lists each environment, and the README lists each version in them. They are
+written only if all environments that run tests have passed.
 """
 
 import json
@@ -27,7 +27,7 @@ Versions = Mapping[str, str]
 
 def environments() -> list[str]:
     """Return the names of the environments that run the tests, in the order of ``tox.ini``."""
-    # Inside of tox its variables would be taken for options.
+    # Within tox, its own variables would be read as options.
     env = {name: value for name, value in os.environ.items() if not name.startswith("TOX_")}
     tox = [sys.executable, "-P", "-m", "tox", "list", "--no-desc", "-q"]
     listing = subprocess.run(tox, cwd=ROOT, env=env, capture_output=True, text=True, check=True)
@@ -35,7 +35,7 @@ def environments() -> list[str]:
 
 
 def ran() -> dict[str, Versions]:
-    """Return what ``docs/tested.md`` tells: the versions of each environment."""
+    """Return the versions of each environment in ``docs/tested.md``."""
     rows = re.findall(r"(?m)^\| `(.+?)` \| .+? \| (.+?) \|$", _TESTED.read_text())
     return {
         environment: dict(_split(version) for version in versions.split(_SEPARATOR))
@@ -44,7 +44,7 @@ def ran() -> dict[str, Versions]:
 
 
 def in_readme() -> str:
-    """Return the table that stands in the README."""
+    """Return the table in the README."""
     return _README.read_text().partition(_BEGIN)[2].partition(_END)[0]
 
 
@@ -84,7 +84,7 @@ def _numbers(version: str) -> list[int]:
 def _replace_table(path: Path, table: str) -> None:
     before, begin, rest = path.read_text().partition(_BEGIN)
     _, end, after = rest.partition(_END)
-    assert end, f"{path} has no place for the table"
+    assert end, f"{path} has no marks for the table"
     path.write_text(before + begin + table + end + after)
 
 
@@ -93,7 +93,7 @@ def main() -> None:
     files = {name: _RECORDS / f"{name}.json" for name in environments()}
     missing = [name for name, path in files.items() if not path.exists()]
     if missing:
-        sys.exit(f"These have not passed: tox run -e {','.join(missing)}")
+        sys.exit(f"Environments have not passed. Run: tox run -e {','.join(missing)}")
     records = {name: json.loads(path.read_text()) for name, path in files.items()}
     _replace_table(_TESTED, _table_of_runs(records))
     _replace_table(_README, table_of_versions(ran()))

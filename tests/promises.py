@@ -1,6 +1,6 @@
-"""Keep promises about the environment: with ``CI`` set, a test that is skipped has failed.
+"""A pytest plugin: with ``CI`` set, a skipped test has failed.
 
-A plugin for pytest. It sees every skip, by whatever means: a mark, a call, a module not there.
+This includes all kinds of skips: by a mark, by a call, and of modules that cannot be imported.
 """
 
 import os
@@ -11,7 +11,7 @@ import pytest
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Look at the report of a test."""
+    """Check the report of a test."""
     report = yield
     _refuse_skip(report)
     return report
@@ -19,7 +19,7 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
 
 @pytest.hookimpl(wrapper=True)
 def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
-    """Look at the report of a module, which can be skipped as a whole."""
+    """Check the report of a module, which can be skipped as a whole."""
     report = yield
     _refuse_skip(report)
     return report
@@ -31,5 +31,5 @@ def _refuse_skip(report: pytest.TestReport | pytest.CollectReport) -> None:
         reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
         report.outcome = "failed"
         report.longrepr = (
-            f"{reason}\nCI is set, so nothing may be missing: no test is skipped here."
+            f"{reason}\nCI is set, and with CI no test may be skipped: install what is missing."
         )

@@ -7,26 +7,26 @@ from pymongo.monitoring import (
     CommandSucceededEvent,
 )
 
-# What a driver sends to keep itself going, whoever uses it.
+# Commands that drivers send by themselves.
 _HOUSEKEEPING = frozenset(
     {"hello", "ismaster", "endSessions", "saslStart", "saslContinue", "authenticate"}
 )
 
-# What the package sends beside the requests, in a thread of its own.
+# Commands that the package sends in a thread of its own.
 _INDEXES = frozenset({"listIndexes", "createIndexes"})
 
 
 class Commands:
-    """The commands that were sent to certain databases, in the order in which they were sent.
+    """The commands that were sent to some databases, in their order.
 
-    Commands that make indexes are sent beside the requests, at any moment: they are apart, in
-    ``for_indexes``.
+    Commands that make indexes are sent by another thread at any moment. They are listed separately,
+    in :attr:`for_indexes`.
     """
 
     def __init__(self, *databases: str) -> None:
         """Record from now on.
 
-        :param databases: the names of the databases to look at; more can be added later.
+        :param databases: the names of the databases; more can be added later.
         """
         self.databases = set(databases)
         self.recording = True
@@ -39,12 +39,12 @@ class Commands:
         return [event.command_name for event in self.started]
 
     def clear(self) -> None:
-        """Forget what was recorded so far."""
+        """Remove the recorded commands."""
         self.started.clear()
         self.for_indexes.clear()
 
     def see(self, event: CommandStartedEvent) -> None:
-        """Record a command, if it is one to record."""
+        """Record a command, if recording is on and its database is one of these."""
         if (
             self.recording
             and event.database_name in self.databases
@@ -55,10 +55,10 @@ class Commands:
 
 
 class Recorder(CommandListener):
-    """Hand the commands of every client that is made after its registration to one test."""
+    """Pass the commands of all clients that are made after its registration to one test."""
 
     def __init__(self) -> None:
-        """Wait for a test that wants commands."""
+        """Pass nothing until a test sets :attr:`commands`."""
         self.commands: Commands | None = None
 
     def started(self, event: CommandStartedEvent) -> None:
@@ -67,7 +67,7 @@ class Recorder(CommandListener):
             self.commands.see(event)
 
     def succeeded(self, event: CommandSucceededEvent) -> None:
-        """Leave the answer alone: what was sent is what counts."""
+        """Ignore the response; only the command is recorded."""
 
     def failed(self, event: CommandFailedEvent) -> None:
-        """Leave the error alone: what was sent is what counts."""
+        """Ignore the error; only the command is recorded."""

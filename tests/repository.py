@@ -1,4 +1,4 @@
-"""The files of the repository, as git lists them: without what was made in it."""
+"""The files of the repository, as git lists them: without build results."""
 
 import functools
 import subprocess
@@ -11,14 +11,14 @@ ROOT = Path(__file__).resolve().parent.parent
 
 @functools.cache
 def files(*suffixes: str) -> list[Path]:
-    """List the files of the repository, with those that are not committed yet.
+    """List the files of the repository, including those that are not committed yet.
 
-    The test that asks is skipped where there is no repository, as in a source distribution.
+    Without a repository, as in a source distribution, the calling test is skipped.
 
-    :param suffixes: how their names may end.
+    :param suffixes: the possible ends of their names.
     """
     if not (ROOT / ".git").exists():
-        pytest.skip("needs a clone, because git tells which files are part of it")
+        pytest.skip("needs a git clone, because git lists the files")
     listing = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT,
@@ -31,5 +31,5 @@ def files(*suffixes: str) -> list[Path]:
 
 
 def name_of(path: Path) -> str:
-    """Name a file as it is named in the repository."""
+    """Return the name of a file in the repository."""
     return str(path.relative_to(ROOT))

@@ -1,6 +1,6 @@
-"""Record a run that passed, with the versions that it ran on: ``pytest --record FILE``.
+"""A pytest plugin that records a passed run and its versions: ``pytest --record FILE``.
 
-A plugin for pytest. ``tests.matrix`` makes its tables from these records.
+``tests.matrix`` makes its tables from these records.
 """
 
 import json
@@ -13,16 +13,16 @@ from tests.versions import find_all
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the option."""
-    parser.addoption("--record", type=Path, help="write what passed, and on which versions")
+    parser.addoption("--record", type=Path, help="record passed tests and versions in this file")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Tell of the mark."""
-    config.addinivalue_line("markers", "tables: judges the tables that come from the records")
+    """Register the mark."""
+    config.addinivalue_line("markers", "tables: checks the tables that are made from the records")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out the tests of the tables, which can only be written when the records are there."""
+    """Deselect the tests of the tables, which are written after the records."""
     if config.getoption("record") is not None:
         tables = [item for item in items if item.get_closest_marker("tables")]
         config.hook.pytest_deselected(items=tables)
@@ -30,7 +30,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    """Write the record of a run that passed; one that failed leaves none, also none of before."""
+    """Write the record if the run passed; remove an earlier one if it failed."""
     path: Path | None = session.config.getoption("record")
     if path is None:
         return

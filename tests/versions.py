@@ -1,4 +1,4 @@
-"""The versions that tests run on."""
+"""The versions that the tests run with."""
 
 import os
 import platform
@@ -30,14 +30,14 @@ _DISTRIBUTIONS = {
 }
 
 NAMES = ("Python", "MongoDB", *_DISTRIBUTIONS)
-"""What the test matrix varies or names, in the order of its tables."""
+"""Names of the components in the test matrix, in the order of its tables."""
 
 
 def find(name: str) -> str | None:
-    """Find the version of something.
+    """Return the version of a component.
 
     :param name: one of :data:`NAMES`.
-    :returns: the whole version; ``None`` where it is not installed.
+    :returns: the full version, or ``None`` if it is not installed.
     """
     if name == "Python":
         return platform.python_version()
@@ -50,7 +50,7 @@ def find(name: str) -> str | None:
 
 
 def find_all() -> dict[str, str]:
-    """Find the versions of all that is there."""
+    """Return the versions of all installed components."""
     versions = {name: find(name) for name in NAMES}
     return {name: version for name, version in versions.items() if version is not None}
 

@@ -1,4 +1,4 @@
-"""Wait until something is so, and no longer."""
+"""Wait for a condition."""
 
 import threading
 import time
@@ -8,15 +8,15 @@ _POLL_SECONDS = 0.01
 
 
 def wait_until(condition: Callable[[], object], seconds: float = 10.0) -> None:
-    """Wait for a condition.
+    """Wait until a condition is true.
 
-    :param condition: is asked again and again until its answer is true.
-    :param seconds: how long at most.
-    :raises AssertionError: it did not become true in this time.
+    :param condition: a function that is called until it returns a true value.
+    :param seconds: the time limit.
+    :raises AssertionError: the condition is still false after this time.
     """
     deadline = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < deadline, f"not so within {seconds:g} s: {condition}"
+        assert time.monotonic() < deadline, f"still false after {seconds:g} s: {condition}"
         time.sleep(_POLL_SECONDS)
 
 

@@ -1,1 +1,1 @@
-"""Tests of this repository's own tools."""
+"""Tests of the tools in this repository."""

@@ -1,4 +1,4 @@
-"""The benchmark: that its arithmetic is right, and that it runs; never how fast anything is."""
+"""The benchmarks: their arithmetic, and that they run. No test is about speed."""
 
 import json
 import time
@@ -12,9 +12,7 @@ import pytest
 from pymongo import MongoClient
 
 from beaker_mongo_soajs.testing import MongoServer
-from benchmarks import node
 from benchmarks.cells import SessionCell, Spec
-from benchmarks.chart import draw
 from benchmarks.contenders import (
     BEAKER,
     CONTENDERS,
@@ -36,7 +34,7 @@ from benchmarks.place import Place
 from benchmarks.population import multiply_document
 from benchmarks.ratios import Ratio, ratios
 from benchmarks.samples import Samples, percentile
-from benchmarks.tables import group_table, ratios_table, table
+from benchmarks.tables import group_table, ratios_table
 from benchmarks.traffic import traffic
 from benchmarks.visits import cart
 from benchmarks.workloads import CHANGE, LOGIN, NEW, READ
@@ -47,17 +45,17 @@ Client = MongoClient[dict[str, Any]]
 
 
 class CountingCell:
-    """A cell that stores nothing, and counts its requests."""
+    """A cell that stores nothing and counts its requests."""
 
     def __init__(self, contender: str, threads: int = 1) -> None:
-        """Serve from now on."""
+        """Make a cell for a contender."""
         self.spec = Spec(contender, READ, threads=threads)
         self.title = f"`{contender}`"
         self.prepared: list[int] = []
         self.served: list[int] = []
 
     def prepare(self) -> int:
-        """Return a number that it has not returned before."""
+        """Return a new number."""
         self.prepared.append(len(self.prepared))
         return self.prepared[-1]
 
@@ -70,44 +68,38 @@ class CountingCell:
 
 
 def samples(*wall_us: float, cpu_us: float = 1.0) -> Samples:
-    """Return samples of requests that took so long."""
+    """Return samples of requests with these times."""
     return Samples([round(each * 1000) for each in wall_us], [cpu_us * 1000], [100.0])
 
 
 @pytest.fixture
 def place(mongo_url: str, mongo_client: Client, tmp_path: Path) -> Place:
-    """Lend a place on the server under test, without Redis."""
+    """Return a place on the server under test, without Redis."""
     return Place(mongo_url, None, mongo_client, None, tmp_path, "")
 
 
 @pytest.fixture
 def cell(place: Place, request: pytest.FixtureRequest) -> Iterator[SessionCell]:
-    """Lend a small cell, whose contender and workload are the test's parameter."""
+    """Return a small cell with the contender and workload of the parameter."""
     cell = SessionCell(Spec(*request.param), place, 5)
     yield cell
     cell.close()
 
 
 class TestSamples:
-    """What follows from single times."""
+    """Figures that are computed from single times."""
 
     @pytest.mark.parametrize(
         ("percent", "expected"), [(1, 1), (50, 50), (95, 95), (99, 99), (100, 100)]
     )
-    def test_a_percentile_is_a_value_that_was_measured(self, percent: int, expected: int) -> None:
-        """So many percent of the values do not exceed it."""
+    def test_percentile(self, percent: int, expected: int) -> None:
+        """A percentile is a measured value that this percentage of the values does not exceed."""
         assert expected == percentile(list(range(100, 0, -1)), percent)
 
-    def test_times_are_told_in_microseconds(self) -> None:
-        """Median and percentiles of nanoseconds, the processor's of its turns."""
+    def test_microseconds(self) -> None:
+        """Times in nanoseconds are reported in microseconds, by request and by turn."""
         found = samples(3, 1, 2, 40, cpu_us=7)
         assert (2, 40, 40, 7) == (found.median_us, found.p95_us, found.p99_us, found.cpu_us)
-
-    def test_raw_figures_are_nanoseconds(self) -> None:
-        """What goes into the file is what was measured."""
-        raw = samples(1, 2, 3).raw()
-        assert (3, 2000, 2000) == (raw["requests"], raw["wall_ns"]["p50"], raw["mean_wall_ns"])
-        assert raw == json.loads(json.dumps(raw))
 
 
 SLOW, FAST = Spec(BEAKER, READ), Spec(TYPE, READ)
@@ -150,65 +142,49 @@ class TestRatios:
 class TestOwnTime:
     """The processor time of this package's own code."""
 
-    def test_own_time_is_what_the_others_do_not_take(self) -> None:
-        """The processor time beyond that of the same commands and of Beaker without a store."""
+    def test_subtracted(self) -> None:
+        """The processor time of the same commands and of Beaker without a store is subtracted."""
         results = {
             Spec(TOUCH_AFTER, READ): samples(9, cpu_us=300),
             Spec(FIND_AND_MEMORY, READ): samples(9, cpu_us=260),
         }
         assert 40 == pytest.approx(subtracted_us(results, Spec(TOUCH_AFTER, READ)))
 
-    def test_a_share_of_the_samples_is_a_share_of_the_time(self) -> None:
-        """Whose code was seen in a tenth of the samples took a tenth of the time of a request."""
+    def test_sampled(self) -> None:
+        """Code in a tenth of the samples took a tenth of the time of a request."""
         shares = Shares(requests=1000, cpu_seconds=0.5)
         shares.owners.update({"this package": 10, "PyMongo": 90})
         assert 50 == pytest.approx(shares.own_us)
 
 
 class TestTables:
-    """Markdown."""
+    """Tables in Markdown."""
 
-    def test_numbers_stand_to_the_right(self) -> None:
-        """The first column is text, the others are figures."""
-        expected = "| a | b |\n| --- | ---: |\n| c | 1 |\n"
-        assert expected == table(["a", "b"], [["c", "1"]])
-
-    def test_a_group_is_compared_with_two_of_its_cells(self) -> None:
-        """Each median stands beside its ratio to this package's and to Beaker's."""
+    def test_group_table(self) -> None:
+        """Each row has the ratios to this package and to Beaker's own store."""
         group = Group("", [CountingCell(TYPE), CountingCell(BEAKER)], 1)
         group.samples = dict(RESULTS_OF_TWO)
         rows = group_table(group).splitlines()[2:]
         assert "| `session.type` | 100 | 100 | 100 | 30.0 | 1.00 | 0.25 |" == rows[0]
         assert "| `ext:mongodb` | 400 | 400 | 400 | 90.0 | 4.00 | 1.00 |" == rows[1]
 
-    def test_only_what_stands_between_the_marks_is_replaced(self) -> None:
-        """A document keeps what people wrote."""
+    def test_replaced(self) -> None:
+        """Only the text between the marks is replaced."""
         text = f"before\n{BEGIN}\nold\n{END}\nafter\n"
         assert f"before\n{BEGIN}\n\nnew\n{END}\nafter\n" == replaced(text, "new")
 
-    def test_a_document_without_marks_is_an_error(self) -> None:
-        """Nothing is written where nobody can tell what is to be replaced."""
+    def test_document_without_marks(self) -> None:
+        """A document without the marks is an error."""
         with pytest.raises(ValueError, match="lacks the marks"):
             replaced("text", "new")
 
-    def test_the_chart_is_drawn(self, tmp_path: Path) -> None:
-        """Both files are what their names say, and equal figures make equal files."""
-        results = RESULTS_OF_TWO | {
-            Spec(TYPE, CHANGE): samples(5),
-            Spec(TYPE, READ, round_trip_ms=1.0): samples(5),
-        }
-        png, svg = draw(results, tmp_path / "chart")
-        assert png.read_bytes().startswith(b"\x89PNG")
-        assert "<svg" in svg.read_text()
-        assert svg.read_text() == draw(results, tmp_path / "again")[1].read_text()
-
 
 class TestMeasurement:
-    """Turns."""
+    """Taking turns."""
 
     @pytest.mark.parametrize("threads", [1, 3])
-    def test_all_serve_their_requests(self, threads: int) -> None:
-        """Each cell serves as many as were wanted, and each of its visits once."""
+    def test_turns(self, threads: int) -> None:
+        """Each cell serves its number of requests, and each prepared visit once."""
         cells = [CountingCell(TYPE, threads), CountingCell(BEAKER, threads)]
         group = Group("", cells, 4 * BURST)
         told: list[int] = []
@@ -218,19 +194,13 @@ class TestMeasurement:
             assert 4 * BURST <= len(group.samples[cell.spec].wall_ns) < len(cell.served)
         assert sum(told) == sum(len(cell.served) for cell in cells)
 
-    def test_one_slice_is_measured_however_late_it_is(self) -> None:
-        """Where time is up at once, there are figures all the same."""
-        group = Group("", [CountingCell(TYPE)], 10 * BURST)
-        measure([group], 5, 0.0, lambda _: None)
-        assert 2 * BURST == group.served
-
 
 class TestSites:
-    """What is measured does what it says."""
+    """The measured sites do what their names say."""
 
     @pytest.mark.parametrize("size", [200, 2_000, 100_000])
-    def test_a_cart_has_its_size(self, size: int) -> None:
-        """It is as large as asked for, give or take one item."""
+    def test_cart(self, size: int) -> None:
+        """A cart has the requested size, plus one item at most."""
         assert size <= len(bson.encode(cart(size))) < size + 100
 
     @pytest.mark.parametrize(
@@ -250,17 +220,15 @@ class TestSites:
         ],
         indirect=["cell"],
     )
-    def test_commands_and_writes_are_counted(
-        self, cell: SessionCell, commands: int, written: int
-    ) -> None:
-        """What a request costs is what the server counts for it."""
+    def test_traffic(self, cell: SessionCell, commands: int, written: int) -> None:
+        """Commands and writes of a request are those that the server counts."""
         found = traffic(cell)
         assert commands == pytest.approx(found.commands, abs=0.1)
         assert written == pytest.approx(found.written, abs=0.1)
         assert found.sent > 100
 
-    def test_the_server_multiplies_a_session(self, place: Place, database_name: str) -> None:
-        """Copies are under ids of the same kind, and are sessions like the first one."""
+    def test_multiply_document(self, place: Place, database_name: str) -> None:
+        """Copies have ids of the same length, and are readable sessions."""
         contender, place = CONTENDERS[BEAKER], replace(place, database=database_name)
         site = contender.make(place, cart(200))
         first = site.begin().partition("=")[2]
@@ -271,18 +239,8 @@ class TestSites:
         assert {len(first)} == {len(each) for each in ids}
         site.read(f"beaker.session.id={ids[-1]}")
 
-    def test_who_is_missing_says_why(self, place: Place) -> None:
-        """Nobody is left out without a word."""
-        assert "there is no `redis-server` on the `PATH`" == CONTENDERS[REDIS].missing(place)
-        assert CONTENDERS[TYPE].missing(place) is None
-
-    def test_node_is_missing_without_its_programs(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Who asks for Node where there is none is told so."""
-        monkeypatch.setenv("PATH", "")
-        assert "there is no `node` on the `PATH`" == node.missing()
-
-    def test_a_proxy_holds_data_back(self, mongo_server: MongoServer) -> None:
-        """A proxy in a process of its own delays data by what it is told, in each direction."""
+    def test_proxy_process(self, mongo_server: MongoServer) -> None:
+        """A proxy in another process delays data in each direction."""
         with proxy_process(mongo_server.port) as proxy:
             url = f"mongodb://127.0.0.1:{proxy.port}/?directConnection=true"
             with Client(url) as client:
@@ -298,8 +256,8 @@ def _seconds_of_ping(client: Client) -> float:
     return time.monotonic() - start
 
 
-def test_a_tiny_run_writes_its_files(run_python: RunPython, tmp_path: Path) -> None:
-    """From the start of the servers to the chart, with everybody who is there."""
+def test_tiny_run(run_python: RunPython, tmp_path: Path) -> None:
+    """A run measures all available contenders, and writes its files."""
     document = tmp_path / DOCUMENT
     document.parent.mkdir()
     document.write_text(f"# Title\n\n{BEGIN}\n{END}\n")

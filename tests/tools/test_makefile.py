@@ -1,4 +1,4 @@
-"""The choice of a Python by the commands of the Makefile."""
+"""How the commands of the Makefile choose a Python."""
 
 import os
 import subprocess
@@ -9,13 +9,12 @@ import pytest
 
 from tests.repository import ROOT
 
-# Each stands for one kind of Python: what it answers when it is asked for its version, and when it
-# is asked for the module venv.
+# Kinds of Python, each with the exit status of its version check and of its check for venv.
 _KINDS = {
     "good": (0, 0),
     "old": (1, 0),
     "bare": (0, 1),
-    "launcher of nothing": (127, 127),
+    "broken launcher": (127, 127),
 }
 
 
@@ -45,20 +44,20 @@ def _choose(folder: Path, python: str = "") -> subprocess.CompletedProcess[str]:
     [
         ({"python3": "good"}, "python3"),
         ({"python3.12": "good", "python3.13": "good"}, "python3.13"),
-        ({"python3.11": "good", "python3.13": "launcher of nothing"}, "python3.11"),
+        ({"python3.11": "good", "python3.13": "broken launcher"}, "python3.11"),
         ({"python3": "old", "python": "good"}, "python"),
         ({"python3.13": "bare", "python3": "good"}, "python3"),
     ],
 )
-def test_the_first_that_works_is_chosen(tmp_path: Path, there: dict[str, str], chosen: str) -> None:
-    """A Python that is too old, has no venv module or does not run at all is passed over."""
+def test_first_working_python(tmp_path: Path, there: dict[str, str], chosen: str) -> None:
+    """A Python that is too old, lacks the venv module or does not run is skipped."""
     for name, kind in there.items():
         _install(tmp_path, name, kind)
     assert f"{chosen} runs a script dev\n" == _choose(tmp_path).stdout
 
 
-def test_a_named_python_is_chosen(tmp_path: Path) -> None:
-    """The Python that PYTHON names goes before all others."""
+def test_named_python(tmp_path: Path) -> None:
+    """The Python in the variable PYTHON overrides all others."""
     _install(tmp_path, "python3.13", "good")
     named = _install(tmp_path, "my python", "good")
     assert "my python runs a script dev\n" == _choose(tmp_path, str(named)).stdout
@@ -75,10 +74,8 @@ def test_a_named_python_is_chosen(tmp_path: Path) -> None:
         ({"python3": "good", "mine": "bare"}, "mine", "mine has no venv module"),
     ],
 )
-def test_without_one_that_works_a_sentence_says_why(
-    tmp_path: Path, there: dict[str, str], python: str, words: str
-) -> None:
-    """Nothing is run, and one line on standard error tells what to do."""
+def test_no_working_python(tmp_path: Path, there: dict[str, str], python: str, words: str) -> None:
+    """Nothing is run, and one line on standard error explains the reason."""
     for name, kind in there.items():
         _install(tmp_path, name, kind)
     answer = _choose(tmp_path, python)
@@ -87,8 +84,8 @@ def test_without_one_that_works_a_sentence_says_why(
     assert 1 == answer.stderr.count("\n")
 
 
-def test_the_python_of_these_tests_works() -> None:
-    """What the script asks a real Python is answered as it should be."""
+def test_real_python() -> None:
+    """The Python of these tests passes the checks of the script."""
     answer = subprocess.run(
         [ROOT / ".ci" / "python", "-c", "import sys; print(sys.version_info >= (3, 11))"],
         env={**os.environ, "PYTHON": sys.executable},

@@ -1,4 +1,4 @@
-"""The test matrix: its promises, and the tables of what ran."""
+"""The test matrix: its promises, and the tables of tested versions."""
 
 import json
 import os
@@ -12,13 +12,13 @@ import pytest
 from tests.matrix import environments, in_readme, ran, table_of_versions
 from tests.repository import ROOT
 
-# What the factor abbreviates.
+# The variables of factors with short names.
 _NAMES = {"py": "PYTHON", "mongo": "MONGODB"}
 
 
 @pytest.fixture(scope="module")
 def variables() -> dict[str, Mapping[str, str]]:
-    """Return the variables that tox sets in each environment that runs the tests."""
+    """Return the variables that tox sets in each environment that runs tests."""
     env = {name: value for name, value in os.environ.items() if not name.startswith("TOX_")}
     tox = [sys.executable, "-P", "-m", "tox", "config", "--format", "json", "-k", "set_env"]
     command = [*tox, "-e", ",".join(environments())]
@@ -27,7 +27,7 @@ def variables() -> dict[str, Mapping[str, str]]:
 
 
 def test_each_factor_promises_its_version(variables: dict[str, Mapping[str, str]]) -> None:
-    """Each factor promises the version that it names: flask31 that of Flask 3.1."""
+    """Each factor promises the version in its name: flask31 promises Flask 3.1."""
     for environment, promised in variables.items():
         for factor in environment.split("-"):
             parts = re.fullmatch(r"([a-z]+?)(lowest|latest|\d*)", factor)
@@ -39,13 +39,13 @@ def test_each_factor_promises_its_version(variables: dict[str, Mapping[str, str]
 
 
 def test_the_package_is_tested_as_installed(variables: dict[str, Mapping[str, str]]) -> None:
-    """No environment of the matrix tests the working tree."""
+    """All environments of the matrix test the installed package, not the working tree."""
     promised = {name: each.get("EXPECT_PACKAGE") for name, each in variables.items()}
     assert dict.fromkeys(environments(), "installed") == promised
 
 
-def test_versions_are_sorted_by_their_numbers() -> None:
-    """The table tells each version once, in the order in which they came out."""
+def test_table_of_versions() -> None:
+    """The table lists each version once, in the order of version numbers."""
     runs = {
         "one": {"PyMongo": "4.20.1", "Python": "3.11.7"},
         "two": {"PyMongo": "4.9", "Python": "3.11.7", "Flask": "3.1.3"},
@@ -61,11 +61,11 @@ def test_versions_are_sorted_by_their_numbers() -> None:
 
 @pytest.mark.tables
 def test_each_environment_has_run() -> None:
-    """The document tells of each environment of the matrix, and of no other."""
+    """docs/tested.md lists all environments of the matrix and no others."""
     assert sorted(environments()) == sorted(ran())
 
 
 @pytest.mark.tables
-def test_the_readme_tells_what_ran() -> None:
-    """The README's table of versions is made from that document."""
+def test_table_in_the_readme() -> None:
+    """The README's table of versions is made from docs/tested.md."""
     assert table_of_versions(ran()) == in_readme()

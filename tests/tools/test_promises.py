@@ -1,4 +1,4 @@
-"""Skipped tests, where the environment promises that there need be none."""
+"""Skipped tests fail if CI is set."""
 
 import pytest
 
@@ -27,31 +27,27 @@ def _run(pytester: pytest.Pytester, code: str) -> pytest.RunResult:
 
 
 @pytest.mark.parametrize("value", [None, "", "0", "False"])
-def test_a_skip_is_a_skip_without_ci(
+def test_skip_without_ci(
     pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, value: str | None
 ) -> None:
-    """On a person's machine, a test that lacks something is skipped."""
+    """Without CI, a skipped test is skipped."""
     monkeypatch.delenv("CI", raising=False)
     if value is not None:
         monkeypatch.setenv("CI", value)
     _run(pytester, _SKIPPING).assert_outcomes(passed=1, skipped=2, xfailed=1)
 
 
-def test_a_skip_is_a_failure_with_ci(
-    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """With CI set each skip is a failure that tells its reason; an expected failure stays one."""
+def test_skip_with_ci(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With CI, each skip is a failure with its reason; expected failures do not change."""
     monkeypatch.setenv("CI", "true")
     result = _run(pytester, _SKIPPING)
-    # A mark takes effect before the test itself begins, and so it is an error there.
+    # A mark skips the test in its setup, where failures are errors.
     result.assert_outcomes(passed=1, failed=1, errors=1, xfailed=1)
     result.stdout.fnmatch_lines(["*not today*", "*CI is set*", "*no such server*", "*CI is set*"])
 
 
-def test_a_skipped_module_is_a_failure_with_ci(
-    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A module that is skipped as a whole, for want of an import, is an error."""
+def test_skipped_module_with_ci(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With CI, a module that is skipped because an import fails is an error."""
     monkeypatch.setenv("CI", "true")
     result = _run(pytester, "import pytest; pytest.importorskip('no_such_module')")
     result.assert_outcomes(errors=1)

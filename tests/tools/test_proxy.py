@@ -1,4 +1,4 @@
-"""The proxy that cuts the line between a client and a server, on a line of its own."""
+"""The proxy that cuts, refuses, stalls and delays connections."""
 
 import contextlib
 import socket
@@ -17,7 +17,7 @@ _TIMEOUT_SECONDS = 5.0
 
 
 class Echo:
-    """A server that sends back in capitals what it is sent."""
+    """A server that returns what it receives in upper case."""
 
     def __init__(self) -> None:
         """Listen on a free port of 127.0.0.1."""
@@ -27,7 +27,7 @@ class Echo:
         self._threads[0].start()
 
     def close(self) -> None:
-        """Take no more connections, and wait until those that there are have ended."""
+        """Stop accepting connections, and wait for the end of the open ones."""
         self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         for thread in self._threads:
@@ -49,7 +49,7 @@ class Echo:
 
 @pytest.fixture
 def echo() -> Iterator[Echo]:
-    """Start a server to stand behind the proxy."""
+    """Start a server behind the proxy."""
     echo = Echo()
     yield echo
     echo.close()
@@ -57,7 +57,7 @@ def echo() -> Iterator[Echo]:
 
 @pytest.fixture
 def line(echo: Echo) -> Iterator[TcpProxy]:
-    """Put a proxy before that server."""
+    """Start a proxy to that server."""
     with TcpProxy(echo.port) as proxy:
         yield proxy
 
@@ -78,8 +78,8 @@ def _is_cut(connection: socket.socket) -> bool:
         return True
 
 
-def test_it_forwards_and_counts(line: TcpProxy) -> None:
-    """Bytes arrive in both directions, on each of several connections, and are counted."""
+def test_forwarding(line: TcpProxy) -> None:
+    """Bytes are forwarded and counted in both directions, on several connections."""
     with _connect(line) as one, _connect(line) as two:
         assert b"HELLO" == _ask(one, b"hello")
         assert b"YOU" == _ask(two, b"you")
@@ -88,8 +88,8 @@ def test_it_forwards_and_counts(line: TcpProxy) -> None:
     wait_until(lambda: line.connections == 0)
 
 
-def test_it_cuts(line: TcpProxy) -> None:
-    """A cut ends the connections that there are and no later one."""
+def test_cut(line: TcpProxy) -> None:
+    """A cut ends the open connections, and no later ones."""
     with _connect(line) as one:
         _ask(one, b"hello")
         line.cut()
@@ -99,8 +99,8 @@ def test_it_cuts(line: TcpProxy) -> None:
             assert b"AGAIN" == _ask(two, b"again")
 
 
-def test_it_refuses_until_it_resumes(line: TcpProxy) -> None:
-    """A refusal ends connections, and nobody connects until the proxy takes them again."""
+def test_refuse(line: TcpProxy) -> None:
+    """Connections are cut and refused until the proxy resumes."""
     port = line.port
     with _connect(line) as one:
         _ask(one, b"hello")
@@ -115,8 +115,8 @@ def test_it_refuses_until_it_resumes(line: TcpProxy) -> None:
         assert b"AGAIN" == _ask(two, b"again")
 
 
-def test_it_stalls_until_it_resumes(line: TcpProxy) -> None:
-    """While stalled nothing passes on connections old and new; then everything does, in order."""
+def test_stall(line: TcpProxy) -> None:
+    """A stall holds back all bytes, on old and new connections, until the proxy resumes."""
     with _connect(line) as one:
         _ask(one, b"hello")
         line.stall()
@@ -130,8 +130,8 @@ def test_it_stalls_until_it_resumes(line: TcpProxy) -> None:
             assert b"HELD" == one.recv(1024) == two.recv(1024)
 
 
-def test_it_delays_until_it_resumes(line: TcpProxy) -> None:
-    """A delay holds up what is sent and what is answered, each for that time."""
+def test_delay(line: TcpProxy) -> None:
+    """A delay holds back requests and responses, each for that time, until the proxy resumes."""
     with _connect(line) as one:
         _ask(one, b"hello")
         line.delay(0.3)
@@ -144,16 +144,16 @@ def test_it_delays_until_it_resumes(line: TcpProxy) -> None:
         assert time.monotonic() - begun < 0.6
 
 
-def test_a_server_that_is_away_is_away(echo: Echo, line: TcpProxy) -> None:
-    """Where the server takes no connection, the proxy ends that of the client."""
+def test_server_is_down(echo: Echo, line: TcpProxy) -> None:
+    """If the server refuses a connection, the proxy ends that of the client."""
     with TcpProxy(line.port) as proxy:
         line.refuse()
         with _connect(proxy) as one:
             assert _is_cut(one)
 
 
-def test_a_client_sees_the_faults(proxy: TcpProxy) -> None:
-    """A real driver on the line loses its server, and finds it again."""
+def test_driver(proxy: TcpProxy) -> None:
+    """A MongoDB driver loses its server through the proxy, and finds it again."""
     with Client(proxy.url, serverSelectionTimeoutMS=500, retryReads=False) as client:
         assert 1 == client.admin.command("ping")["ok"]
         proxy.refuse()

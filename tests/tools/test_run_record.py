@@ -1,4 +1,4 @@
-"""The record of a run, which the tables of the test matrix are made from."""
+"""Records of test runs, from which the tables of the test matrix are made."""
 
 import json
 from pathlib import Path
@@ -16,15 +16,15 @@ def _run(pytester: pytest.Pytester, code: str) -> pytest.RunResult:
 
 @pytest.fixture
 def record(pytester: pytest.Pytester) -> Path:
-    """Return the path of a record that an earlier run left."""
+    """Return the path of a record of an earlier run."""
     path = pytester.path / "folder" / "record.json"
     path.parent.mkdir()
     path.write_text("an earlier record")
     return path
 
 
-def test_what_passed_is_recorded(pytester: pytest.Pytester, record: Path) -> None:
-    """The record holds how many tests passed and how many were skipped, and all versions."""
+def test_passed_run(pytester: pytest.Pytester, record: Path) -> None:
+    """The record contains the numbers of passed and skipped tests, and all versions."""
     _run(
         pytester,
         """
@@ -44,16 +44,14 @@ def test_what_passed_is_recorded(pytester: pytest.Pytester, record: Path) -> Non
 
 
 @pytest.mark.parametrize("code", ["def test(): assert False", "import no_such_module", ""])
-def test_a_run_that_fails_leaves_no_record(
-    pytester: pytest.Pytester, record: Path, code: str
-) -> None:
-    """Whatever a run failed for, no record is left, also none of an earlier run."""
+def test_failed_run(pytester: pytest.Pytester, record: Path, code: str) -> None:
+    """A failed run leaves no record, and removes that of an earlier run."""
     _run(pytester, code)
     assert not record.exists()
 
 
-def test_the_tables_are_not_judged(pytester: pytest.Pytester, record: Path) -> None:
-    """Tests of the tables wait for the records that the tables are made from."""
+def test_tests_of_tables(pytester: pytest.Pytester, record: Path) -> None:
+    """While a record is made, the tests of the tables are not run."""
     code = """
         import pytest
 
