@@ -7,7 +7,7 @@ from beaker.container import Container, NamespaceManager
 from pymongo import MongoClient
 
 from beaker_mongo_soajs.backend.cache_side import CacheSide
-from beaker_mongo_soajs.backend.caller import is_called_by_session
+from beaker_mongo_soajs.backend.caller import find_session
 from beaker_mongo_soajs.backend.creation_lock import CreationLock
 from beaker_mongo_soajs.backend.registry import find_stores
 from beaker_mongo_soajs.backend.session_side import SESSION_KEY, SessionSide
@@ -34,6 +34,9 @@ class MongoNamespaceManager(NamespaceManager):
     :raises ConfigError: when the options cannot be used.
     """
 
+    _is_session = False
+    _session: SessionSide
+
     def __init__(
         self,
         namespace: str,
@@ -43,22 +46,17 @@ class MongoNamespaceManager(NamespaceManager):
     ) -> None:
         super().__init__(namespace)
         self.timeout = timeout
-        self._is_session = self._finds_session(namespace, digest_filenames=digest_filenames)
+        # The options of a cache may hold the same value, left over from Beaker's file backend.
+        session = find_session(namespace) if digest_filenames is False else None
+        self._is_session = self._is_session or session is not None
         usage: Usage = "session" if self._is_session else "cache"
         self._stores = find_stores(timeout, options, usage)
-
-    @staticmethod
-    def _finds_session(namespace: str, *, digest_filenames: bool) -> bool:
-        # The options of a cache may hold the same value, left over from Beaker's file backend.
-        return digest_filenames is False and is_called_by_session(namespace)
+        if self._is_session:
+            self._session = SessionSide(self._stores.sessions, namespace, timeout, session)
 
     def __repr__(self) -> str:
         # Beaker calls a session's id its namespace: it stays out.
         return f"<{type(self).__name__} in {self._stores.config.database}>"
-
-    @cached_property
-    def _session(self) -> SessionSide:
-        return SessionSide(self._stores.sessions, self.namespace, self.timeout)
 
     @cached_property
     def _cache(self) -> CacheSide:
@@ -148,20 +146,9 @@ class MongoNamespaceManager(NamespaceManager):
 
 
 class SessionNamespaceManager(MongoNamespaceManager):
-    """The namespace of a session that is not called by Beaker's ``Session``.
+    """The namespace of a session that is not called by Beaker's ``Session``."""
 
-    :param session_id: the session's id.
-    :param timeout: as for :class:`MongoNamespaceManager`.
-    :param options: likewise.
-    """
-
-    def __init__(self, session_id: str, timeout: float | None = None, **options: Any) -> None:
-        super().__init__(session_id, timeout=timeout, **options)
-
-    @staticmethod
-    def _finds_session(namespace: str, *, digest_filenames: bool) -> bool:
-        del namespace, digest_filenames
-        return True
+    _is_session = True
 
 
 class MongoContainer(Container):

@@ -5,7 +5,7 @@ import secrets
 import time
 from typing import Any
 
-from beaker_mongo_soajs.backend.cookie_options import COOKIE_KEYS, check_cookie, remove_blank
+from beaker_mongo_soajs.backend.cookie_options import check_cookie, remove_blank
 from beaker_mongo_soajs.backend.response_headers import mark_response_above
 from beaker_mongo_soajs.backend.session_options import SESSION_TYPE, check_encryption, check_type
 from beaker_mongo_soajs.exceptions import SerializationError, StoreUnavailable
@@ -14,6 +14,7 @@ from beaker_mongo_soajs.namespace import MongoNamespaceManager, SessionNamespace
 from beaker_mongo_soajs.session_cookie import cookie_ids, take_old_secrets
 from beaker_mongo_soajs.session_lock import CREATION_TIME, LockableSession
 from beaker_mongo_soajs.sessions.changes import ACCESSED_TIME
+from beaker_mongo_soajs.sessions.record import COOKIE_KEYS
 
 logger = logging.getLogger(__name__)
 
@@ -94,7 +95,8 @@ class MongoSession(LockableSession):
             )
         finally:
             request["cookie"] = header
-        self._check_cipher()
+        # A visitor who brings no id has loaded nothing that would have checked the cipher.
+        assert self._record is not None
         # Beaker forgets this for a visitor who brings no id.
         self.accessed_dict = self.accessed_dict or dict(self)
 
@@ -157,15 +159,12 @@ class MongoSession(LockableSession):
 
     def _save_changes(self, accessed_only: bool) -> None:
         if accessed_only:
-            if not self._record.is_known_as(self.id):
+            if self._record.id not in (None, self.id):
                 self._move()
             elif self.save_atime and not self.is_new:
                 self._move_times()
             return
-        if self.keys() <= COOKIE_KEYS:
-            self._is_over |= self._record.remove()
-        else:
-            self._save()
+        self._save()
         if self.use_cookies and self.is_new and self.available:
             self.request["set_cookie"] = True
 
@@ -229,16 +228,14 @@ class MongoSession(LockableSession):
 
     def _find(self, session_id: str, now: float) -> dict[Any, Any] | None:
         """Load the stored session, if there is one that this visitor may have."""
-        touch = self.use_cookies and self.save_atime
-        session = self._record.find(session_id, now, self.timeout, touch=touch)
-        if session is None or self.timeout is None or ACCESSED_TIME not in session:
+        session: dict[Any, Any] | None = self._record.find(session_id, self.timeout)
+        if session is None or self.timeout is None:
             return session
-        # The stored time may lie touchAfter seconds before the true one.
-        idle = now - session[ACCESSED_TIME]
-        if idle <= self.timeout + self._stores.config.store.touch_after:
+        if now - session.get(ACCESSED_TIME, now) <= self.timeout:
             return session
         if self.use_cookies:
             self._record.remove()
+        self._record.forget()
         self.was_invalidated = True
         return None
 
@@ -269,14 +266,18 @@ class MongoSession(LockableSession):
             self.request.update(cookie_out=None, set_cookie=False)
 
     def _save(self) -> None:
-        if self._is_over:
+        if self._is_over and not self.keys() <= COOKIE_KEYS:
             # The old id is dead, and stays so.
             self._is_over = False
             self._create_id()
             for key in (CREATION_TIME, ACCESSED_TIME):
                 self.setdefault(key, time.time())
         try:
+            was_stored = self._record.id is not None
             self._record.save(self.id, self._content())
+            # An emptied session was removed.
+            is_removed = self._record.id is None and not self._record.is_destroyed
+            self._is_over |= was_stored and is_removed
         except StoreUnavailable as error:
             # A visitor without a session had nothing loaded that would have told of the outage.
             if not self.is_new or not self._goes_on_in_outages:

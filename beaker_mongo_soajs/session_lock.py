@@ -6,15 +6,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from beaker_mongo_soajs.backend.cookie_options import COOKIE_KEYS, without_configured
+from beaker.session import Session
+
+from beaker_mongo_soajs.backend.cookie_options import without_configured
 from beaker_mongo_soajs.backend.registry import Stores, find_stores
 from beaker_mongo_soajs.config import DbConfig
-from beaker_mongo_soajs.exceptions import LockTimeout
+from beaker_mongo_soajs.exceptions import LockTimeout, SerializationError
 from beaker_mongo_soajs.mongo.leases import Lease, Locks
 from beaker_mongo_soajs.session_cookie import SessionWithCookie
 from beaker_mongo_soajs.sessions.changes import ACCESSED_TIME, changes_between, merged
-from beaker_mongo_soajs.sessions.encryption import check_cipher
-from beaker_mongo_soajs.sessions.record import Cipher, SessionRecord
+from beaker_mongo_soajs.sessions.document import is_time
+from beaker_mongo_soajs.sessions.encryption import EncryptedText, check_cipher
+from beaker_mongo_soajs.sessions.record import COOKIE_KEYS, SessionRecord
 from beaker_mongo_soajs.sessions.store import SessionStore
 
 CREATION_TIME = "_creation_time"
@@ -81,16 +84,63 @@ class SessionLock:
             lease.release()
 
 
+class SessionCipher:
+    """Encrypt and decrypt with Beaker's Session, or use its serializer of the application.
+
+    :param session: the Session.
+    """
+
+    has_exact_times = False
+
+    def __init__(self, session: Session) -> None:
+        self.is_encryption = bool(session.encrypt_key)
+        self.encrypt = session._encrypt_data  # noqa: SLF001 - Beaker has no public method for it
+        self._decrypt = session._decrypt_data  # noqa: SLF001
+
+    def decrypt(self, text: str) -> dict[Any, Any]:
+        """Return the session of a text.
+
+        :param text: the stored text.
+        :raises SerializationError: when it is not the text of a session.
+        """
+        try:
+            session = self._decrypt(EncryptedText(text) if self.is_encryption else text)
+        except SerializationError:
+            raise
+        except Exception as error:  # noqa: BLE001 - garbage may fail in any step
+            raise SerializationError(
+                f"The stored session cannot be decrypted ({type(error).__name__}).",
+                path="session",
+                hint="Check encrypt_key, validate_key and data_serializer.",
+            ) from None
+        if not isinstance(session, dict) or not is_time(session.get(ACCESSED_TIME, 0)):
+            raise SerializationError("The decrypted text is not a session.", path="session")
+        return session
+
+    def touch(self, text: str, accessed_time: float) -> str:
+        """Return the text of the same session with another access time.
+
+        :param text: the stored text.
+        :param accessed_time: seconds since 1970.
+        """
+        touched: str = self.encrypt(self.decrypt(text) | {ACCESSED_TIME: accessed_time})
+        return touched
+
+
 class LockableSession(SessionWithCookie):
-    """A session with a record and a lock; loading and saving are its heirs' affair."""
+    """A session with a record and a lock; subclasses load and save."""
 
     available: bool = True
     """Whether the database answered; a session that is not available is empty, and not saved."""
+    _found_stores: Stores | None = None
+    _own_record: SessionRecord | None = None
 
-    @functools.cached_property
+    @property
     def _stores(self) -> Stores:
-        options = {key: value for key, value in self.namespace_args.items() if key != "timeout"}
-        return find_stores(self.namespace_args.get("timeout"), options, "session")
+        if self._found_stores is None:
+            options = {key: value for key, value in self.namespace_args.items() if key != "timeout"}
+            self._found_stores = find_stores(self.namespace_args.get("timeout"), options, "session")
+        return self._found_stores
 
     @property
     def config(self) -> DbConfig:
@@ -102,15 +152,18 @@ class LockableSession(SessionWithCookie):
         """Return the store that has all sessions: to find those of a user, and to destroy them."""
         return self._stores.sessions
 
-    @functools.cached_property
+    @property
     def _record(self) -> SessionRecord:
-        cipher = Cipher(self._encrypt_data, self._decrypt_data) if self.encrypt_key else None
-        self._check_cipher()
-        return SessionRecord(self._stores.sessions, cipher, is_json=self.data_serializer == "json")
+        if self._own_record is None:
+            self._own_record = self._make_record()
+        return self._own_record
 
-    def _check_cipher(self) -> None:
+    def _make_record(self) -> SessionRecord:
         if self.encrypt_key:
             check_cipher(self.crypto_module, signed=bool(self.config.store.signing_keys))
+        elif self.data_serializer in ("json", "pickle"):
+            return self.store.record(serializer=self.data_serializer)
+        return self.store.record(SessionCipher(self))
 
     @functools.cached_property
     def _lock(self) -> SessionLock:
@@ -169,12 +222,12 @@ class LockableSession(SessionWithCookie):
         self.unlock()
 
     def _load_again(self) -> None:
-        if not self._record.is_stored():
+        if self._is_unsaved():
             return
         changes = changes_between(self._record.session(), self._content())
         last_accessed = self.last_accessed
         self.load()
-        if not self._record.is_stored():
+        if self._is_unsaved():
             return
         # The time of the visit before this one, which is what the application asks for.
         self.last_accessed = last_accessed
@@ -197,11 +250,14 @@ class LockableSession(SessionWithCookie):
         self.clear()
         self.update(session)
 
+    def _is_unsaved(self) -> bool:
+        return self._record.id is None
+
     @property
     def _is_untouched(self) -> bool:
         """Whether this is a new session that nothing was put into."""
         own_keys = COOKIE_KEYS | {CREATION_TIME, ACCESSED_TIME}
-        return not self._record.is_stored() and self.keys() <= own_keys
+        return self._is_unsaved() and self.keys() <= own_keys
 
 
 @functools.lru_cache(maxsize=64)

@@ -49,7 +49,7 @@ class TestRecords:
 
     # Parts of the configuration, with masked secrets, and types without sensitive data.
     SHOWN = frozenset(
-        {"Cipher", "DbConfig", "Endpoint", "Keyword", "Kind", "LeaveOut", "NoEffect", "Option"}
+        {"DbConfig", "Endpoint", "Keyword", "Kind", "LeaveOut", "NoEffect", "Option"}
         | {"Outcome", "Refused", "Setting", "StoreOptions", "Stores", "Bound"}
     )
 

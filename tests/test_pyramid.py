@@ -93,7 +93,7 @@ class TestSessions:
         assert ["1", "2"] == [browser.do("count") for _ in range(2)]
         commands.clear()
         assert "2" == browser.do("read")
-        assert ["findAndModify"] == commands.names
+        assert ["find"] == commands.names
         assert "'MongoSession'" == browser.do("kind")
         assert 2 == only_document(database)["session"]["n"]
 

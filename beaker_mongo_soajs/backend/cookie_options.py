@@ -8,12 +8,10 @@ from typing import Any
 from beaker.session import Session
 
 from beaker_mongo_soajs.exceptions import ConfigError
+from beaker_mongo_soajs.sessions.record import COOKIE_KEYS
 
 DEFAULT_NAME = "beaker.session.id"
 """Beaker's default for the option ``key``."""
-
-COOKIE_KEYS = frozenset({"_domain", "_path"})
-"""The keys under which Beaker's session holds the domain and the path of its cookie."""
 
 # RFC 6265, section 4.1.1: a token; the colon is what http.cookies allows beyond that.
 _NAME = re.compile(r"[A-Za-z0-9!#$%&'*+\-.^_`|~:]+")

@@ -1,154 +1,161 @@
-"""Beaker's payload ⇄ session dict.
+"""Convert between Beaker's payload and the session dict.
 
-Beaker's Session hands its backend not a dict but a text: base64 of a pickle, of zlib-compressed
-JSON, or of what ``encrypt_key`` encrypted (``beaker.session.Session._encrypt_data``). Documents
-hold dicts, so the text is turned back before it is stored, and made anew after it was read.
+Beaker's Session gives its backend not a dict but a text: base64 of a pickle, of zlib-compressed
+JSON, or of what ``encrypt_key`` encrypted (``beaker.session.Session._encrypt_data``). A
+:class:`HandOver` passes the dict itself between a Session and the backend. The text is only made
+and read where that is not possible.
 """
 
 import base64
 import binascii
 import json
 import pickle
-import re
-import struct
 import zlib
-from typing import Any
+from typing import Any, cast
+
+from beaker.session import Session
+from beaker.util import JsonSerializer, PickleSerializer
 
 from beaker_mongo_soajs.exceptions import SerializationError
 from beaker_mongo_soajs.sessions.serializer import Serializer, json_text
 
 # Beaker pickles a plain dict with protocol 2: PROTO 2, EMPTY_DICT, BINPUT 0 … STOP. Ciphertext
-# starts with random bytes; the chance that it passes for such a pickle is 2^-48.
+# starts with random bytes; the chance that it looks like such a pickle is 2^-48.
 _PICKLE_HEAD = b"\x80\x02}q\x00"
 _PICKLE_TAIL = b"."
 _ZLIB_HEAD = b"x"
-# The pickle of the key, its place in the memo, then a float of eight bytes.
-_ACCESSED_TIME = re.compile(rb"X\x0e\0\0\0_accessed_time(?:q.|r....)G", re.DOTALL)
-_ACCESSED_TIME_NAME = b"_accessed_time"
-_FLOAT = struct.Struct(">d")
+_BEAKER_SERIALIZERS = (PickleSerializer, JsonSerializer)
+_METHODS = {name: getattr(Session, name) for name in ("_encrypt_data", "_decrypt_data")}
 
 
-class Payload:
-    """A payload that Beaker made a moment ago in this process, taken apart.
+class HandOver:
+    """Replace the serializer of one Session, to pass dicts instead of texts.
+
+    Only what the backend expects is handed over. For any other call, such as one of the application
+    itself, it does what the Session's own serializer does.
+
+    :param serializer: the Session's own serializer.
+    """
+
+    TOKEN = b"the session itself"
+    """What is passed as the serialized session, in place of one."""
+    PAYLOAD = base64.b64encode(TOKEN).decode("ascii")
+    """The same as Beaker passes it to a backend."""
+
+    __slots__ = ("_serializer", "is_saving", "loaded", "saved")
+
+    def __init__(self, serializer: Any) -> None:
+        self._serializer = serializer
+        self.loaded: dict[Any, Any] | None = None
+        """The session for the next :meth:`loads`."""
+        self.is_saving = False
+        """Whether the next :meth:`dumps` is that of a save."""
+        self.saved: dict[Any, Any] | None = None
+        """The session of the last save."""
+
+    @classmethod
+    def install(cls, session: Session) -> "HandOver | None":
+        """Install one in a Session, unless its payload is more than a serialized dict.
+
+        :param session: the Session.
+        :returns: the one that is installed now; ``None`` for a Session that encrypts, or has
+            methods or a serializer of its own.
+        """
+        serializer: Any = session.serializer
+        if type(serializer) is cls:
+            installed: HandOver = serializer
+            return installed
+        if session.encrypt_key or type(serializer) not in _BEAKER_SERIALIZERS:
+            return None
+        if any(getattr(type(session), name) is not method for name, method in _METHODS.items()):
+            return None
+        installed = cls(serializer)
+        session.serializer = cast("Any", installed)
+        return installed
+
+    def loads(self, data: bytes) -> Any:
+        """Return the session that was loaded, or deserialize."""
+        session, self.loaded = self.loaded, None
+        if session is not None and data == self.TOKEN:
+            return session
+        return self._serializer.loads(data)
+
+    def dumps(self, session: dict[Any, Any]) -> bytes:
+        """Keep the session that is saved, or serialize."""
+        if self.is_saving:
+            self.saved = session
+            return self.TOKEN
+        serialized: bytes = self._serializer.dumps(session)
+        return serialized
+
+
+def pack(session: dict[Any, Any], serializer: Serializer) -> str:
+    """Return the payload of a session.
+
+    A pickle is made of what the codec built, so that loading it runs nothing from the database.
+
+    :param session: the session.
+    :param serializer: Beaker's serializer.
+    :raises SerializationError: for a value that the serializer cannot hold.
+    """
+    if serializer == "json":
+        data = zlib.compress(json_text(session).encode())
+    else:
+        data = pickle.dumps(session, 2)
+    return base64.b64encode(data).decode("ascii")
+
+
+def unpack(text: str) -> tuple[dict[Any, Any], Serializer] | None:
+    """Return the session of a payload, and how Beaker serialized it; ``None`` for other texts.
+
+    Other texts are ciphertext, or come from a serializer of the application. Unpickling is safe
+    here: this process made the pickle a moment ago, and it did not come from the database.
 
     :param text: what Beaker's Session assigned to ``namespace["session"]``.
+    :raises SerializationError: for a pickle that cannot be loaded again.
     """
-
-    __slots__ = ("_data", "text")
-
-    def __init__(self, text: str) -> None:
-        self.text = text
-        try:
-            self._data = base64.b64decode(text, validate=True)
-        except (binascii.Error, ValueError, TypeError):
-            self._data = b""
-
-    def unpack(self) -> tuple[dict[Any, Any], Serializer] | None:
-        """Return the session and how Beaker serialized it, or ``None`` for anything else.
-
-        Anything else is ciphertext, or the text of a serializer of the application's own.
-        Unpickling is safe here: the pickle was made by this process, and came from no database.
-
-        :raises SerializationError: for a pickle that cannot be loaded again.
-        """
-        data = self._data
-        session: object = None
-        serializer: Serializer = "pickle"
-        if data.startswith(_PICKLE_HEAD) and data.endswith(_PICKLE_TAIL):
-            session = _load_pickle(data)
-        elif data.startswith(_ZLIB_HEAD):
-            session, serializer = _load_json(data), "json"
-        return (session, serializer) if type(session) is dict else None
-
-
-class Presented:
-    """The payload of a session that Beaker was given when it loaded it.
-
-    A request that only reads saves what it loaded with a new time of access. Comparing the two
-    payloads tells so without decoding or unpickling either.
-
-    :param pickled: the session, pickled.
-    :param is_told_by_text: whether the time of access can be found in the text.
-    """
-
-    __slots__ = ("_place", "pickled", "text")
-
-    def __init__(self, pickled: bytes, *, is_told_by_text: bool = True) -> None:
-        self.pickled = pickled
-        self.text = base64.b64encode(pickled).decode("ascii")
-        self._place = _place_of_time(pickled) if is_told_by_text else None
-
-    def new_time_in(self, text: str) -> float | None:
-        """Return the new time of access if nothing but that differs.
-
-        Where this answers ``None`` something may have changed, or not.
-
-        :param text: the payload that Beaker saves.
-        """
-        if self._place is None or len(text) != len(self.text):
-            return None
-        start, end = self._place
-        # Three bytes are four letters.
-        first, last = start // 3, -(-end // 3)
-        head, tail = slice(None, first * 4), slice(last * 4, None)
-        if text[head] != self.text[head] or text[tail] != self.text[tail]:
-            return None
-        middle = slice(first * 4, last * 4)
-        new, old = base64.b64decode(text[middle]), base64.b64decode(self.text[middle])
-        at, after = start - first * 3, end - first * 3
-        if len(new) != len(old) or new[:at] != old[:at] or new[after:] != old[after:]:
-            return None
-        accessed_time: float = _FLOAT.unpack(new[at:after])[0]
-        return accessed_time
-
-
-def _place_of_time(pickled: bytes) -> tuple[int, int] | None:
-    match = _ACCESSED_TIME.search(pickled)
-    if match is None or pickled.count(_ACCESSED_TIME_NAME) != 1:
+    try:
+        data = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
         return None
-    return match.end(), match.end() + _FLOAT.size
+    session: object = None
+    serializer: Serializer = "pickle"
+    if data.startswith(_PICKLE_HEAD) and data.endswith(_PICKLE_TAIL):
+        session = _load_pickle(data)
+    elif data.startswith(_ZLIB_HEAD):
+        session, serializer = _load_json(data), "json"
+    return (session, serializer) if type(session) is dict else None
 
 
-def pack_json(session: dict[Any, Any]) -> str:
-    """Return the payload of a session for a Beaker Session with ``data_serializer = json``.
+def through_pickle(session: dict[Any, Any]) -> dict[Any, Any]:
+    """Return what Beaker's pickle serializer makes of a session.
+
+    An object whose pickle is that of a plain value becomes that value: a lazy text, for example.
 
     :param session: the session.
-    :raises SerializationError: for a value that JSON does not hold.
+    :raises SerializationError: for an object that cannot be pickled, or not be loaded again.
     """
-    return base64.b64encode(zlib.compress(json_text(session).encode())).decode("ascii")
-
-
-def through_pickles(pickled: bytes) -> dict[Any, Any]:
-    """Return what Beaker's pickle serializer makes of a session that is loaded and saved.
-
-    An object may not be quite the same after that: the order of a set changes, and with it the
-    pickle of what holds the set.
-
-    :param pickled: what Beaker is given when it loads the session.
-    """
-    # All of it is made in this process, of values that it has loaded already.
-    made: dict[Any, Any] = pickle.loads(pickle.dumps(pickle.loads(pickled), 2))  # noqa: S301
+    try:
+        data = pickle.dumps(session, 2)
+    except Exception as error:  # noqa: BLE001 - it runs the objects' own code
+        raise SerializationError(
+            f"The session holds an object that cannot be pickled ({type(error).__name__}).",
+            path="session",
+            hint="Store a plain value instead.",
+        ) from None
+    made = _load_pickle(data)
+    assert isinstance(made, dict)
     return made
-
-
-def pickle_session(session: dict[Any, Any]) -> bytes:
-    """Return the pickle of a session for a Beaker Session with ``data_serializer = pickle``.
-
-    The pickle is made of what the codec built, so that loading it runs nothing from the database.
-
-    :param session: the session.
-    """
-    return pickle.dumps(session, 2)
 
 
 def _load_pickle(data: bytes) -> object:
     try:
         return pickle.loads(data)  # noqa: S301 - this process made it a moment ago
-    except Exception as error:  # noqa: BLE001 - it is the object's own code
+    except Exception as error:  # noqa: BLE001 - it runs the objects' own code
         raise SerializationError(
             f"The session holds an object that cannot be unpickled ({type(error).__name__}).",
             path="session",
-            hint="Store plain values in its place.",
+            hint="Store a plain value instead.",
         ) from None
 
 

@@ -6,10 +6,8 @@ from beaker_mongo_soajs.caches.store import CacheStore
 from beaker_mongo_soajs.config import DbConfig
 from beaker_mongo_soajs.config.beaker_options import Usage
 from beaker_mongo_soajs.config.start_warnings import log_start_warnings
+from beaker_mongo_soajs.config.store_options import BEAKER_MARGIN_SECONDS
 from beaker_mongo_soajs.sessions.store import SessionStore
-
-BEAKER_MARGIN_SECONDS = 120
-"""Beaker has its backends keep a session for so much longer than the session's own timeout."""
 
 
 class Stores(NamedTuple):

@@ -1,90 +1,126 @@
-"""The session side of a namespace manager: Beaker's payload of one session, loaded and saved."""
+"""The session side of a namespace manager: what Beaker's Session loads and saves."""
 
 import sys
 import time
+import weakref
+from typing import Any
 
 from beaker.session import Session
 
-from beaker_mongo_soajs.backend.caller import find_caller
+from beaker_mongo_soajs.backend.caller import saves_access_only
 from beaker_mongo_soajs.backend.cookie_options import (
-    COOKIE_KEYS,
     check_session_cookie,
     without_configured,
     without_invalid,
 )
-from beaker_mongo_soajs.backend.payload import (
-    Payload,
-    Presented,
-    pack_json,
-    pickle_session,
-    through_pickles,
-)
+from beaker_mongo_soajs.backend.payload import HandOver, pack, through_pickle, unpack
 from beaker_mongo_soajs.exceptions import BeakerMongoError, SerializationError, StoreError
-from beaker_mongo_soajs.sessions.changes import ACCESSED_TIME
-from beaker_mongo_soajs.sessions.codec import has_escapes
-from beaker_mongo_soajs.sessions.document import is_time
-from beaker_mongo_soajs.sessions.encryption import EncryptedText, check_cipher, unencrypted
-from beaker_mongo_soajs.sessions.serializer import json_text
+from beaker_mongo_soajs.sessions.changes import ACCESSED_TIME, fingerprint
+from beaker_mongo_soajs.sessions.document import impossible_id, is_possible_id, is_time
+from beaker_mongo_soajs.sessions.encryption import EncryptedText, check_cipher
+from beaker_mongo_soajs.sessions.serializer import Serializer, json_text, through_json
 from beaker_mongo_soajs.sessions.store import SessionStore
-from beaker_mongo_soajs.sessions.stored import StorageForm, StoredSession
 
 SESSION_KEY = "session"
 """The key under which Beaker's Session keeps everything (``beaker.session.Session.load``)."""
 
-_UNKNOWN = "Beaker's payload is neither a pickle nor JSON, and no Session is there to ask."
+_UNKNOWN = "Beaker's payload is neither a pickle nor JSON, and no Session made it."
+
+
+class _PassedText:
+    """Pass the text of a Session through, which alone can read it.
+
+    :param is_encryption: whether the text is ciphertext; otherwise a serializer of the application
+        made it.
+    :param has_exact_times: whether the Session ends by the time in the text.
+    """
+
+    def __init__(self, *, is_encryption: bool, has_exact_times: bool) -> None:
+        self.is_encryption = is_encryption
+        self.has_exact_times = has_exact_times
+        self.text = ""
+        """What the Session made in this save."""
+
+    def encrypt(self, session: dict[Any, Any]) -> str:
+        """Return what the Session made."""
+        del session
+        return self.text
+
+    def decrypt(self, text: str) -> str:
+        """Return the text, for the Session to read."""
+        return EncryptedText(text) if self.is_encryption else text
+
+    def touch(self, text: str, accessed_time: float) -> str:
+        """Return what the Session made, which set the access time itself."""
+        del text, accessed_time
+        return self.text
 
 
 class SessionSide:
-    """One session, as Beaker's Session reads and writes it.
+    """One session, as Beaker's Session loads and saves it.
 
-    :param sessions: where sessions are.
-    :param session_id: its id.
-    :param timeout: seconds that it lives untouched, as Beaker passed them.
+    :param sessions: the store.
+    :param session_id: the session id.
+    :param timeout: seconds that an untouched session lives, as Beaker passed them.
+    :param session: Beaker's Session, if one made the namespace manager.
     """
 
-    def __init__(self, sessions: SessionStore, session_id: str, timeout: float | None) -> None:
+    def __init__(
+        self,
+        sessions: SessionStore,
+        session_id: str,
+        timeout: float | None,
+        session: Session | None,
+    ) -> None:
         self._sessions = sessions
-        self._store_options = sessions.config.store
         self._id = session_id
         self._timeout = timeout
-        self._stored: StoredSession | None = None
-        self._presented: Presented | None = None
+        # The Session refers to this object; a weak reference avoids a cycle for each request.
+        self._session_ref = None if session is None else weakref.ref(session)
+        self._hand_over = None if session is None else HandOver.install(session)
+        self._cipher = self._make_cipher(session)
+        self._record = sessions.record(self._cipher, _serializer(session))
+        self._loaded: bytes | None = None
         self._handled: BaseException | None = None
+
+    @property
+    def _session(self) -> Session | None:
+        return None if self._session_ref is None else self._session_ref()
 
     def load(self) -> str:
         """Return Beaker's payload of the session.
 
-        :raises KeyError: when it is absent or has expired: exactly then.
+        :raises KeyError: when it is absent or has expired, and only then.
         :raises StoreUnavailable: when the database does not answer.
         :raises SerializationError: when the document cannot be read.
         """
-        caller = find_caller()
-        session = None if caller is None else caller.session
-        if session is not None and not self._sessions.is_possible_id(self._id):
-            # No session can have it, so Beaker must not adopt it for a new one.
-            session._create_id()  # noqa: SLF001 - Beaker's own way to a new id
-            raise KeyError(SESSION_KEY)
-        if session is not None:
-            check_session_cookie(session)
-        self._stored = self._presented = None
+        self._loaded = None
+        if (caller := self._session) is not None:
+            check_session_cookie(caller)
         try:
-            self._stored = stored = self._sessions.load(self._id)
-            text = None if stored is None else self._payload(stored, session)
+            caller = self._session
+            timeout = None if caller is None else caller.timeout
+            session = self._record.find(self._id, timeout)
+            if session is not None:
+                return self._payload(session)
         except StoreError:
             # With invalidate_corrupt, its default, Beaker answers any error of a load with a new
-            # session. For a database that does not answer, that would log the visitor out.
-            if session is not None:
-                session.invalidate_corrupt = False
+            # session. If the database does not answer, that would log the visitor out.
+            if (caller := self._session) is not None:
+                caller.invalidate_corrupt = False
             raise
         except (KeyError, TypeError, RecursionError) as error:
-            # Beaker takes the first two for the sign of a new session, which it then writes over
-            # the stored one.
+            # Beaker takes the first two for the sign of a new session, and would overwrite the
+            # stored one with it.
             raise SerializationError(
                 f"The stored session cannot be read ({type(error).__name__}).", path="session"
             ) from None
-        if text is None:
-            raise KeyError(SESSION_KEY)
-        return text
+        if not is_possible_id(self._id):
+            if (caller := self._session) is None:
+                raise impossible_id()
+            # Beaker must not adopt this id for a new session.
+            caller._create_id()  # noqa: SLF001 - Beaker's own way to a new id
+        raise KeyError(SESSION_KEY)
 
     def save(self, text: object) -> None:
         """Save what changed in the session since it was loaded.
@@ -93,150 +129,139 @@ class SessionSide:
         :raises StoreUnavailable: when the database does not answer.
         :raises SerializationError: for a value that cannot be stored, naming its path.
         """
+        hand_over = self._hand_over
+        if hand_over is not None and hand_over.saved is not None:
+            session, hand_over.saved = hand_over.saved, None
+            self._save_handed(session)
+            return
         if not isinstance(text, str):
             raise SerializationError(
-                f"Beaker's payload is a {type(text).__name__} and no text.", path="session"
+                f"Beaker's payload is a {type(text).__name__} and not a text.", path="session"
             )
-        if self._stored is not None and self._presented is not None:
-            accessed_time = self._presented.new_time_in(text)
-            if accessed_time is not None and is_time(accessed_time):
-                self._sessions.saver.move_times(self._stored, accessed_time)
-                return
-        presented, self._presented = self._presented, None
-        unpacked = Payload(text).unpack()
-        if unpacked is None:
-            self._save_opaque(text)
-            return
-        session, serializer = unpacked
-        caller = find_caller()
-        if caller is not None:
-            check_session_cookie(caller.session)
-            session = without_configured(session, caller.session)
-        if session.keys() <= COOKIE_KEYS:
-            self.destroy()
+        unpacked = unpack(text)
+        if unpacked is not None:
+            session, self._record.serializer = unpacked
+            self._record.save(self._id, self._content(session))
         else:
-            before = None
-            if presented is not None and self._store_options.pickle:
-                before = through_pickles(presented.pickled)
-            self._stored = self._sessions.saver.save(
-                self._id, session, self._stored, serializer, before
-            )
+            self._save_opaque(text)
 
     def exists(self) -> bool:
-        """Tell whether there is such a session."""
-        return self._sessions.load(self._id) is not None
+        """Check whether there is such a session."""
+        return self._sessions.record().load(self._id)
 
     def destroy(self) -> int:
-        """Delete the session; return 1, or 0 where there was none."""
-        self._stored = self._presented = None
+        """Delete the session; return 1, or 0 if there was none."""
+        self._record.forget()
         return self._sessions.destroy(self._id)
 
     def begin_save(self) -> None:
-        """Note that Beaker is about to serialize its session."""
+        """Prepare for a save: Beaker is about to serialize its session."""
         self._handled = sys.exception()
+        if self._hand_over is not None:
+            self._hand_over.is_saving = True
 
     def end_save(self) -> None:
-        """Replace Beaker's error about a session that it cannot serialize.
+        """End a save, and replace Beaker's error about a session that it cannot serialize.
 
         That is an error of :mod:`pickle` or :mod:`json`, which does not name the value.
 
         :raises SerializationError: for a value that cannot be stored; names its path.
         """
+        if self._hand_over is not None:
+            self._hand_over.is_saving = False
         error = sys.exception()
         if error is self._handled or isinstance(error, BeakerMongoError):
             return
-        caller = find_caller()
-        if caller is None:
+        if (session := self._session) is None:
             return
-        if caller.session.data_serializer == "json":
-            json_text(dict(caller.session))
+        if session.data_serializer == "json":
+            json_text(dict(session))
         else:
-            self._sessions.check(dict(caller.session))
+            self._record.check(dict(session))
 
-    def _payload(self, stored: StoredSession, session: Session | None) -> str:
-        if stored.form is StorageForm.ENCRYPTED:
-            return self._open(stored, session)
-        if session is not None and session.encrypt_key:
-            raise unencrypted()
-        times = self._presented_times(stored)
-        serializer = self._serializer(stored, session)
-        content = without_invalid(self._sessions.peek(stored))
-        if times:
-            content = content | times
-        if serializer == "json":
-            return pack_json(content)
-        if serializer != "pickle" and session is not None:
-            text: str = session._encrypt_data(content)  # noqa: SLF001 - as it serializes itself
-            return text
-        is_told_by_text = ACCESSED_TIME in content and _names_time_once(stored)
-        self._presented = Presented(pickle_session(content), is_told_by_text=is_told_by_text)
-        return self._presented.text
+    def _make_cipher(self, session: Session | None) -> _PassedText | None:
+        if session is None:
+            return None
+        if not session.encrypt_key and isinstance(session.data_serializer, str):
+            return None
+        if session.encrypt_key:
+            signing_keys = self._sessions.config.store.signing_keys
+            check_cipher(session.crypto_module, signed=bool(signing_keys))
+        # With a timeout, Beaker's Session ends by the time in the text, which cannot be changed for
+        # it to the time of the last request.
+        return _PassedText(
+            is_encryption=bool(session.encrypt_key), has_exact_times=self._timeout is not None
+        )
 
-    def _serializer(self, stored: StoredSession, session: Session | None) -> object:
-        if session is not None:
-            return session.data_serializer
-        return stored.serializer or self._store_options.data_serializer
+    def _payload(self, session: Any) -> str:
+        if isinstance(session, str):
+            return session
+        session = without_invalid(session)
+        hand_over, caller = self._hand_over, self._session
+        if hand_over is None:
+            if caller is not None and not isinstance(caller.data_serializer, str):
+                text: str = caller._encrypt_data(session)  # noqa: SLF001 - as it serializes itself
+                return text
+            return pack(session, self._payload_serializer())
+        if caller is not None and caller.data_serializer == "json":
+            session = through_json(session)
+        hand_over.loaded = session
+        self._loaded = fingerprint(session)
+        return HandOver.PAYLOAD
 
-    def _open(self, stored: StoredSession, session: Session | None) -> str:
-        if session is not None:
-            if not session.encrypt_key:
-                raise _without_key()
-            check_cipher(session.crypto_module, signed=bool(self._store_options.signing_keys))
-        return EncryptedText(stored.text)
+    def _payload_serializer(self) -> Serializer:
+        configured = self._sessions.config.store.data_serializer
+        return _serializer(self._session) or self._record.stored_serializer or configured
 
-    def _presented_times(self, stored: StoredSession) -> dict[str, float]:
-        """Return the time that Beaker is to take for that of the last request.
-
-        With ``touchAfter`` the stored one may lie up to that much before the true one, and Beaker
-        would end a session in use that much too early.
-        """
-        late = self._store_options.touch_after
-        before = stored.accessed_time
-        if not late or before is None:
-            return {}
-        return {ACCESSED_TIME: max(before, min(before + late, time.time()))}
+    def _save_handed(self, session: dict[Any, Any]) -> None:
+        loaded, self._loaded = self._loaded, None
+        accessed_time = session.get(ACCESSED_TIME)
+        if type(accessed_time) is not float or not is_time(accessed_time):
+            # The record refuses it.
+            loaded = None
+        if loaded is not None and loaded == fingerprint(session):
+            self._loaded = loaded
+            assert type(accessed_time) is float
+            self._record.touch(accessed_time)
+            return
+        session = self._content(session)
+        try:
+            self._record.save(self._id, session)
+        except SerializationError as error:
+            is_value = error.path is not None and error.path.startswith("session[")
+            if not is_value or self._record.serializer != "pickle":
+                raise
+            try:
+                session = through_pickle(session)
+            except SerializationError:
+                raise error from None
+            self._record.save(self._id, session)
 
     def _save_opaque(self, text: str) -> None:
-        """Save a payload that only its Session can open: ciphertext, or a serializer of its own."""
-        caller = find_caller()
-        if caller is None:
+        """Save a payload that only its Session can read."""
+        caller, cipher = self._session, self._cipher
+        if caller is None or cipher is None:
             raise SerializationError(
                 _UNKNOWN, path="session", hint="Save it through Beaker's Session, or SessionStore."
             )
-        session, accessed_only = caller
-        check_session_cookie(session)
-        if not accessed_only and session.keys() <= COOKIE_KEYS:
-            self.destroy()
+        cipher.text = text
+        if saves_access_only() and self._record.id is not None:
+            self._record.touch(caller.accessed_dict.get(ACCESSED_TIME, time.time()))
             return
-        saver = self._sessions.saver
-        if not session.encrypt_key:
-            content = session.accessed_dict if accessed_only else session
-            self._stored = saver.save(self._id, without_configured(content, session), self._stored)
-            return
-        check_cipher(session.crypto_module, signed=bool(self._store_options.signing_keys))
-        if not accessed_only:
-            text = session._encrypt_data(without_configured(session, session))  # noqa: SLF001
-        # With a timeout, Beaker's Session goes by the time in the ciphertext, which cannot be
-        # presented to it as later than it is stored.
-        self._stored = saver.save_encrypted(
-            self._id,
-            text,
-            self._stored,
-            accessed_only=accessed_only,
-            may_be_late=self._timeout is None,
-        )
+        content = self._content(caller)
+        if len(content) != len(caller):
+            cipher.text = caller._encrypt_data(content)  # noqa: SLF001 - as it serializes itself
+        self._record.save(self._id, content)
+
+    def _content(self, session: dict[Any, Any]) -> dict[Any, Any]:
+        """Return what is to be stored of a session."""
+        caller = self._session
+        if caller is None:
+            return session
+        check_session_cookie(caller)
+        return without_configured(session, caller)
 
 
-def _names_time_once(stored: StoredSession) -> bool:
-    # A JSON text's reader makes equal keys one object, which a pickle then holds only once.
-    return stored.form is StorageForm.NATIVE or (
-        stored.text.count(f'"{ACCESSED_TIME}"') == 1 and not has_escapes(stored.text)
-    )
-
-
-def _without_key() -> SerializationError:
-    return SerializationError(
-        "The stored session is ciphertext, and there is no encrypt_key.",
-        path="session",
-        hint="Set the encrypt_key and validate_key that it was saved with.",
-    )
+def _serializer(session: Session | None) -> Serializer | None:
+    name = None if session is None else session.data_serializer
+    return name if name in ("json", "pickle") else None

@@ -10,6 +10,9 @@ from beaker_mongo_soajs.exceptions import ConfigError
 from beaker_mongo_soajs.options.option import Path
 from beaker_mongo_soajs.options.table import TABLE
 
+BEAKER_MARGIN_SECONDS = 120
+"""Beaker adds this to a session's timeout before it passes the timeout to a backend."""
+
 
 @dataclass(frozen=True)
 class StoreOptions:
@@ -29,7 +32,7 @@ class StoreOptions:
     :param indexes: fields to index in addition to the TTL index
     """
 
-    touch_after: float = 0
+    touch_after: float | None = None
     auto_remove: Literal["native", "interval", "disabled"] = "native"
     auto_remove_interval_minutes: float = 10
     pickle: bool = False
@@ -41,6 +44,17 @@ class StoreOptions:
     on_unavailable: Literal["raise", "anonymous"] = "raise"
     create_indexes: bool = True
     indexes: tuple[str, ...] = ()
+
+    def touch_after_seconds(self, lifetime_seconds: float) -> float:
+        """Return ``touchAfter``, or its default: a sixtieth of the idle time, at most a minute.
+
+        :param lifetime_seconds: the lifetime of an untouched session: a timeout with Beaker's
+            margin, or ``expireAfter``
+        """
+        if self.touch_after is not None:
+            return self.touch_after
+        idle_seconds = max(lifetime_seconds - BEAKER_MARGIN_SECONDS, 0)
+        return min(idle_seconds / 60, 60.0)
 
     def check_touch_after(self, lifetime_seconds: float) -> None:
         """Refuse a ``touchAfter`` that is not shorter than the lifetime of a session.

@@ -166,20 +166,6 @@ class StoreCollection:
                 continue
         return self._run(send)
 
-    def find_and_update(self, stored_id: object, update: list[Document]) -> bytes | None:
-        """Update the document with an ``_id``; return the BSON before, if there is one.
-
-        :param stored_id: the ``_id``.
-        :param update: the update.
-        """
-        return _bytes(
-            self._run(
-                lambda bound: bound.raw.find_one_and_update(
-                    {"_id": stored_id}, update, **bound.exact
-                )
-            )
-        )
-
     def find_and_modify(
         self, query: Document, update: Document, *, upsert: bool = False
     ) -> Document | None:

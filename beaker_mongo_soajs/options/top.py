@@ -134,8 +134,9 @@ STORE = (
         coerce.SECONDS,
         "the interval between writes of unchanged sessions",
         "Seconds. Writes the access times of an unchanged session at most once per interval. Must"
-        " be less than the session timeout.",
-        0,
+        " be less than the session timeout. Default: a sixtieth of the timeout (of ``expireAfter``"
+        " without one), at most 60. 0 writes them with every request.",
+        None,
     ),
     _store(
         "autoRemove",

@@ -54,6 +54,20 @@ def changes_between(before: dict[Any, Any], after: dict[Any, Any]) -> Changes:
     return Changes(assigned, removed)
 
 
+def fingerprint(session: dict[Any, Any]) -> bytes | None:
+    """Return bytes that two sessions share only if they are the same but for the access time.
+
+    That is faster than :func:`changes_between`, and enough for a request that changed nothing.
+
+    :param session: the session.
+    :returns: the bytes, or ``None`` if there are none.
+    """
+    try:
+        return pickle.dumps({**session, ACCESSED_TIME: 0}, 4)
+    except Exception:  # noqa: BLE001 - pickling runs code of the application's objects
+        return None
+
+
 def merged(session: dict[Any, Any], changes: Changes) -> dict[Any, Any]:
     """Return a copy of a session with changes applied.
 
@@ -87,7 +101,7 @@ def is_same(one: Any, other: Any) -> bool:
     if known is not None:
         with suppress(UnstorableValueError):
             return is_same(known.split(one), known.split(other))
-    return _pickled(one) == _pickled(other)
+    return _have_equal_pickles(one, other)
 
 
 def _pickled(value: object) -> bytes:

@@ -40,6 +40,15 @@ def is_possible_id(session_id: object) -> bool:
     )
 
 
+def impossible_id() -> SerializationError:
+    """Return the error for a session id that no session can have."""
+    return SerializationError(
+        f"The session id is not a text of 1 to {MAX_ID_LENGTH} printable characters.",
+        path="_id",
+        hint="No session can have it; start a new one.",
+    )
+
+
 class SessionDocuments:
     """Make and read the documents of one configuration.
 
@@ -58,10 +67,11 @@ class SessionDocuments:
         self._digests_ids = store.transform_id is not None
         self._cookie = self._express_cookie(lifetime_seconds) if store.express_cookie else None
         store.check_touch_after(lifetime_seconds)
+        self.touch_after_seconds = store.touch_after_seconds(lifetime_seconds)
+        self._touch_after = timedelta(seconds=self.touch_after_seconds)
         # Times are written up to touchAfter late, so a session in use would end that much too
         # early.
-        self._touch_after = timedelta(seconds=store.touch_after)
-        self._expires_after = _lifetime(lifetime_seconds + store.touch_after)
+        self._expires_after = _lifetime(lifetime_seconds + self.touch_after_seconds)
 
     def expires(self, now: datetime) -> datetime:
         """Return the date until which a session touched now lives.
@@ -86,17 +96,21 @@ class SessionDocuments:
         :param session_id: the id as Beaker or a cookie gave it: anything; or a :class:`StoredId`.
         :raises SerializationError: unless it is a text that could be a session id.
         """
+        stored_id = self.stored_id_or_none(session_id)
+        if stored_id is None:
+            raise impossible_id()
+        return stored_id
+
+    def stored_id_or_none(self, session_id: object) -> str | None:
+        """Return the ``_id`` of a session's document, or ``None`` for an impossible session id.
+
+        :param session_id: as for :meth:`stored_id`.
+        """
         if type(session_id) is StoredId:
             return str(session_id)
         if type(session_id) is not str or not is_possible_id(session_id):
-            raise SerializationError(
-                f"The session id is not a text of 1 to {MAX_ID_LENGTH} printable characters.",
-                path="_id",
-                hint="No session can have it; start a new one.",
-            )
-        if self._digests_ids:
-            return hashlib.sha256(session_id.encode()).hexdigest()
-        return session_id
+            return None
+        return hashlib.sha256(session_id.encode()).hexdigest() if self._digests_ids else session_id
 
     def read(self, raw: bytes, now: datetime) -> StoredSession | None:
         """Return the session of a document, or ``None`` when it has expired.
@@ -129,15 +143,15 @@ class SessionDocuments:
         marked = document.get("dataSerializer")
         serializer: Serializer | None = marked if marked in ("json", "pickle") else None
         return StoredSession(
-            stored_id=document["_id"],
-            form=form,
-            text=value if isinstance(value, str) else "",
-            loaded=tree,
-            serializer=serializer,
-            expires=None if expires is _MISSING else expires,
-            cookie=cookie,
-            is_plain=plain,
-            raw=raw if plain and form is StorageForm.NATIVE else b"",
+            document["_id"],
+            form,
+            tree,
+            value if type(value) is str else "",
+            raw if plain and form is StorageForm.NATIVE else b"",
+            plain,
+            serializer,
+            None if expires is _MISSING else expires,
+            cookie,
         )
 
     def build(
@@ -159,6 +173,31 @@ class SessionDocuments:
         if serializer == "json":
             document["dataSerializer"] = serializer
         return document
+
+    def inserted(self, document: Document, tree: dict[str, Tree]) -> StoredSession:
+        """Return what is stored after a new document was inserted.
+
+        :param document: what :meth:`build` or :meth:`build_encrypted` returned.
+        :param tree: the session that it holds; empty if that is encrypted.
+        """
+        value = document["session"]
+        return StoredSession(
+            document["_id"],
+            StorageForm.ENCRYPTED if not tree else self.form,
+            tree,
+            value if type(value) is str else "",
+            serializer=document.get("dataSerializer"),
+            expires=document["expires"],
+            cookie=self._cookie,
+        )
+
+    def check(self, session: dict[Any, Any]) -> None:
+        """Check that a session can be stored, without storing it.
+
+        :param session: the session.
+        :raises SerializationError: for a value that cannot be stored, naming its path.
+        """
+        self.encode(self.form, session, "")
 
     def build_encrypted(self, stored_id: str, text: str, now: datetime) -> Document:
         """Return a new document of a session that Beaker encrypted.
@@ -205,41 +244,44 @@ class SessionDocuments:
             tree = {**tree, EXPRESS_COOKIE: self._cookie if cookie is None else cookie}
         return self._json.dumps(tree) if form is StorageForm.JSON else tree
 
-    @property
-    def cookie(self) -> Document | None:
-        """Return a new session's cookie for express-session, with ``store.expressCookie``."""
-        return self._cookie
-
     def missing_cookie(self, stored: StoredSession) -> Document | None:
         """Return the cookie for express-session, where a session had none when it was read.
 
         :param stored: the session.
         """
-        return self._cookie if stored.cookie is None else None
+        is_encrypted = stored.form is StorageForm.ENCRYPTED
+        return None if is_encrypted or stored.cookie is not None else self._cookie
 
     def peek(self, stored: StoredSession) -> dict[Any, Any]:
-        """Return the session that is stored, to look at: nobody may change it.
+        """Return the session that is stored. The caller must not change it.
 
-        :param stored: a session that is not ciphertext.
-        :raises SerializationError: where it holds what cannot be decoded.
+        :param stored: a session that is not encrypted.
+        :raises SerializationError: when it holds a value that cannot be decoded.
         """
         return stored.tree if stored.is_plain else self.decode(stored)
 
     def decode(self, stored: StoredSession) -> dict[Any, Any]:
         """Return the session that is stored, for the caller to keep.
 
-        :param stored: a session that is not ciphertext.
-        :raises SerializationError: where it holds what cannot be decoded.
+        :param stored: a session that is not encrypted.
+        :raises SerializationError: when it holds a value that cannot be decoded.
         """
-        if stored.form is StorageForm.ENCRYPTED:
-            raise SerializationError(
-                "The session is ciphertext.",
-                path="session",
-                hint="Only Beaker's Session with the same encrypt_key can read it.",
-            )
-        if stored.raw:
-            return stored.take_tree()
-        return self.codec(stored.form).decode(stored.tree, stored.stored_id.encode())
+        session = stored.take_tree()
+        if session is None:
+            session = self.codec(stored.form).decode(stored.tree, stored.stored_id.encode())
+        return session
+
+    def marks(self, stored: StoredSession, serializer: Serializer | None) -> Document:
+        """Return the field that names the serializer, if it is another one than before.
+
+        A process that reads the document later has no other way to find out.
+
+        :param stored: the session before the save.
+        :param serializer: how Beaker serialized it now.
+        """
+        if serializer is None or serializer == (stored.serializer or "pickle"):
+            return {}
+        return {"dataSerializer": serializer}
 
     def codec(self, form: StorageForm) -> NativeCodec | JsonCodec:
         """Return the codec of a form."""

@@ -47,6 +47,16 @@ def unencrypted() -> SerializationError:
     )
 
 
+def without_key() -> SerializationError:
+    """Return the error for an encrypted session where there is no key."""
+    return SerializationError(
+        "The stored session is ciphertext, and there is no encrypt_key.",
+        path="session",
+        hint="Set the encrypt_key and validate_key that it was saved with. SessionStore cannot read"
+        " encrypted sessions.",
+    )
+
+
 class EncryptedText(str):
     """A text from the database that only Beaker's decryption may open.
 

@@ -1,4 +1,4 @@
-"""The update that saves what a request changed in a native document. Pure: it sends nothing."""
+"""The update that saves what a request changed. Nothing here sends a command."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -7,7 +7,7 @@ from typing import Any
 from beaker_mongo_soajs.mongo.documents import Document
 from beaker_mongo_soajs.sessions.changes import ACCESSED_TIME, Changes
 from beaker_mongo_soajs.sessions.codec import Codec
-from beaker_mongo_soajs.sessions.stored import EXPRESS_COOKIE, LATEST_TIME, StoredSession
+from beaker_mongo_soajs.sessions.stored import StoredSession
 from beaker_mongo_soajs.sessions.tags import Tree
 
 
@@ -24,7 +24,7 @@ def times_update(accessed_time: float | None, expires: datetime) -> Document:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class FieldChanges:
-    """The fields of a native session that a request changed.
+    """The fields of a stored session that a request changed.
 
     :param assigned: the new trees of fields.
     :param removed: the fields that are gone.
@@ -32,6 +32,9 @@ class FieldChanges:
 
     assigned: dict[str, Tree]
     removed: set[str]
+
+    def __bool__(self) -> bool:
+        return bool(self.assigned or self.removed)
 
     def applied_to(self, tree: dict[str, Tree]) -> dict[str, Tree]:
         """Return a stored tree with the changes made to it.
@@ -42,6 +45,9 @@ class FieldChanges:
         return kept | self.assigned
 
 
+NO_CHANGES = FieldChanges({}, set())
+
+
 def field_changes(codec: Codec, stored: StoredSession, changes: Changes) -> FieldChanges:
     """Return what changes of keys are in fields.
 
@@ -50,15 +56,15 @@ def field_changes(codec: Codec, stored: StoredSession, changes: Changes) -> Fiel
     :param changes: what the request changed.
     :raises SerializationError: for a value that cannot be stored, naming its path.
     """
-    place = stored.stored_id.encode()
+    context = stored.stored_id.encode()
     assigned: dict[str, Tree] = {}
-    removed = {_stored_name(codec, stored, key, place) for key in changes.removed}
+    removed = {_stored_name(codec, stored, key, context) for key in changes.removed}
     for key, value in changes.assigned.items():
-        name, tree = codec.encode_item(key, value, place)
+        name, tree = codec.encode_item(key, value, context)
         assigned[name] = tree
         if name != key:
             # Another application may hold the key under its own name, which no path can hold.
-            removed.add(_stored_name(codec, stored, key, place))
+            removed.add(_stored_name(codec, stored, key, context))
     return FieldChanges(assigned, removed - assigned.keys())
 
 
@@ -66,9 +72,7 @@ def native_update(
     changes: FieldChanges,
     accessed_time: float | None,
     expires: datetime | None,
-    *,
-    fields: Document | None = None,
-    cookie: Document | None = None,
+    fields: Document,
 ) -> Document | list[Document]:
     """Return the update of one native document: ``$set``/``$unset`` by key, or a pipeline.
 
@@ -76,12 +80,9 @@ def native_update(
     :param accessed_time: as for :func:`times_update`.
     :param expires: as for :func:`times_update`; ``None`` leaves both times as they are.
     :param fields: other fields of the document to set.
-    :param cookie: express-session's cookie, for a session that may have none.
     """
-    fields = fields or {}
-    # No operator sets a field on the condition that it is not there.
-    if cookie or not all(map(_is_path_step, [*changes.assigned, *changes.removed])):
-        return _pipeline(changes, accessed_time, expires, fields, cookie)
+    if not all(map(_is_path_step, [*changes.assigned, *changes.removed])):
+        return _pipeline(changes, accessed_time, expires, fields)
     update: Document = {}
     if expires is not None:
         update["$max"] = times_update(accessed_time, expires)
@@ -93,47 +94,10 @@ def native_update(
     return update
 
 
-def touch_update(
-    accessed_time: float,
-    timeout: float | None,
-    now: datetime,
-    expires: datetime,
-    cookie: Document | None = None,
-) -> Any:
-    """Return the pipeline that moves the times of a native session, if it is alive.
-
-    Alive is what has neither passed its ``expires`` nor its timeout. Only a pipeline can tell and
-    move the times in one command; anything else than a live native session it leaves as it is.
-
-    :param accessed_time: seconds since 1970.
-    :param timeout: seconds that a session may lie idle, if that is limited.
-    :param now: naive UTC.
-    :param expires: naive UTC.
-    :param cookie: as for :func:`native_update`.
-    """
-    accessed = f"$session.{ACCESSED_TIME}"
-    oldest = -LATEST_TIME if timeout is None else accessed_time - timeout
-    # NaN sorts below all numbers, and nothing below everything else that a session may have there.
-    is_timely = {"$and": [{"$gte": [accessed, oldest]}, {"$lte": [accessed, LATEST_TIME]}]}
-    alive: list[Document] = [
-        {"$eq": [{"$type": "$session"}, "object"]},
-        {"$in": [{"$type": accessed}, ["double", "int", "long", "missing"]]},
-        {"$in": [{"$type": "$expires"}, ["date", "missing"]]},
-        {"$or": [{"$gt": ["$expires", now]}, {"$lt": ["$expires", None]}]},
-        {"$or": [is_timely, {"$lt": [accessed, None]}]},
-    ]
-    merge: list[Any] = ["$session", {ACCESSED_TIME: {"$max": [accessed, accessed_time]}}]
-    session = {"$mergeObjects": merge + _cookie_if_missing(cookie)}
-    touched = {"session": session, "expires": {"$max": ["$expires", expires]}}
-    # One condition for the whole document: the server evaluates it once.
-    document = {"$cond": [{"$and": alive}, {"$mergeObjects": ["$$ROOT", touched]}, "$$ROOT"]}
-    return [{"$replaceWith": document}]
-
-
-def _stored_name(codec: Codec, stored: StoredSession, key: object, place: bytes) -> str:
+def _stored_name(codec: Codec, stored: StoredSession, key: object, context: bytes) -> str:
     if isinstance(key, str) and key in stored.tree:
         return key
-    return codec.field_name(key, place)
+    return codec.field_name(key, context)
 
 
 def _is_path_step(name: str) -> bool:
@@ -145,9 +109,8 @@ def _pipeline(
     accessed_time: float | None,
     expires: datetime | None,
     fields: Document,
-    cookie: Document | None,
 ) -> list[Document]:
-    """Return an update for a cookie, and for names that no path can hold: empty, or with . or $.
+    """Return an update for names that no path can hold: empty, or with . or $.
 
     ``$mergeObjects`` takes names for what they are. Like the operators it is one atomic command, so
     there is nothing to compare and nothing to retry. MongoDB 4.2 and later.
@@ -157,7 +120,7 @@ def _pipeline(
         keep = {"$not": [{"$in": ["$$this.k", {"$literal": sorted(changes.removed)}]}]}
         kept = {"$filter": {"input": {"$objectToArray": session}, "cond": keep}}
         session = {"$arrayToObject": kept}
-    merge: list[Any] = [session, {"$literal": changes.assigned}, *_cookie_if_missing(cookie)]
+    merge: list[Any] = [session, {"$literal": changes.assigned}]
     times: Document = {}
     if expires is not None:
         times["expires"] = {"$max": ["$expires", {"$literal": expires}]}
@@ -165,11 +128,3 @@ def _pipeline(
             newest = {"$max": [f"$session.{ACCESSED_TIME}", {"$literal": accessed_time}]}
             merge.append({ACCESSED_TIME: newest})
     return [{"$set": {"session": {"$mergeObjects": merge}} | times | fields}]
-
-
-def _cookie_if_missing(cookie: Document | None) -> list[Document]:
-    # One that express-session wrote stays as it is.
-    if cookie is None:
-        return []
-    field = f"$session.{EXPRESS_COOKIE}"
-    return [{EXPRESS_COOKIE: {"$ifNull": [field, {"$literal": cookie}]}}]

@@ -1,207 +1,369 @@
-"""The stored side of one request's session: found, saved, moved to another id, removed."""
+"""One session in one request."""
 
-import logging
-from collections.abc import Callable
-from typing import Any, NamedTuple
+import time
+from typing import Any, Protocol
 
 from beaker_mongo_soajs.exceptions import SerializationError
-from beaker_mongo_soajs.sessions.changes import ACCESSED_TIME, changes_between, merged
-from beaker_mongo_soajs.sessions.encryption import EncryptedText, unencrypted
-from beaker_mongo_soajs.sessions.serializer import Serializer, through_json
-from beaker_mongo_soajs.sessions.store import SessionStore
+from beaker_mongo_soajs.mongo.documents import utc_now
+from beaker_mongo_soajs.sessions.changes import (
+    ACCESSED_TIME,
+    Changes,
+    changes_between,
+    merged,
+)
+from beaker_mongo_soajs.sessions.encryption import unencrypted, without_key
+from beaker_mongo_soajs.sessions.native_update import NO_CHANGES, FieldChanges, field_changes
+from beaker_mongo_soajs.sessions.serializer import Serializer, as_json_if_possible, through_json
 from beaker_mongo_soajs.sessions.stored import StorageForm, StoredSession
+from beaker_mongo_soajs.sessions.writer import SessionWriter
 
-logger = logging.getLogger(__name__)
+COOKIE_KEYS = frozenset({"_domain", "_path"})
+"""All that is left of a session that the application emptied: Beaker's settings of its cookie."""
 
 
-class Cipher(NamedTuple):
-    """How Beaker's Session turns its dict into ciphertext and back.
+_CLOCK_STEP_SECONDS = 1.0
+"""A session that is just about to end does not end while it is loaded."""
 
-    :param encrypt: takes the session, and returns the text.
-    :param decrypt: takes the text, and returns the session.
-    """
 
-    encrypt: Callable[[dict[Any, Any]], str]
-    decrypt: Callable[[str], Any]
+class Cipher(Protocol):
+    """How a Session turns its dict into a text that only the Session can read, and back."""
+
+    is_encryption: bool
+    """Whether the text is ciphertext; otherwise a serializer of the application made it."""
+    has_exact_times: bool
+    """Whether the Session ends by the time in the text, so that it must not be late."""
+
+    def encrypt(self, session: dict[Any, Any]) -> str:
+        """Return the text of a session."""
+
+    def decrypt(self, text: str) -> Any:
+        """Return what :meth:`SessionRecord.find` is to return for a text."""
+
+    def touch(self, text: str, accessed_time: float) -> str:
+        """Return the text of the same session with another access time."""
 
 
 class SessionRecord:
-    """What one request knows of its session in the store.
+    """Load and save the session of one request.
+
+    It holds what this request loaded, compares that with what the request saves, and writes only
+    the difference. A session that another request destroyed is never created again.
 
     Every method raises :class:`~beaker_mongo_soajs.StoreUnavailable` when the database does not
     answer, and :class:`~beaker_mongo_soajs.SerializationError` for a document that cannot be read
     and a session that cannot be stored.
 
-    :param sessions: where sessions are.
-    :param cipher: of a session that Beaker encrypts.
-    :param is_json: whether Beaker serializes sessions as JSON.
+    :param writer: loads and saves documents.
+    :param cipher: for sessions that Beaker encrypts, or serializes with a serializer of the
+        application; without it, sessions are stored in the form of the configuration.
+    :param serializer: Beaker's ``data_serializer``: ``json`` makes lists of tuples.
     """
 
-    def __init__(self, sessions: SessionStore, cipher: Cipher | None, *, is_json: bool) -> None:
-        self._sessions = sessions
+    __slots__ = (
+        *("_cipher", "_known", "_latest", "_touched_time", "_writer"),
+        *("id", "is_destroyed", "serializer"),
+    )
+
+    def __init__(
+        self,
+        writer: SessionWriter,
+        cipher: Cipher | None = None,
+        serializer: Serializer | None = None,
+    ) -> None:
+        self._writer = writer
         self._cipher = cipher
-        self._is_json = is_json
-        config = sessions.config
-        self._can_touch = not (config.stringify or config.store.touch_after or cipher)
-        self._stored: StoredSession | None = None
-        self._id: str | None = None
+        self.serializer = serializer
+        self.forget()
+
+    def forget(self) -> None:
+        """Forget what was loaded or saved."""
+        self.id: str | None = None
+        """The id under which the session is stored, if it is."""
         self.is_destroyed = False
-        """Whether somebody destroyed the session before this request gave it a new id."""
+        """Whether a save found that another request destroyed the session."""
+        self._known: StoredSession | None = None
+        # What is stored, if it holds more than this request knows: others saved a text meanwhile.
+        self._latest: StoredSession | None = None
+        self._touched_time = 0.0
 
-    @property
-    def id(self) -> str | None:
-        """Return the id under which the session is stored, if it is."""
-        return self._id
+    def find(self, session_id: object, timeout: float | None = None) -> Any:
+        """Load a session, for the caller to keep; return ``None`` if it is absent or has expired.
 
-    def is_stored(self) -> bool:
-        """Tell whether the session is stored, under any id."""
-        return self._id is not None
-
-    def is_known_as(self, session_id: str) -> bool:
-        """Tell whether the session is stored under an id, or not at all."""
-        return self._id is None or self._id == session_id
-
-    def find(
-        self, session_id: object, now: float, timeout: float | None, *, touch: bool
-    ) -> dict[Any, Any] | None:
-        """Load a session, and return it if there is one.
+        The stored access time may be ``touchAfter`` late. If the session would seem to have ended
+        for that reason alone, its access time is set to one that it may have had.
 
         :param session_id: the id as a cookie brought it: anything.
-        :param now: seconds since 1970.
-        :param timeout: seconds that a session may lie idle, if that is limited.
-        :param touch: whether to move its times to now, where the same command can do that.
+        :param timeout: the idle timeout in seconds, if there is one. A session past it is returned.
+        :returns: a dict, or for an encrypted session what the cipher made of its text.
         """
-        self.forget()
-        if not isinstance(session_id, str) or not self._sessions.is_possible_id(session_id):
+        if not self.load(session_id):
             return None
-        if touch and self._can_touch:
-            stored = self._sessions.saver.find_and_touch(session_id, now, timeout)
-        else:
-            stored = self._sessions.load(session_id)
-        if stored is None:
-            return None
-        session = self._read(stored)
-        self._id, self._stored = session_id, stored
+        try:
+            session = self.session()
+        except BaseException:
+            # A load that failed is no load: the next save must not compare with it.
+            self.forget()
+            raise
+        if timeout is not None and type(session) is dict and ACCESSED_TIME in session:
+            earliest = time.time() - timeout
+            late = self._writer.documents.touch_after_seconds
+            if session[ACCESSED_TIME] < earliest <= session[ACCESSED_TIME] + late:
+                session[ACCESSED_TIME] = earliest + _CLOCK_STEP_SECONDS
         return session
 
-    def session(self) -> dict[Any, Any]:
+    def load(self, session_id: object) -> bool:
+        """Load a session without decoding it; return whether there is one.
+
+        :param session_id: as for :meth:`find`, or a ``StoredId``.
+        """
+        self.forget()
+        documents = self._writer.documents
+        stored_id = documents.stored_id_or_none(session_id)
+        self._known = None if stored_id is None else self._writer.find(stored_id)
+        if self._known is not None:
+            assert isinstance(session_id, str)
+            self.id = session_id
+        return self._known is not None
+
+    def session(self) -> Any:
         """Return the session as it was loaded or last saved, made anew; empty without one."""
-        return {} if self._stored is None else self._read(self._stored)
+        return {} if self._known is None else self._read(self._known)
+
+    @property
+    def stored_serializer(self) -> Serializer | None:
+        """Return the serializer that the loaded document names, if it does."""
+        return None if self._known is None else self._known.serializer
+
+    def check(self, session: dict[Any, Any]) -> None:
+        """Check that a session can be stored, without storing it.
+
+        :param session: the session.
+        :raises SerializationError: naming the path of what cannot be stored.
+        """
+        self._writer.documents.check(session)
 
     def save(self, session_id: str, session: dict[Any, Any]) -> None:
-        """Save what changed; under a new id the session is taken away from its old one first.
-
-        A crash between the two commands of a move logs the visitor out. At no time are there two
-        live ids.
+        """Save what changed. An emptied session is removed; a new id moves the session.
 
         :param session_id: the id that the session is to have.
         :param session: the session.
         """
         if self.is_destroyed:
-            return
-        if not self.is_known_as(session_id):
+            self._drop()
+        elif session.keys() <= COOKIE_KEYS:
+            self.remove()
+        elif self.id is not None and self.id != session_id:
             self._move(session_id, session)
-            return
-        self._stored = self._save(session_id, session, self._stored)
-        self._id = session_id
+        elif self._known is None:
+            self._insert(session_id, session)
+        else:
+            self._save_changes(self._known, session)
 
-    def touch(self, accessed_time: float) -> None:
-        """Move the times of the session, and nothing else of it.
+    def touch(self, accessed_time: float) -> bool:
+        """Move the times of the session if that is due, and change nothing else.
 
         :param accessed_time: seconds since 1970.
+        :returns: whether the session still exists.
         """
-        if self._id is None or self._stored is None:
-            return
-        saver = self._sessions.saver
-        if self._cipher is None:
-            saver.move_times(self._stored, accessed_time)
-            return
-        # Made from what was loaded: what the application did to it since is not to be saved.
-        text = self._encrypt(self._read(self._stored) | {ACCESSED_TIME: accessed_time})
-        self._stored = saver.save_encrypted(self._id, text, self._stored, accessed_only=True)
+        known = self._known
+        if known is None or self.is_destroyed:
+            return False
+        if not self._is_due(known, accessed_time):
+            return True
+        if (cipher := self._cipher_for(known)) is not None:
+            text = cipher.touch(known.text, accessed_time)
+            self._swap_encrypted(known, text, accessed_only=True)
+        elif known.form is StorageForm.ENCRYPTED:
+            # The times in the ciphertext stay as they are.
+            self._note(self._writer.move_expiry(known))
+        else:
+            self._write(known, NO_CHANGES, accessed_time, touches=True)
+        self._touched_time = accessed_time
+        return not self.is_destroyed
 
     def remove(self) -> bool:
-        """Delete the session; return whether this request knew of one."""
-        if self._id is None:
+        """Delete the session; return whether this request had one."""
+        if self.id is None:
             return False
-        self._sessions.destroy(self._id)
+        self._writer.delete(self._writer.documents.stored_id(self.id))
         self.forget()
         return True
 
-    def forget(self) -> None:
-        """Know of nothing stored, as before any request."""
-        self._stored = self._id = None
-        self.is_destroyed = False
+    def _read(self, stored: StoredSession) -> Any:
+        cipher = self._cipher_for(stored)
+        if cipher is not None:
+            return cipher.decrypt(stored.text)
+        if stored.form is StorageForm.ENCRYPTED:
+            raise without_key()
+        return self._writer.documents.decode(stored)
 
-    def _read(self, stored: StoredSession) -> dict[Any, Any]:
-        if self._cipher is None:
-            return self._sessions.session_of(stored)
-        if stored.form is not StorageForm.ENCRYPTED:
+    def _cipher_for(self, stored: StoredSession | None) -> Cipher | None:
+        """Return the cipher that a session is stored with, if any.
+
+        :raises SerializationError: for a plain session where sessions are encrypted: otherwise
+            whoever can write to the database would not need the key.
+        """
+        cipher = self._cipher
+        if cipher is None or stored is None or stored.form is StorageForm.ENCRYPTED:
+            return cipher
+        if cipher.is_encryption:
             raise unencrypted()
+        return None
+
+    def _is_due(self, known: StoredSession, accessed_time: float | None) -> bool:
+        """Check whether the times are to be moved: at most once per ``touchAfter``."""
+        if accessed_time is not None and accessed_time <= self._touched_time:
+            return False
+        documents = self._writer.documents
+        if (cipher := self._cipher_for(known)) is not None and cipher.has_exact_times:
+            return True
+        if not documents.is_touched(known, utc_now()) or documents.missing_cookie(known):
+            return True
+        if accessed_time is None or known.form is StorageForm.ENCRYPTED:
+            return False
+        # A stored time that lies ahead (milliseconds by mistake, another clock) is no reason to
+        # wait for it.
+        age_seconds = accessed_time - (known.accessed_time or 0)
+        return not 0 <= age_seconds < documents.touch_after_seconds
+
+    def _insert(self, session_id: str, session: dict[Any, Any]) -> None:
+        documents = self._writer.documents
+        stored_id = documents.stored_id(session_id)
+        now = utc_now()
+        if self._cipher is not None:
+            text = self._encrypt(session)
+            tree = {}
+            document = documents.build_encrypted(stored_id, text, now)
+        else:
+            session = self._as_serialized(session)
+            tree = documents.encode(documents.form, session, stored_id)
+            document = documents.build(stored_id, tree, self.serializer, now)
+        found = self._writer.insert(document)
+        self.id = session_id
+        if found is None:
+            self._known = documents.inserted(document, tree)
+        elif self._cipher is not None:
+            self._known = found
+            self._swap_encrypted(found, document["session"], accessed_only=False)
+        else:
+            # Another request saved under this id first. Both keep what they saved: all that this
+            # request put into its empty session is a change.
+            changes = changes_between({}, session)
+            fields = field_changes(documents.codec(found.form), found, changes)
+            self._write(found, fields, session.get(ACCESSED_TIME), touches=True)
+            if self._known is not None:
+                self._latest = self._latest or self._known
+                self._known = self._known.saved(tree, self._known.text)
+        self._touched_time = session.get(ACCESSED_TIME, 0.0)
+
+    def _save_changes(self, known: StoredSession, session: dict[Any, Any]) -> None:
+        if self._cipher_for(known) is not None:
+            self._swap_encrypted(known, self._encrypt(session), accessed_only=False)
+            return
+        if known.form is StorageForm.ENCRYPTED:
+            raise without_key()
+        documents = self._writer.documents
+        documents.check_own_keys(session)
+        session = self._as_serialized(session)
+        accessed_time = session.get(ACCESSED_TIME)
+        changes = self._changes(known, session)
+        if not changes and not documents.marks(known, self.serializer):
+            self.touch(time.time() if accessed_time is None else accessed_time)
+            return
+        fields = field_changes(documents.codec(known.form), known, changes)
+        self._write(known, fields, accessed_time, touches=self._is_due(known, accessed_time))
+        self._touched_time = max(self._touched_time, accessed_time or 0.0)
+
+    def _changes(self, known: StoredSession, session: dict[Any, Any]) -> Changes:
+        loaded = self._writer.documents.peek(known)
+        if self.serializer == "json":
+            # Lists that were tuples before are no change of this request.
+            loaded = as_json_if_possible(loaded)
+        return changes_between(loaded, session)
+
+    def _write(
+        self,
+        known: StoredSession,
+        fields: FieldChanges,
+        accessed_time: float | None,
+        *,
+        touches: bool,
+    ) -> None:
+        """Write changes of fields, or the times alone."""
+        documents = self._writer.documents
+        marks = documents.marks(known, self.serializer)
+        cookie = documents.missing_cookie(known)
+        if known.form is StorageForm.JSON:
+            latest = self._latest or known
+            swapped = self._writer.swap_json(known, latest, fields, accessed_time, marks)
+            self._note(swapped is not None)
+            if swapped is not None:
+                self._known, self._latest = swapped
+            return
+        is_there = self._writer.update(known, fields, accessed_time, marks, cookie, touches=touches)
+        self._note(is_there)
+        self._known = known.saved(
+            fields.applied_to(known.tree),
+            serializer=marks.get("dataSerializer"),
+            cookie=cookie,
+        )
+
+    def _swap_encrypted(self, known: StoredSession, text: str, *, accessed_only: bool) -> None:
+        if text == known.text:
+            return
+        swapped = self._writer.swap_encrypted(known, text, accessed_only=accessed_only)
+        self._note(swapped is not None)
+        self._known = swapped or known
+
+    def _move(self, session_id: str, session: dict[Any, Any]) -> None:
+        """Give the session a new id. At no time are there two live ids.
+
+        A crash between the two commands logs the visitor out.
+        """
+        old_id, known = self.id, self.session()
+        # An error here leaves everything as it was.
+        if self._cipher is None:
+            self._writer.documents.check(self._as_serialized(session))
+        else:
+            self._encrypt(session)
+        taken = self._writer.take(self._writer.documents.stored_id(old_id))
+        if taken is None:
+            self._drop()
+            self.id = self._known = None
+            return
+        self.forget()
+        latest = self._read(taken)
+        moved = merged(latest, changes_between(known, session))
+        if ACCESSED_TIME in session:
+            moved[ACCESSED_TIME] = session[ACCESSED_TIME]
         try:
-            session = self._cipher.decrypt(EncryptedText(stored.text))
+            self._insert(session_id, moved)
         except SerializationError:
+            # Too large or too deep: only the server can say. The session stays what it was.
+            self._insert(str(old_id), latest)
             raise
-        except Exception as error:  # noqa: BLE001 - garbage may fail anywhere on its way
-            raise SerializationError(
-                f"The stored session cannot be decrypted ({type(error).__name__}).",
-                path="session",
-                hint="Check encrypt_key, validate_key and data_serializer.",
-            ) from None
-        if not isinstance(session, dict) or not isinstance(
-            session.get(ACCESSED_TIME, 0), (int, float)
-        ):
-            raise SerializationError("The decrypted text is no session.", path="session")
-        return session
 
     def _encrypt(self, session: dict[Any, Any]) -> str:
         assert self._cipher is not None
         try:
             return self._cipher.encrypt(session)
         except Exception as error:
-            self._sessions.check(session)  # names the path of what cannot be stored at all
+            self._writer.documents.check(session)  # names the path of what cannot be stored at all
             raise SerializationError(
                 f"The session cannot be serialized ({type(error).__name__}).",
                 path="session",
-                hint="Store plain values, of the kinds that data_serializer knows.",
+                hint="Store plain values, of the kinds that data_serializer supports.",
             ) from error
 
-    def _save(
-        self, session_id: str, session: dict[Any, Any], stored: StoredSession | None
-    ) -> StoredSession:
-        saver = self._sessions.saver
-        if self._cipher is not None:
-            text = self._encrypt(session)
-            return saver.save_encrypted(session_id, text, stored, accessed_only=False)
-        serializer: Serializer | None = "json" if self._is_json else None
-        return saver.save(session_id, self._as_serialized(session), stored, serializer)
-
     def _as_serialized(self, session: dict[Any, Any]) -> dict[Any, Any]:
-        """Return a session as Beaker's serializer would: JSON makes lists of tuples."""
-        return through_json(session) if self._is_json else session
+        return through_json(session) if self.serializer == "json" else session
 
-    def _move(self, session_id: str, session: dict[Any, Any]) -> None:
-        left_id, known = self._id, self.session()
-        assert left_id is not None
-        # An error here leaves everything as it was.
-        if self._cipher is None:
-            self._sessions.check(self._as_serialized(session))
-        else:
-            self._encrypt(session)
-        taken = self._sessions.saver.take(left_id)
-        self.forget()
-        if taken is None:
-            logger.info("A session was destroyed before it got its new id; its save is dropped.")
-            self.is_destroyed = True
-            return
-        newest = self._read(taken)
-        moved = merged(newest, changes_between(known, session))
-        if ACCESSED_TIME in session:
-            moved[ACCESSED_TIME] = session[ACCESSED_TIME]
-        try:
-            self.save(session_id, moved)
-        except SerializationError:
-            # Too large, or too deep: only the server tells. The session stays what it was.
-            self._stored = self._save(left_id, newest, None)
-            self._id = left_id
-            raise
+    def _note(self, is_there: bool) -> None:
+        if not is_there:
+            self._drop()
+
+    def _drop(self) -> None:
+        """Drop a save of a session that another request destroyed; later ones are dropped too."""
+        self.is_destroyed = True
+        if self._known is not None:
+            self._writer.log_dropped(self._known.stored_id)

@@ -15,8 +15,10 @@ from beaker_mongo_soajs.mongo.collection import StoreCollection
 from beaker_mongo_soajs.mongo.documents import Document, utc_now
 from beaker_mongo_soajs.mongo.indexes import ttl_index
 from beaker_mongo_soajs.sessions.codec import NativeCodec
-from beaker_mongo_soajs.sessions.document import SessionDocuments, is_possible_id
-from beaker_mongo_soajs.sessions.stored import StorageForm, StoredId, StoredSession
+from beaker_mongo_soajs.sessions.document import SessionDocuments
+from beaker_mongo_soajs.sessions.record import Cipher, SessionRecord
+from beaker_mongo_soajs.sessions.serializer import Serializer
+from beaker_mongo_soajs.sessions.stored import StorageForm, StoredId
 from beaker_mongo_soajs.sessions.writer import SessionWriter
 
 logger = logging.getLogger(__name__)
@@ -39,8 +41,6 @@ class SessionStore:
     cannot be read and a value or session id that cannot be stored; what is stored then stays as it
     was.
 
-    What requests save of their sessions goes through :attr:`saver`.
-
     :param config: a :class:`~beaker_mongo_soajs.DbConfig`, or its options as a mapping, without
         Beaker's prefix, or a connection string.
     :param timeout: seconds that an untouched session lives; without it ``expireAfter`` decides.
@@ -61,15 +61,15 @@ class SessionStore:
         lifetime = config.expire_after_seconds if timeout is None else timeout
         self._documents = SessionDocuments(config, lifetime)
         self._collection = StoreCollection(config, config.collection, _indexes(config))
-        self.saver = SessionWriter(self._documents, self._collection)
+        self._writer = SessionWriter(self._documents, self._collection)
 
     def get(self, session_id: str) -> dict[Any, Any] | None:
         """Return a session, or ``None`` if it is absent or has expired.
 
         :param session_id: the session id.
         """
-        stored = self.load(session_id)
-        return None if stored is None else self.session_of(stored)
+        record = self.record()
+        return record.session() if record.load(self._checked(session_id)) else None
 
     def set(self, session_id: str, session: Mapping[Any, Any]) -> None:
         """Store a whole session in place of the one that is there.
@@ -91,8 +91,8 @@ class SessionStore:
         :param session_id: the session id.
         :returns: whether there is such a session.
         """
-        stored = self.load(session_id)
-        return stored is not None and self.saver.move_times(stored, time.time())
+        record = self.record()
+        return record.load(self._checked(session_id)) and record.touch(time.time())
 
     def destroy(self, session_id: str) -> int:
         """Delete a session.
@@ -156,40 +156,19 @@ class SessionStore:
             query["_id"] = {"$ne": self._documents.stored_id(keep)}
         return self._collection.delete(query)
 
-    def load(self, session_id: str) -> StoredSession | None:
-        """Return what is stored of a session, or ``None`` if it is absent or has expired.
+    def record(
+        self, cipher: Cipher | None = None, serializer: Serializer | None = None
+    ) -> SessionRecord:
+        """Return a record for the session of one request. Integrations of this package use it.
 
-        :param session_id: the session id.
+        :param cipher: as for :class:`SessionRecord`.
+        :param serializer: as for :class:`SessionRecord`.
         """
-        return self.saver.find(self._documents.stored_id(session_id))
+        return SessionRecord(self._writer, cipher, serializer)
 
-    def session_of(self, stored: StoredSession) -> dict[Any, Any]:
-        """Return the session of what :meth:`load` returned, for the caller to keep.
-
-        :param stored: a session that is not ciphertext.
-        """
-        return self._documents.decode(stored)
-
-    def peek(self, stored: StoredSession) -> dict[Any, Any]:
-        """Return the session of what :meth:`load` returned, to look at: nobody may change it.
-
-        :param stored: a session that is not ciphertext.
-        """
-        return self._documents.peek(stored)
-
-    def is_possible_id(self, session_id: object) -> bool:
-        """Tell whether a session could have an id, whatever a cookie brought as one.
-
-        :param session_id: the id.
-        """
-        return is_possible_id(session_id)
-
-    def check(self, session: dict[Any, Any]) -> None:
-        """Check that a session can be stored, without storing it.
-
-        :param session: the session.
-        """
-        self._documents.encode(self._documents.form, session, "")
+    def _checked(self, session_id: str) -> str:
+        self._documents.stored_id(session_id)
+        return session_id
 
     def _query(self, fields: Mapping[str, object]) -> Document:
         if not fields:
@@ -217,7 +196,7 @@ class SessionStore:
             try:
                 stored = self._documents.read(document, now)
                 if stored is not None:
-                    yield StoredId(stored.stored_id), self.session_of(stored)
+                    yield StoredId(stored.stored_id), self._documents.decode(stored)
             except SerializationError as error:
                 logger.warning(
                     "A document in %s is passed over. %s", self._collection.namespace, error

@@ -1,6 +1,5 @@
-"""A session as it is stored, and as one request knows it."""
+"""A session as its document holds it."""
 
-from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 
@@ -17,91 +16,117 @@ EXPRESS_COOKIE = "cookie"
 """The session key under which express-session keeps the attributes of its cookie."""
 
 LATEST_TIME = 2**53
-"""No time of access lies further from 1970, in seconds."""
+"""The largest valid access time, in seconds since 1970."""
 
 
 class StoredId(str):
     """The ``_id`` of a session's document, as the store found it: with ``transformId``, a digest.
 
-    The store takes it in the place of a session id. A cookie cannot hold one: what comes from there
-    is plain text, and a digest is no session id.
+    Methods that take a session id also take a ``StoredId``. A cookie cannot hold one: cookies are
+    plain text, and a digest is no session id.
     """
 
     __slots__ = ()
 
 
 class StorageForm(Enum):
-    """How a document holds its session."""
+    """How a document holds its session. A document keeps its form for as long as it lives."""
 
     NATIVE = "a sub-document"
     JSON = "a JSON text"
     ENCRYPTED = "ciphertext"
 
 
-@dataclass(slots=True, repr=False)
 class StoredSession:
-    """A session as this request knows it to be stored; a later save is compared with it.
+    """What a document held when it was read, or what a save made of that. It does not change.
 
     :param stored_id: the document's ``_id``: the session id, or its digest with ``transformId``.
-    :param form: how the document holds the session. It stays so for as long as the document lives.
-    :param text: the document's ``session`` field, where that is a text.
-    :param loaded: the same as a tree, empty for an encrypted session; ``None`` where it is to be
-        decoded from ``raw`` when :attr:`tree` is asked for.
-    :param serializer: what the document says of Beaker's ``data_serializer``.
-    :param expires: the stored date in naive UTC; ``None`` where the document has none.
-    :param touched_time: when this request moved the times, in seconds since 1970; 0 if it did not.
-    :param cookie: express-session's cookie, where ``store.expressCookie`` keeps it out of the tree.
-    :param is_gone: whether a save found it destroyed by another request.
-    :param latest: what is stored, where that has more in it than this request knows of, because
-        others saved a text in the meantime.
+    :param form: how the document holds the session.
+    :param tree: the session as the codec encodes it; empty for an encrypted session.
+    :param text: the document's ``session`` field, if that is a text.
+    :param raw: the document as BSON, for a plain native session: the tree can be decoded again.
     :param is_plain: whether the tree is the session itself: nothing in it is tagged.
-    :param raw: the document as BSON, where the session is native and plain.
-    :param accessed_time: Beaker's time of the last request, in seconds since 1970, if there is one.
+    :param serializer: Beaker's ``data_serializer``, if the document names one.
+    :param expires: the stored date in naive UTC; ``None`` if the document has none.
+    :param cookie: express-session's cookie, if ``store.expressCookie`` keeps it out of the tree.
     """
 
-    stored_id: str
-    form: StorageForm
-    text: str
-    loaded: dict[str, Tree] | None
-    serializer: Serializer | None
-    expires: datetime | None
-    touched_time: float = 0.0
-    cookie: Tree | None = None
-    is_gone: bool = False
-    latest: "StoredSession | None" = None
-    is_plain: bool = False
-    raw: bytes = b""
-    accessed_time: float | None = field(init=False)
+    __slots__ = (
+        *("_raw", "_tree", "accessed_time", "cookie", "expires", "form", "is_plain"),
+        *("serializer", "stored_id", "text"),
+    )
 
-    def __post_init__(self) -> None:
-        self.accessed_time = self.tree.get(ACCESSED_TIME)
+    def __init__(
+        self,
+        stored_id: str,
+        form: StorageForm,
+        tree: dict[str, Tree],
+        text: str = "",
+        raw: bytes = b"",
+        is_plain: bool = False,
+        serializer: Serializer | None = None,
+        expires: datetime | None = None,
+        cookie: Tree | None = None,
+    ) -> None:
+        self.stored_id = stored_id
+        self.form = form
+        self._tree: dict[str, Tree] | None = tree
+        self.text = text
+        self._raw = raw
+        self.is_plain = is_plain
+        self.serializer = serializer
+        self.expires = expires
+        self.cookie = cookie
+        self.accessed_time: float | None = tree.get(ACCESSED_TIME)
 
     @property
     def tree(self) -> dict[str, Tree]:
-        """Return what is stored as a tree, which nobody may change."""
-        if self.loaded is None:
-            self.loaded = decode_document(self.raw)["session"]
-        return self.loaded
+        """Return the tree. The caller must not change it."""
+        if self._tree is None:
+            self._tree = decode_document(self._raw)["session"]
+        return self._tree
 
-    @tree.setter
-    def tree(self, tree: dict[str, Tree]) -> None:
-        self.loaded, self.raw, self.is_plain = tree, b"", False
-        self.accessed_time = tree.get(ACCESSED_TIME)
+    def take_tree(self) -> dict[str, Tree] | None:
+        """Return the tree of a plain native session for the caller to keep; ``None`` for others.
 
-    def take_tree(self) -> dict[str, Tree]:
-        """Return the tree of a plain native session, for the caller to keep and to change.
-
-        Decoding BSON again, if ever :attr:`tree` is asked for, takes less time than a copy.
+        If :attr:`tree` is needed later, it is decoded again: that is faster than a copy now.
         """
-        tree, self.loaded = self.tree, None
+        if not self._raw:
+            return None
+        tree, self._tree = self.tree, None
         return tree
+
+    def saved(
+        self,
+        tree: dict[str, Tree],
+        text: str = "",
+        *,
+        serializer: Serializer | None = None,
+        cookie: Tree | None = None,
+    ) -> "StoredSession":
+        """Return what is stored after a save.
+
+        :param tree: the new tree.
+        :param text: the new text, for a session that is stored as one.
+        :param serializer: the serializer that the save noted, if it did.
+        :param cookie: express-session's cookie, if the save added one.
+        """
+        return StoredSession(
+            self.stored_id,
+            self.form,
+            tree,
+            text,
+            serializer=serializer or self.serializer,
+            expires=self.expires,
+            cookie=self.cookie if cookie is None else cookie,
+        )
 
 
 def decode_document(raw: bytes) -> Document:
-    """Return a document, with 64-bit integers as Python's own.
+    """Decode a document, with 64-bit integers as Python's own.
 
     :param raw: the document as BSON.
-    :raises SerializationError: when it is no BSON.
+    :raises SerializationError: when it is not valid BSON.
     """
     try:
         return bson.decode(raw, CODEC_OPTIONS)

@@ -417,7 +417,7 @@ class TestSingleFaults:
         stringify: bool,
     ) -> None:
         """An update that fails on a server by itself is an error, and the session stays."""
-        site = Site(options | {"stringify": stringify})
+        site = Site(options | {"stringify": stringify, "store.touchAfter": 0})
         cookie = site.begin_session(user="ann")
         with fail_point("update", times=1, app_name=APP_NAME, **FAULTS[fault]):
             self.try_out(site, cookie, change, None)
@@ -471,7 +471,7 @@ class TestSingleFaults:
         """A fault in a process's first request is retried or an error; the next one is answered."""
         cookie = Site(options).begin_session(user="ann")
         close_clients()
-        site = Site(options | {"URLParam.maxPoolSize": 7})
+        site = Site(options | {"URLParam.maxPoolSize": 7, "store.touchAfter": 0})
         headers: list[tuple[str, str]] = []
         with fail_point(command, times=2, app_name=APP_NAME, **FAULTS["cut"]):
             with pytest.raises(StoreUnavailable):

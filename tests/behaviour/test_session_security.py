@@ -399,7 +399,7 @@ class TestHostileIds:
         assert 2 == database.sessions.count_documents({})
         for event in commands.started:
             if event.command_name != "insert":
-                assert {"_id": id_} == event.command["query"]
+                assert {"_id": id_} == event.command["filter"]
 
     @pytest.mark.parametrize("id_", [["victim"], {"$gt": ""}, 7, b"victim", None, True])
     def test_ids_that_are_no_text(self, ours: Options, id_: Any) -> None:

@@ -11,7 +11,7 @@ from beaker.session import Session
 from hypothesis import example, given, settings
 from pymongo.database import Database
 
-from beaker_mongo_soajs import MongoSession, SerializationError
+from beaker_mongo_soajs import MongoSession, SerializationError, SessionStore
 from beaker_mongo_soajs.sessions.changes import is_same
 from tests.application import Site, only_document
 from tests.conftest import RunPython
@@ -90,7 +90,7 @@ class TestSessions:
         assert commands.names == ["insert"]
         commands.clear()
         visitor.read()
-        assert commands.names == ["find", "update"]
+        assert commands.names == ["find"]
         commands.clear()
         visitor.save(n=2)
         assert commands.names == ["find", "update"]
@@ -215,16 +215,45 @@ class TestDocuments:
             visitor.save(last=serializer)
 
     def test_custom_serializer(self, options: Options, database: Db, kind: type[Session]) -> None:
-        """A custom serializer does not change how a session is stored."""
+        """A session is stored as the text that a serializer of the application makes."""
         made: dict[str, Any] = {"type": "ext:mongodb_soajs", "data_serializer": Reversed()}
         session = kind({}, use_cookies=False, **made, **options)
         session["user"] = "ann"
         session.save()
-        assert only_document(database)["session"]["user"] == "ann"
+        text = base64.b64decode(only_document(database)["session"])
+        assert "ann" == json.loads(text[::-1])["user"]
         again = kind({}, id=session.id, use_cookies=False, **made, **options)
         again["n"] = 1
         again.save()
-        assert only_document(database)["session"]["n"] == 1
+        found = kind({}, id=session.id, use_cookies=False, **made, **options)
+        assert ("ann", 1) == (found["user"], found["n"])
+        found.delete()
+        found.save()
+        assert 0 == database.sessions.count_documents({})
+
+    def test_custom_serializer_of_plain_sessions(
+        self, options: Options, database: Db, kind: type[Session]
+    ) -> None:
+        """A session from before a serializer was set is read, and keeps its storage form."""
+        SessionStore(options).set("id", {"user": "ann"})
+        made: dict[str, Any] = {"type": "ext:mongodb_soajs", "data_serializer": Reversed()}
+        session = kind({}, id="id", use_cookies=False, **made, **options)
+        session["n"] = 1
+        session.save()
+        stored = only_document(database)["session"]
+        assert ("ann", 1) == (stored["user"], stored["n"])
+
+    def test_lost_serializer(self, options: Options, kind: type[Session]) -> None:
+        """Without the serializer that made a session, the session is an error and is kept."""
+        made: dict[str, Any] = {"type": "ext:mongodb_soajs", "data_serializer": Reversed()}
+        session = kind({}, use_cookies=False, **made, **options)
+        session["user"] = "ann"
+        session.save()
+        with pytest.raises(SerializationError, match="encrypt_key"):
+            kind({}, id=session.id, use_cookies=False, type="ext:mongodb_soajs",
+                 invalidate_corrupt=False, **options)  # fmt: skip
+        again = kind({}, id=session.id, use_cookies=False, **made, **options)
+        assert "ann" == again["user"]
 
     def test_saves_in_an_error_handler(self, options: Options, kind: type[Session]) -> None:
         """A session can be saved while the application handles an error."""
@@ -296,7 +325,8 @@ class TestDocuments:
         self, kind_options: Options, database: Db
     ) -> None:
         """A session without a timeout expires when it has been unused for expireAfter."""
-        Site(kind_options | {"expireAfter": 86_400_000}).visitor().save(user="ann")
+        site = Site(kind_options | {"expireAfter": 86_400_000, "store.touchAfter": 0})
+        site.visitor().save(user="ann")
         left = only_document(database)["expires"] - datetime.datetime.now(datetime.UTC).replace(
             tzinfo=None
         )

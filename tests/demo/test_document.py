@@ -40,7 +40,7 @@ class TestDocument:
         visit.submit("/cart/add", product="tubes")
         visit.submit("/cart/add", product="tubes")
         names = [line.partition(":")[0] for line in visit.marked()]
-        assert ["_accessed_time", "visits", "quantity", "expires"] == names
+        assert ["visits", "quantity"] == names
 
     def test_a_removed_value_marks_its_object(self, visit: Visit) -> None:
         """A removed value marks the object that contained it."""
@@ -56,7 +56,7 @@ class TestDocument:
         shown = datetime.now(UTC) + timedelta(seconds=float(match[1]))
         expires = stored(database, visit.session_id)["expires"].replace(tzinfo=UTC)
         assert abs(shown - expires) < timedelta(seconds=5)
-        assert abs(expires - datetime.now(UTC) - _LIFETIME) < timedelta(seconds=5)
+        assert abs(expires - datetime.now(UTC) - _LIFETIME) < timedelta(seconds=15)
 
     def test_stringify_shows_the_same_session_as_text(
         self, visit: Visit, database: Database[dict[str, Any]]

@@ -218,6 +218,6 @@ def test_a_unique_index_on_another_field(
     database.sessions.insert_one({"_id": "old"})
     store = SessionStore(options | {"store.createIndexes": False})
     with pytest.raises(StoreRefused, match=r"unique index sid_1 on .*\.sessions") as caught:
-        store.saver.save("new", {"n": 1}, None)
+        store.record().save("new", {"n": 1})
     assert "dropIndex('sid_1')" in str(caught.value.hint)
     assert ["insert"] == commands.names

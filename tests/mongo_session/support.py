@@ -31,7 +31,8 @@ VARIANTS: dict[str, Options] = {
 def age(database: Db, seconds: float) -> None:
     """Move the last use of the only stored session into the past."""
     document = only_document(database)
-    document["session"]["_accessed_time"] -= seconds
+    if isinstance(document["session"], dict):
+        document["session"]["_accessed_time"] -= seconds
     document["expires"] -= datetime.timedelta(seconds=seconds)
     database.sessions.replace_one({"_id": document["_id"]}, document)
 

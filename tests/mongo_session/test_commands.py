@@ -1,6 +1,7 @@
 """The commands of each kind of request."""
 
 import datetime
+import time
 
 import pytest
 from beaker.session import SessionObject
@@ -17,13 +18,33 @@ from tests.recorder import Commands
 class TestCommands:
     """The commands of each kind of request."""
 
-    def test_a_request_that_reads(self, make_site: MakeSite, commands: Commands) -> None:
-        """One command loads a session and moves its times."""
+    def test_a_request_that_reads(
+        self, make_site: MakeSite, commands: Commands, database: Db
+    ) -> None:
+        """A request that only reads costs one find, and moves old times with one update more."""
         visitor = make_site(timeout=600).visitor()
         visitor.save(n=1)
         commands.clear()
         assert {"n": 1} == visitor.read()
-        assert ["findAndModify"] == commands.names
+        assert ["find"] == commands.names
+        (event,) = commands.started
+        assert {"_id": visitor.cookie} == event.command["filter"]
+        age(database, 60)
+        commands.clear()
+        assert {"n": 1} == visitor.read()
+        assert ["find", "update"] == commands.names
+        (part,) = commands.started[1].command["updates"]
+        assert {"_id": visitor.cookie} == part["q"]
+        assert {"$max"} == part["u"].keys()
+        assert {"session._accessed_time", "expires"} == part["u"]["$max"].keys()
+
+    def test_exact_times(self, make_site: MakeSite, commands: Commands) -> None:
+        """With touchAfter 0, a request that only reads moves the times."""
+        visitor = make_site(timeout=600, store={"touchAfter": 0}).visitor()
+        visitor.save(n=1)
+        commands.clear()
+        visitor.read()
+        assert ["find", "update"] == commands.names
 
     def test_a_request_that_changes(self, make_site: MakeSite, commands: Commands) -> None:
         """A change costs one more command."""
@@ -31,50 +52,44 @@ class TestCommands:
         visitor.save(n=1)
         commands.clear()
         visitor.save(n=2)
-        assert ["findAndModify", "update"] == commands.names
+        assert ["find", "update"] == commands.names
 
     @pytest.mark.parametrize("key", ["n", "a.b"], ids=["operators", "pipeline"])
-    def test_a_change_does_not_move_the_times_again(
+    def test_a_change_does_not_move_recent_times(
+        self, make_site: MakeSite, commands: Commands, key: str
+    ) -> None:
+        """A change within touchAfter of the last touch does not write the times."""
+        visitor = make_site(timeout=600).visitor()
+        visitor.save_items({key: 1})
+        commands.clear()
+        visitor.save_items({key: 2})
+        update = str(commands.started[1].command["updates"][0]["u"])
+        assert "expires" not in update
+        assert "_accessed_time" not in update
+        assert {key: 2} == visitor.read()
+
+    @pytest.mark.parametrize("key", ["n", "a.b"], ids=["operators", "pipeline"])
+    def test_a_change_moves_old_times(
         self, make_site: MakeSite, commands: Commands, database: Db, key: str
     ) -> None:
-        """A save soon after the load does not move the times again."""
+        """A change moves times that are older than touchAfter, in the same command."""
         visitor = make_site(timeout=600).visitor()
         visitor.save_items({key: 1})
         age(database, 60)
         commands.clear()
         visitor.save_items({key: 2})
-        assert {key: 2} == visitor.read()
-        update = str(commands.started[1].command["updates"][0]["u"])
-        assert "expires" not in update
-        assert "_accessed_time" not in update
-        left = only_document(database)["expires"] - utc_now()
-        assert left > datetime.timedelta(seconds=700)
-
-    @pytest.mark.parametrize("key", ["n", "a.b"], ids=["operators", "pipeline"])
-    def test_a_late_change_moves_the_times_again(
-        self,
-        make_site: MakeSite,
-        commands: Commands,
-        monkeypatch: pytest.MonkeyPatch,
-        key: str,
-    ) -> None:
-        """A save long after the load moves the times again."""
-        monkeypatch.setattr("beaker_mongo_soajs.sessions.writer._TOUCHED_SECONDS", 0)
-        visitor = make_site(timeout=600).visitor()
-        visitor.save_items({key: 1})
-        commands.clear()
-        visitor.save_items({key: 2})
-        update = str(commands.started[1].command["updates"][0]["u"])
-        assert "expires" in update
-        assert "_accessed_time" in update
+        assert ["find", "update"] == commands.names
+        document = only_document(database)
+        assert document["session"]["_accessed_time"] > time.time() - 30
+        assert document["expires"] - utc_now() > datetime.timedelta(seconds=700)
 
     def test_a_request_that_saves_no_change(self, make_site: MakeSite, commands: Commands) -> None:
-        """A save without changes costs no command."""
+        """A save without changes costs no command beside the load."""
         visitor = make_site().visitor()
         visitor.save(n=1)
         commands.clear()
         visitor.save(n=1)
-        assert ["findAndModify"] == commands.names
+        assert ["find"] == commands.names
 
     def test_a_login(self, make_site: MakeSite, commands: Commands) -> None:
         """A login with a new id costs three commands."""
@@ -82,7 +97,7 @@ class TestCommands:
         visitor.save(n=1)
         commands.clear()
         visitor.request(login)
-        assert ["findAndModify", "findAndModify", "insert"] == commands.names
+        assert ["find", "findAndModify", "insert"] == commands.names
 
     def test_touch_after(self, make_site: MakeSite, commands: Commands, database: Db) -> None:
         """Within touchAfter a request that only reads writes nothing; later it writes the times."""
@@ -105,16 +120,20 @@ class TestCommands:
         assert {"n": 1} == visitor.read()
         assert ["find"] == commands.names
 
-    def test_text_and_ciphertext_need_two_commands(
-        self, make_site: MakeSite, commands: Commands
+    @pytest.mark.parametrize("name", ["text", "encrypted"])
+    def test_text_and_ciphertext(
+        self, make_site: MakeSite, commands: Commands, database: Db, name: str
     ) -> None:
-        """JSON text and ciphertext cost one command to load and one to touch."""
-        for name in ("text", "encrypted"):
-            visitor = make_site(**VARIANTS[name]).visitor()
-            visitor.save(n=1)
-            commands.clear()
-            assert {"n": 1} == visitor.read()
-            assert ["find", "update"] == commands.names
+        """JSON text and ciphertext cost the same commands as sub-documents."""
+        visitor = make_site(**VARIANTS[name]).visitor()
+        visitor.save(n=1)
+        commands.clear()
+        assert {"n": 1} == visitor.read()
+        assert ["find"] == commands.names
+        age(database, 120)
+        commands.clear()
+        assert {"n": 1} == visitor.read()
+        assert ["find", "update"] == commands.names
 
     def test_unknown_and_impossible_ids(self, make_site: MakeSite, commands: Commands) -> None:
         """An unknown id costs one command, an impossible id costs none."""
@@ -122,7 +141,7 @@ class TestCommands:
         site.visitor().save(n=1)
         commands.clear()
         assert {} == site.visitor("unknown").read()
-        assert ["findAndModify"] == commands.names
+        assert ["find"] == commands.names
         commands.clear()
         assert {} == site.visitor("x" * 300).read()
         assert [] == commands.names
@@ -145,7 +164,7 @@ class TestCommands:
             getattr(session, end)()
 
         visitor.request(end_twice)
-        assert ["findAndModify", "delete"] == commands.names
+        assert ["find", "delete"] == commands.names
 
     def test_peeks_touch_nothing(
         self, make_site: MakeSite, options: Options, commands: Commands, database: Db
@@ -170,5 +189,5 @@ class TestCommands:
         commands.clear()
         visitor.request(lambda session: session.update(n=1))
         visitor.request(lambda session: session.get("n"))
-        assert ["findAndModify", "update", "findAndModify"] == commands.names
+        assert ["find", "update", "find"] == commands.names
         assert {"n": 1} == visitor.read()

@@ -58,9 +58,9 @@ class TestLock:
         commands.clear()
         visitor.request(count)
         assert [
+            "find",
             "findAndModify",
-            "findAndModify",
-            "findAndModify",
+            "find",
             "update",
             "delete",
         ] == commands.names

@@ -89,7 +89,7 @@ class TestOutage:
         clock = SimpleNamespace(monotonic=lambda: now[0])
         monkeypatch.setattr("beaker_mongo_soajs.mongo.outage_log.time", clock)
         counts = []
-        with fail_point("findAndModify", error_code=REFUSED):
+        with fail_point("find", error_code=REFUSED):
             for seconds in (0, 1, 58, 2):
                 now[0] += seconds
                 visitor.read()
@@ -102,7 +102,7 @@ class TestOutage:
         visitor = make_site(invalidate_corrupt=True).visitor()
         visitor.save(n=1)
         with (
-            fail_point("findAndModify", error_code=REFUSED),
+            fail_point("find", error_code=REFUSED),
             pytest.raises(StoreUnavailable),
         ):
             visitor.read()

@@ -193,7 +193,7 @@ class TestRegenerate:
         with pytest.raises(SerializationError):
             visitor.request(login)
         # This value is refused before the old document is removed.
-        assert value != "unstorable" or commands.names == ["findAndModify"]
+        assert value != "unstorable" or commands.names == ["find"]
         assert {"n": 1} == visitor.read()
 
     def test_crash_before_the_removal(self, make_site: MakeSite, fail_point: FailPoint) -> None:

@@ -11,6 +11,7 @@ from pymongo import MongoClient
 from pymongo.database import Database
 
 from beaker_mongo_soajs import ConfigError, SerializationError, SessionStore
+from beaker_mongo_soajs.sessions.record import SessionRecord
 from tests.recorder import Commands
 from tests.waiting import wait_for_indexes, wait_until
 
@@ -69,7 +70,7 @@ class TestById:
         """A session saved under the id of an expired one has nothing of the old one."""
         store.set("id", {"user": "ann"})
         database.sessions.update_one({}, {"$set": {"expires": _PAST}})
-        store.saver.save("id", {"n": 1}, store.load("id"))
+        _load(store).save("id", {"n": 1})
         assert store.get("id") == {"n": 1}
 
     def test_touch_moves_times_alone(self, store: SessionStore, database: Db) -> None:
@@ -98,9 +99,9 @@ class TestById:
     def test_deleted_key_stays_deleted_beside_another_change(self, store: SessionStore) -> None:
         """A deleted key counts as a change; keys that others changed meanwhile stay theirs."""
         store.set("id", {"a": 1, "b": 1, "c": 1})
-        mine, theirs = store.load("id"), store.load("id")
-        store.saver.save("id", {"a": 1, "b": 2, "c": 1}, theirs)
-        store.saver.save("id", {"b": 1, "c": 1, "d": 4}, mine)
+        mine, theirs = _load(store), _load(store)
+        theirs.save("id", {"a": 1, "b": 2, "c": 1})
+        mine.save("id", {"b": 1, "c": 1, "d": 4})
         assert store.get("id") == {"b": 2, "c": 1, "d": 4} | _times(store)
 
     @pytest.mark.parametrize(
@@ -111,12 +112,12 @@ class TestById:
         store = SessionStore(options)
         store.set("id", {"plain": 0})
         for value in (1, [2]):
-            mine, theirs = store.load("id"), store.load("id")
-            store.saver.save("id", {**_plain(store), "plain": value}, theirs)
-            store.saver.save("id", {**_plain(store, mine), key: value}, mine)
+            mine, theirs = _load(store), _load(store)
+            theirs.save("id", {**_plain(store), "plain": value})
+            mine.save("id", {**_plain(store, mine), key: value})
             assert _plain(store) == {"plain": value, key: value}
-        mine = store.load("id")
-        store.saver.save("id", {"plain": [2]}, mine)
+        mine = _load(store)
+        mine.save("id", {"plain": [2]})
         assert _plain(store) == {"plain": [2]}
 
     @pytest.mark.parametrize("key", ["a.b", "", "$set"])
@@ -126,14 +127,20 @@ class TestById:
         """An odd key that another application stored under its own name is changed and deleted."""
         database.sessions.insert_one({"_id": "id", "session": {key: 1, "plain": 1}})
         store = SessionStore(options)
-        store.saver.save("id", {key: 2, "plain": 1}, store.load("id"))
+        _load(store).save("id", {key: 2, "plain": 1})
         assert _plain(store) == {key: 2, "plain": 1}
-        store.saver.save("id", {"plain": 1}, store.load("id"))
+        _load(store).save("id", {"plain": 1})
         assert _plain(store) == {"plain": 1}
 
 
-def _plain(store: SessionStore, stored: Any = None) -> dict[Any, Any]:
-    session = store.session_of(stored) if stored is not None else store.get("id") or {}
+def _load(store: SessionStore) -> SessionRecord:
+    record = store.record()
+    record.load("id")
+    return record
+
+
+def _plain(store: SessionStore, record: SessionRecord | None = None) -> dict[Any, Any]:
+    session = record.session() if record is not None else store.get("id") or {}
     return {key: value for key, value in session.items() if key != "_accessed_time"}
 
 
@@ -236,7 +243,7 @@ class TestConfiguration:
     def _check_client(self, store: SessionStore) -> None:
         store.set("id", {"n": 1})
         wait_until(lambda: store.get("id") == {"n": 1})
-        store.saver.save("id", {"n": 2}, store.load("id"))
+        _load(store).save("id", {"n": 2})
         wait_until(lambda: (store.get("id") or {}).get("n") == 2)
         store.destroy("id")
         wait_until(lambda: store.get("id") is None)
