@@ -9,7 +9,7 @@ from beaker_mongo_soajs.backend.cookie_options import check_cookie, remove_blank
 from beaker_mongo_soajs.backend.response_headers import mark_response_above
 from beaker_mongo_soajs.backend.session_options import SESSION_TYPE, check_encryption, check_type
 from beaker_mongo_soajs.exceptions import SerializationError, StoreUnavailable
-from beaker_mongo_soajs.mongo.outage_log import OutageLog
+from beaker_mongo_soajs.mongo.outages import OutageLog
 from beaker_mongo_soajs.namespace import MongoNamespaceManager, SessionNamespaceManager
 from beaker_mongo_soajs.session_cookie import cookie_ids, take_old_secrets
 from beaker_mongo_soajs.session_lock import CREATION_TIME, LockableSession
@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 
 _ID_BYTES = 24
 
-_outages = OutageLog(logger)
+_outages = OutageLog(logger, "Requests are answered without their sessions.")
 
 
 class MongoSession(LockableSession):

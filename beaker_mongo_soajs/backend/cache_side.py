@@ -5,13 +5,21 @@ import threading
 from datetime import UTC, datetime
 from typing import Any
 
-from beaker_mongo_soajs.backend.creation_lock import CreationLock, lease_to_release, note_created
+from beaker_mongo_soajs.backend.creation_lock import (
+    CreationLock,
+    is_creating,
+    lease_to_release,
+    note_created,
+)
 from beaker_mongo_soajs.backend.single_flight import EntryKey, ReadState
 from beaker_mongo_soajs.caches.entry import Entry
 from beaker_mongo_soajs.caches.store import CacheStore, Key, StoredKey, stored_key
-from beaker_mongo_soajs.exceptions import SerializationError
+from beaker_mongo_soajs.exceptions import SerializationError, StoreUnavailable
+from beaker_mongo_soajs.mongo.outages import OutageLog
 
 logger = logging.getLogger(__name__)
+
+_outage_log = OutageLog(logger, "Values are created without the cache.")
 
 
 class _Memory(threading.local):
@@ -51,6 +59,7 @@ class CacheSide:
         self._store = store
         self._name = name
         self._memory = _Memory()
+        store.warn_of_pickles()
 
     def enter(self) -> None:
         """Begin a read or a write of ``Value``'s."""
@@ -113,10 +122,14 @@ class CacheSide:
         if entry is None or not entry.is_there:
             raise KeyError(key)
         try:
-            return self._store.load(self._name, key, entry)
+            value = self._store.load(self._name, key, entry)
         except SerializationError as error:
             logger.warning("A cached value counts as absent. %s", error)
             raise KeyError(key) from error
+        if not _is_of_value(value):
+            logger.warning("A cached value counts as absent: no Beaker cache has stored it.")
+            raise KeyError(key)
+        return value
 
     def set(self, key: Key, value: Any, expire_seconds: float | None) -> None:
         """Store a value.
@@ -133,15 +146,25 @@ class CacheSide:
             self._store.set(self._name, key, value, expire_seconds)
             return
         entry_key = self._entry_key(key)
-        entry = self._store.set(
-            self._name,
-            key,
-            value,
-            expire_seconds,
-            stored=_stored_time(value),
-            grace_seconds=self._store.lease_seconds,
-            lease=lease_to_release(entry_key),
-        )
+        store = self._store
+        may_lose = store.creates_in_outages and is_creating(entry_key)
+        if may_lose and store.outages.lasts:
+            return
+        try:
+            entry = store.set(
+                self._name,
+                key,
+                value,
+                expire_seconds,
+                stored=_stored_time(value),
+                grace_seconds=store.lease_seconds,
+                lease=lease_to_release(entry_key),
+            )
+        except StoreUnavailable as error:
+            if not may_lose:
+                raise
+            self._note_outage(error)
+            return
         note_created(entry_key, entry)
 
     def delete(self, key: Key) -> int:
@@ -168,13 +191,37 @@ class CacheSide:
             read_state = memory.read_state[1]
             if read_state.has_prefetched:
                 return read_state.take_prefetched()
-        entry = self._store.find(self._name, key)
+        entry = self._find(key)
         # Without the value, which would stay in memory for as long as the thread.
         memory.found = key, entry._replace(payload=b"") if entry is not None else None
         return entry
 
+    def _find(self, key: StoredKey) -> Entry | None:
+        store = self._store
+        if not store.creates_in_outages:
+            return store.find(self._name, key)
+        if store.outages.lasts:
+            return None
+        try:
+            return store.find(self._name, key)
+        except StoreUnavailable as error:
+            self._note_outage(error)
+            return None
+
+    def _note_outage(self, error: StoreUnavailable) -> None:
+        self._store.outages.begin()
+        _outage_log.report(error)
+
     def _entry_key(self, key: StoredKey) -> EntryKey:
         return EntryKey(self._store, self._name, key)
+
+
+def _is_of_value(item: Any) -> bool:
+    """Tell whether an item has the form in which ``Value`` stores values."""
+    if not isinstance(item, tuple) or not 2 <= len(item) <= 3:
+        return False
+    numbers = item[:2] if len(item) == 3 and item[1] is not None else item[:1]
+    return all(isinstance(number, int | float) for number in numbers)
 
 
 def _stored_time(value: Any) -> datetime | None:

@@ -9,7 +9,7 @@ from beaker.synchronization import SynchronizerImpl
 from beaker_mongo_soajs.backend.single_flight import EntryKey, ReadState, SingleFlight
 from beaker_mongo_soajs.caches.entry import Entry
 from beaker_mongo_soajs.caches.entry_lease import EntryLease
-from beaker_mongo_soajs.exceptions import LockTimeout
+from beaker_mongo_soajs.exceptions import LockTimeout, StoreUnavailable
 from beaker_mongo_soajs.mongo.backoff import attempts
 from beaker_mongo_soajs.mongo.leases import LEASES_TO_WAIT, Lease, lock_timeout
 
@@ -134,6 +134,9 @@ class CreationLock(SynchronizerImpl):
         deadline = start + self._entry_key.store.lease_seconds * LEASES_TO_WAIT
         slot = (os.getpid(), self._entry_key)
         while True:
+            if self._is_outage:
+                # Without the database there is nothing to wait for, and nothing to share.
+                return True
             mine = SingleFlight()
             other = _flights.setdefault(slot, mine)
             if other is mine:
@@ -158,13 +161,20 @@ class CreationLock(SynchronizerImpl):
         if hold.flight is not None:
             try:
                 if hold.lease is not None:
-                    hold.lease.release()
+                    # During an outage a release would only wait, and the lease runs out by itself.
+                    _ = hold.lease.forget() if self._is_outage else hold.lease.release()
             finally:
                 self._end(hold.flight, hold.created)
 
     def _lead(self, mine: SingleFlight, wait: bool, start: float, deadline: float) -> bool:
         try:
             lease, entry = self._ask(wait, deadline)
+        except StoreUnavailable:
+            self._end(mine, None)
+            if not self._entry_key.store.creates_in_outages:
+                raise
+            self._entry_key.store.outages.begin()
+            return True
         except BaseException:
             self._end(mine, None)
             raise
@@ -229,6 +239,11 @@ class CreationLock(SynchronizerImpl):
         self._drop(mine)
         mine.end(entry)
 
+    @property
+    def _is_outage(self) -> bool:
+        store = self._entry_key.store
+        return store.creates_in_outages and store.outages.lasts
+
     def _drop(self, ended: SingleFlight) -> None:
         slot = (os.getpid(), self._entry_key)
         if _flights.get(slot) is ended:
@@ -254,6 +269,15 @@ def lease_to_release(entry_key: EntryKey) -> Lease | None:
         return None
     may_release = hold.may_release_early and hold.reentrantcount == 1 and hold.lease.held
     return hold.lease if may_release else None
+
+
+def is_creating(entry_key: EntryKey) -> bool:
+    """Tell whether this thread holds the lock under which a value is created.
+
+    :param entry_key: the value.
+    """
+    hold = _holds.get(_slot(entry_key))
+    return hold is not None and hold.thread is threading.current_thread()
 
 
 def note_created(entry_key: EntryKey, entry: Entry) -> None:

@@ -1,5 +1,6 @@
 """Cache entries in a MongoDB collection, each found by namespace and key."""
 
+import logging
 import pickle
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -18,7 +19,10 @@ from beaker_mongo_soajs.mongo.collection import StoreCollection
 from beaker_mongo_soajs.mongo.documents import Document, utc_now
 from beaker_mongo_soajs.mongo.indexes import ttl_index
 from beaker_mongo_soajs.mongo.leases import LEASE_FIELDS, Lease
+from beaker_mongo_soajs.mongo.outages import outages_of
 from beaker_mongo_soajs.signature import Context, make_signer
+
+logger = logging.getLogger(__name__)
 
 DEFAULT_COLLECTION = "cache"
 
@@ -35,6 +39,9 @@ _KEY_LIMIT = 2**63
 _SHOWN_LENGTH = 6
 
 _FIRST_BATCH_MS = 1000
+
+_warned: set[str] = set()
+"""The collections about whose pickles this process has warned."""
 
 
 class CacheStore:
@@ -59,6 +66,19 @@ class CacheStore:
         self._collection = StoreCollection(config, name, indexes)
         self.lease_seconds = config.store.lock_lease_seconds
         self._signer = make_signer(config.store.signing_keys, config.database, name)
+        self.creates_in_outages = config.store.on_unavailable == "create"
+        self.outages = outages_of(config.connection_key, self._probe)
+
+    def warn_of_pickles(self) -> None:
+        """Log once that others could plant pickles, unless ``store.signingKey`` is set."""
+        where = self._collection.namespace
+        if self._signer is None and where not in _warned:
+            _warned.add(where)
+            logger.warning(
+                "Cached values in %s are pickles without signatures: whoever can write to that "
+                "collection can run code in this process. Set store.signingKey.",
+                where,
+            )
 
     def find(self, namespace: str, key: StoredKey) -> Entry | None:
         """Return what is stored, in one command; see whether it :attr:`~Entry.is_there`.
@@ -207,6 +227,11 @@ class CacheStore:
             key = document["_id"].get("key")
             if entry is not None and entry.is_fresh and isinstance(key, bytes | int):
                 yield key
+
+    def _probe(self) -> None:
+        """Ask for what caches need: a primary, and a server to read from."""
+        self._collection.command({"ping": 1}, database="admin")
+        self._collection.find_one(_id("", b""))
 
     def _write(
         self, stored_id: Document, fields: Document, absent: Document, lease: Lease | None

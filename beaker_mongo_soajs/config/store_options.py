@@ -41,7 +41,7 @@ class StoreOptions:
     data_serializer: Literal["pickle", "json"] = "pickle"
     express_cookie: bool = False
     lock_lease_seconds: float = 30
-    on_unavailable: Literal["raise", "anonymous"] = "raise"
+    on_unavailable: Literal["raise", "anonymous", "create"] = "raise"
     create_indexes: bool = True
     indexes: tuple[str, ...] = ()
 

@@ -201,10 +201,11 @@ STORE = (
     ),
     _store(
         "onUnavailable",
-        coerce.one_of("raise", "anonymous"),
+        coerce.one_of("raise", "anonymous", "create"),
         "how requests are answered during an outage",
         "`anonymous`: during an outage, `MongoSession` is an empty session that is not saved."
-        " `raise`: an outage is an error.",
+        " `create`: during an outage, cached functions are called and nothing is stored."
+        " `raise`: an outage is an error, as it is for everything else.",
         "raise",
     ),
     _store(

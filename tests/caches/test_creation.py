@@ -3,6 +3,7 @@
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 from beaker.cache import Cache
@@ -11,6 +12,8 @@ from beaker.exceptions import LockError
 from beaker_mongo_soajs import (
     LockTimeout,
 )
+from beaker_mongo_soajs.mongo.collection import StoreCollection
+from beaker_mongo_soajs.mongo.renewal import get_renewer
 from tests.caches.contract import Creator
 from tests.caches.support import Db, Options, open_cache
 from tests.recorder import Commands
@@ -187,6 +190,22 @@ class TestCreation:
         document = database.cache.find_one()
         assert document is not None
         assert "another" == document["owner"]
+
+    def test_release_that_meets_an_extension(
+        self, cache: Cache, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """An extension right after the command that released a lease warns of no loss."""
+        real = StoreCollection.update
+
+        def update(self: StoreCollection, query: Any, update: Any, **more: Any) -> bool:
+            found = real(self, query, update, **more)
+            if "value" in update.get("$set", {}):
+                get_renewer(self.config.connection_key, 30)._extend_all()
+            return found
+
+        monkeypatch.setattr(StoreCollection, "update", update)
+        assert 1 == cache.get("key", createfunc=lambda: 1)
+        assert "lost" not in caplog.text
 
     def test_lock_of_a_text_key(self, cache: Cache, creator: Creator) -> None:
         """The creation lock of a text key is the lock under which a cache creates its value."""
