@@ -1,4 +1,4 @@
-"""One ``MongoClient`` for a process and a configuration."""
+"""One ``MongoClient`` for each process and configuration."""
 
 from __future__ import annotations
 
@@ -25,24 +25,24 @@ _CLOSE_SECONDS = 1.0
 
 _Clients = dict[Hashable, "Future[MongoClient[Any]]"]
 
-# A client belongs to the process that made it: after a fork, the child finds nothing under its own
-# id, and what it inherited stays under the parent's, neither used nor closed. Nothing here takes a
-# lock: dict.setdefault is atomic, and a lock made before gevent patches the threading module would
-# stop every greenlet of the thread that waits for it.
+# A client belongs to the process that made it: after a fork, the child finds none under its own
+# id, and neither uses nor closes those that it inherited. Nothing here takes a lock, which would
+# block all greenlets if it was made before gevent patches the threading module: setdefault of a
+# dict is atomic.
 _clients: dict[int, _Clients] = {}
 _inherited: list[_Clients] = []
 _closings: list[None] = []
-_remarks: set[str] = set()
+_logged: set[str] = set()
 
 
 def get_client(config: DbConfig) -> MongoClient[Any]:
-    """Get the client for a configuration: one for a process, however many threads ask together.
+    """Return the client of this process for a configuration; make it on first use.
 
-    Nothing is connected to before the client is used. A client that the configuration itself brings
-    is answered as it is; whoever made it before a fork has to make another one after it.
+    A client does not connect before it is used. If the application configured its own client, that
+    one is returned; an application that forks has to make it after the fork.
 
     :param config: the configuration
-    :returns: the client; not for the caller to close
+    :returns: the client; the caller must not close it
     :raises ConfigError: PyMongo refuses a setting, or a certificate or key cannot be used
     """
     if config.client is not None:
@@ -56,19 +56,17 @@ def get_client(config: DbConfig) -> MongoClient[Any]:
     try:
         client = _make_client(config)
     except BaseException as error:
-        # The next caller tries again: a missing certificate may be there by then.
+        # The next caller tries again: a missing certificate may exist by then.
         clients.pop(key, None)
         mine.set_exception(error)
         raise
     mine.set_result(client)
-    _remark(config)
+    _log_idle_options(config)
     return client
 
 
 def check_client(config: DbConfig) -> None:
-    """Check what only making a client shows: files of certificates and PyMongo's own rules.
-
-    Connects to nothing and leaves nothing behind.
+    """Check certificate files and PyMongo's own rules by making a client, without connecting.
 
     :param config: the configuration
     :raises ConfigError: PyMongo refuses a setting, or a certificate or key cannot be used
@@ -79,9 +77,9 @@ def check_client(config: DbConfig) -> None:
 
 @contextmanager
 def temporary_client(config: DbConfig) -> Iterator[MongoClient[Any]]:
-    """Lend a client that is none of the process's: closed at the end, it can meet no fork.
+    """Provide a client for a ``with`` block, and close it afterwards, so that a fork is safe.
 
-    A client that the configuration brings is lent as it is, and stays open.
+    If the application configured its own client, that one is provided, and stays open.
 
     :param config: the configuration
     :raises ConfigError: PyMongo refuses a setting, or a certificate or key cannot be used
@@ -94,9 +92,10 @@ def temporary_client(config: DbConfig) -> Iterator[MongoClient[Any]]:
 
 
 def close_clients() -> None:
-    """Close every client that this process made, with its threads and connections.
+    """Close all clients that this package made in this process, with threads and connections.
 
-    What comes after it makes new clients. Runs by itself when the interpreter ends.
+    Later requests make new clients. An application's own client stays open. This function also runs
+    when the interpreter exits.
     """
     clients = _clients.pop(os.getpid(), {})
     _closings.append(None)
@@ -104,18 +103,31 @@ def close_clients() -> None:
         future.add_done_callback(_close)
 
 
-def clients_generation() -> int:
-    """Get a number that changes whenever clients that were answered before are closed.
+def close_client(config: DbConfig) -> None:
+    """Close the client of this process for one configuration; later requests make a new one.
 
-    :returns: the number; together with the process id it says whether a client kept still serves
+    Configurations that connect alike share a client. An application's own client stays open.
+
+    :param config: the configuration
+    """
+    future = _clients.get(os.getpid(), {}).pop(config.connection_key, None)
+    if future is not None:
+        _closings.append(None)
+        future.add_done_callback(_close)
+
+
+def clients_generation() -> int:
+    """Return a number that changes whenever a client is closed.
+
+    :returns: the number; together with the process id it tells whether a client is still open
     """
     return len(_closings)
 
 
 def _close(future: Future[MongoClient[Any]]) -> None:
     if future.exception() is None:
-        # Closing tells the server which of its sessions have ended, and would wait for as long as a
-        # server that hangs takes to be given up: half a minute by default.
+        # Closing sends a command that ends sessions, and would wait for half a minute, by default,
+        # for a server that hangs.
         with pymongo.timeout(_CLOSE_SECONDS):
             future.result().close()
 
@@ -137,7 +149,7 @@ def _make_client(config: DbConfig) -> MongoClient[Any]:
 
 
 class _HiddenText(str):
-    """Text that is a secret: a client's ``repr`` shows its keywords."""
+    """A secret text: the ``repr`` of a client shows its keyword arguments."""
 
     __slots__ = ()
 
@@ -157,19 +169,19 @@ def _hide_secrets(keywords: dict[str, Any]) -> None:
 def _hint(error: Exception) -> str:
     if "Private key" in str(error):
         return "Check that sslKey belongs to sslCert, and that sslPass is the key's passphrase."
-    return "DbConfig.explain() shows which option became which of its keywords."
+    return "DbConfig.explain() shows which option became which keyword argument."
 
 
-def _remark(config: DbConfig) -> None:
+def _log_idle_options(config: DbConfig) -> None:
     for outcome in config.outcomes:
         line = str(outcome)
-        if outcome.idle and line not in _remarks:
-            _remarks.add(line)
+        if outcome.idle and line not in _logged:
+            _logged.add(line)
             log.info("%s", line)
 
 
 def _park_inherited() -> None:
-    # A process id can come again: what an ancestor left under it must not be taken for ours.
+    # Process ids are reused: a client that an ancestor left under this id is not ours.
     stale = _clients.pop(os.getpid(), None)
     if stale is not None:
         _inherited.append(stale)

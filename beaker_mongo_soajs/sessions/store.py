@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Self
 
 from pymongo import IndexModel
 
@@ -11,6 +11,7 @@ from beaker_mongo_soajs.config import DbConfig
 from beaker_mongo_soajs.config.beaker_options import PREFIXES
 from beaker_mongo_soajs.config.start_warnings import log_start_warnings
 from beaker_mongo_soajs.exceptions import ConfigError, SerializationError
+from beaker_mongo_soajs.mongo.client import close_client
 from beaker_mongo_soajs.mongo.collection import StoreCollection
 from beaker_mongo_soajs.mongo.documents import Document, utc_now
 from beaker_mongo_soajs.mongo.indexes import ttl_index
@@ -62,6 +63,22 @@ class SessionStore:
         self._documents = SessionDocuments(config, lifetime)
         self._collection = StoreCollection(config, config.collection, _indexes(config))
         self._writer = SessionWriter(self._documents, self._collection)
+
+    def __enter__(self) -> Self:
+        """Return the store."""
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Close the store."""
+        self.close()
+
+    def close(self) -> None:
+        """Close the client of this configuration, with its threads and connections.
+
+        Other stores of the same configuration share it, and make a new one when they are used
+        again, as this store does. A client of the application's own stays open.
+        """
+        close_client(self.config)
 
     def get(self, session_id: str) -> dict[Any, Any] | None:
         """Return a session, or ``None`` if it is absent or has expired.

@@ -20,6 +20,7 @@ from pymongo.errors import (
     ServerSelectionTimeoutError,
 )
 
+from beaker_mongo_soajs import SessionStore
 from beaker_mongo_soajs.config import DbConfig
 from beaker_mongo_soajs.exceptions import ConfigError
 from beaker_mongo_soajs.mongo import client as module
@@ -32,7 +33,7 @@ from beaker_mongo_soajs.mongo.client import (
 from beaker_mongo_soajs.testing import MongoServer
 from beaker_mongo_soajs.testing.process import free_port
 from tests.conftest import RunPython
-from tests.waiting import wait_until
+from tests.waiting import wait_for_indexes, wait_until
 
 THREADS = 64
 
@@ -116,6 +117,33 @@ def test_closing_leaves_neither_thread_nor_socket(mongo_server: MongoServer) -> 
     get_client(config).admin.command("ping")
 
 
+def test_a_store_closes_the_client_of_its_configuration(options: dict[str, Any]) -> None:
+    """A store that is closed closes its own client, no other one, and can be used again."""
+    other = get_client(DbConfig.from_options(options | {"URLParam.maxPoolSize": 8}))
+    with SessionStore(options) as store:
+        store.set("id", {"n": 1})
+        client = get_client(store.config)
+    with pytest.raises(InvalidOperation):
+        client.admin.command("ping")
+    other.admin.command("ping")
+    assert {"n": 1} == store.get("id")
+    assert client is not get_client(store.config)
+    store.close()
+    store.close()
+
+
+def test_a_store_leaves_the_client_of_an_application_open(
+    mongo_url: str, database_name: str
+) -> None:
+    """A client that the application configured is closed by nobody else."""
+    with MongoClient[Any](mongo_url) as client:
+        with SessionStore({"client": client, "name": database_name}) as store:
+            store.set("id", {"n": 1})
+        close_clients()
+        assert {"n": 1} == store.get("id")
+        wait_for_indexes()
+
+
 def test_failed_attempt_is_tried_again() -> None:
     """A client that cannot be made is an error for everybody who asks, and not for ever."""
     config = read(**{"extraParam.server.sslCA": "/no/such/file.pem"})
@@ -143,7 +171,7 @@ def test_check_finds_what_only_pymongo_knows() -> None:
 def test_idle_options_are_logged_once(caplog: pytest.LogCaptureFixture) -> None:
     """An option without effect is logged at INFO when a client is made for it, once."""
     caplog.set_level(logging.INFO, module.__name__)
-    module._remarks.clear()
+    module._logged.clear()
     config = read(**{"extraParam.server.monitoring": False, "URLParam.maxPoolSize": 6})
     for _ in range(2):
         get_client(config)
