@@ -23,6 +23,7 @@ _NONE_AS_TEXT = frozenset({"timeout", "cookie_domain", "webtest_varname"})
 """Options for which the text "None" of an INI file means ``None``."""
 
 _DURATIONS = ("timeout", "cookie_expires")
+_MOST_NONCE_BITS = 1024
 _LONGEST_SECONDS = FOREVER_MS // 1000
 
 
@@ -74,13 +75,7 @@ def coerce_options(
             read[name] = _coerce(name, value)
         except ConfigError as error:
             on_error(error)
-    for check in (
-        _check_timeout,
-        _check_id,
-        _check_namespace_class,
-        check_encryption,
-        _check_ascii,
-    ):
+    for check in _CHECKS:
         try:
             check(read)
         except ConfigError as error:
@@ -158,6 +153,14 @@ def _check_namespace_class(read: dict[str, Any]) -> None:
         )
 
 
+def _check_nonce(read: dict[str, Any]) -> None:
+    bits = read.get("encrypt_nonce_bits")
+    if bits is not None and not (0 < bits <= _MOST_NONCE_BITS and bits % 8 == 0):
+        raise _invalid(
+            "encrypt_nonce_bits", bits, f"Set a multiple of 8, at most {_MOST_NONCE_BITS}."
+        )
+
+
 def _check_ascii(read: dict[str, Any]) -> None:
     # Beaker encodes both as ASCII, but only when it saves a session.
     for name in ("encrypt_key", "validate_key"):
@@ -166,7 +169,14 @@ def _check_ascii(read: dict[str, Any]) -> None:
             raise _invalid(name, value, "Use ASCII characters only: Beaker can encode no others.")
 
 
-_CHECKS = (_check_timeout, _check_id, _check_namespace_class, check_encryption, _check_ascii)
+_CHECKS = (
+    _check_timeout,
+    _check_id,
+    _check_namespace_class,
+    _check_nonce,
+    check_encryption,
+    _check_ascii,
+)
 
 
 def _invalid(name: str, value: object, hint: str) -> ConfigError:
