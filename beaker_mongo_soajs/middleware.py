@@ -168,12 +168,12 @@ def check_options(options: Mapping[str, Any], stacklevel: int = 2) -> dict[str, 
     read = coerce_options({"type": SESSION_TYPE} | present, errors.append)
     _collect(errors, check_type, read.get("type"))
     read["session_class"] = _collect(errors, find_session_class, read.get("session_class"))
-    _collect(errors, DbConfig.from_options, read, "session")
+    whole = _collect(errors, DbConfig.from_options, read, "session")
     if errors:
         raise combine_errors(errors)
     config = _check(read)
     check_client(config)
-    log_start_warnings(config)
+    log_start_warnings(whole)
     _warn(read, given, stacklevel + 1)
     if wait_seconds is not None:
         wait_for_database(config, wait_seconds)

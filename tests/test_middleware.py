@@ -158,7 +158,7 @@ class TestOptions:
             ({"encrypt_key": "a key", "crypto_type": "cryptography"}, "validate_key"),
             ({"data_serializer": "yaml"}, None),
             ({"crypto_type": "rot13"}, None),
-            ({"encrypt_nonce_bits": 5}, None),
+            ({"encrypt_nonce_bits": 5}, "encrypt_nonce_bits"),
             ({"servres": "db1"}, "servres"),
             ({"collection": ""}, "collection"),
             ({"store": {"touchAfter": 100}, "timeout": 60}, "store.touchAfter"),
@@ -197,6 +197,98 @@ class TestOptions:
             _count, {"session.timeout": 60}, timeout=70, **options, **_SAFE
         )
         assert 70 == middleware.options["timeout"]
+
+    @pytest.mark.parametrize(
+        ("name", "value", "expected"),
+        [
+            ("Timeout", 60, 60),
+            ("SECRET", "a long secret", "a long secret"),
+            ("SameSite", "Strict", "Strict"),
+            ("Cookie_Path", "/shop", "/shop"),
+            ("HttpOnly", "false", False),
+            ("ENCRYPT_KEY", "key", "key"),
+        ],
+    )
+    @pytest.mark.parametrize("prefix", ["", "session.", "beaker.session."])
+    def test_options_of_beaker_in_any_case(
+        self, options: Options, prefix: str, name: str, value: object, expected: object
+    ) -> None:
+        """Beaker's options take effect in upper and lower case."""
+        more = {"validate_key": "key", "secure": False, prefix + name: value}
+        if name != "SECRET":
+            more["secret"] = "a secret"
+        read = SessionMiddleware(_count, None, **options | more).options
+        assert expected == read[name.lower()]
+
+    @pytest.mark.parametrize("as_arguments", [False, True])
+    def test_old_prefix(self, options: Options, *, as_arguments: bool) -> None:
+        """The prefix session_ is used, with a DeprecationWarning, as by Beaker."""
+        old = {"session_timeout": "60", "session_key": "sid"}
+        with pytest.warns(DeprecationWarning, match="session_timeout, session_key"):
+            middleware = (
+                SessionMiddleware(_count, None, **options | _SAFE | old)
+                if as_arguments
+                else SessionMiddleware(_count, old, **options | _SAFE)
+            )
+        assert (60, "sid") == (middleware.options["timeout"], middleware.options["key"])
+        assert not [name for name in middleware.options if name.startswith("session_t")]
+
+    @pytest.mark.parametrize(
+        "settings",
+        [
+            {"name": "core_session", "servers": "db1", "secret": "a secret"},
+            {"URLParam.maxPoolSize": "5"},
+            {"Timeout": "60"},
+            {"store": {"touchAfter": 60}},
+        ],
+        ids=str,
+    )
+    def test_settings_without_a_prefix(self, settings: Options) -> None:
+        """Settings that are all without a prefix are an error that shows the prefixed names."""
+        with pytest.raises(ConfigError, match="No setting has the prefix session") as caught:
+            SessionMiddleware(_count, settings | {"here": "/", "debug": "true"})
+        assert f"Write session.{next(iter(settings))}" in str(caught.value)
+
+    def test_all_errors_at_once(self, options: Options) -> None:
+        """The errors of Beaker's options and of the dbConfig are reported together."""
+        wrong = {"timeout": "soon", "secrets": "x", "URLParam.w": 0, "check_at_start": "soon"}
+        with pytest.raises(ConfigError) as caught:
+            _make(options | wrong)
+        assert wrong.keys() == {error.option for error in caught.value.errors}
+
+    @pytest.mark.parametrize(
+        ("value", "expected"),
+        [("30m", 1800), ("1800s", 1800), ("None", None), ("null", None), ("", None), (None, None)],
+    )
+    def test_timeout(self, options: Options, value: object, expected: int | None) -> None:
+        """The timeout may have a unit, and the text None means no timeout."""
+        assert expected == _make(options, timeout=value).options.get("timeout")
+
+    @pytest.mark.parametrize("value", ["2w", "1209600", timedelta(weeks=2)])
+    def test_cookie_expires(self, options: Options, value: object) -> None:
+        """cookie_expires may have a unit."""
+        assert timedelta(weeks=2) == _make(options, cookie_expires=value).options["cookie_expires"]
+
+    @pytest.mark.parametrize(
+        "name", ["beaker_mongo_soajs.MongoSession", "beaker_mongo_soajs.session:MongoSession"]
+    )
+    def test_session_class_as_text(self, options: Options, name: str) -> None:
+        """session_class may be a dotted name, as in an INI file."""
+        found: Any = _make(options, session_class=name).options["session_class"]
+        assert MongoSession is found
+
+    def test_environ_key_as_a_setting(self, options: Options) -> None:
+        """environ_key may be a setting with a prefix."""
+        middleware = SessionMiddleware(_count, {"session.environ_key": "mine"}, **options | _SAFE)
+        assert "mine" == middleware.environ_key
+        assert "environ_key" not in middleware.options
+
+    def test_start_warning(self, caplog: pytest.LogCaptureFixture, options: Options) -> None:
+        """Lines that are left from another backend are named in one warning at the start."""
+        left = {"sa.url": "sqlite://", "table_name": "t", "urls": "", "data_dir": "/var/cache"}
+        _make(options | left)
+        [text] = [record.getMessage() for record in caplog.records]
+        assert [] == [name for name in left if name not in text]
 
     def test_other_settings_are_ignored(self, options: Options) -> None:
         """Settings of the application that have no prefix are ignored."""

@@ -184,6 +184,61 @@ class TestSettings:
         with pytest.raises(ConfigError, match=name):
             _Browser(settings | {f"session.{name}": text})
 
+    def test_all_errors_at_once(self, settings: Settings) -> None:
+        """The errors of the sessions and of the cache regions are reported together."""
+        wrong = {
+            "session.timeout": "soon",
+            "session.secrets": "x",
+            "cache.regions": _REGION,
+            f"cache.{_REGION}.type": "ext:mongodb_soajs",
+            f"cache.{_REGION}.encrypt_key": "k",
+            f"cache.{_REGION}.URLParam.w": "0",
+        }
+        with pytest.raises(ConfigError) as caught:
+            _Browser(settings | wrong)
+        expected = {"timeout", "secrets", "encrypt_key", "URLParam.w"}
+        assert expected == {error.option for error in caught.value.errors}
+
+    def test_wrong_cache_option_of_beaker(self, settings: Settings) -> None:
+        """An option that Beaker refuses is a ConfigError, too."""
+        with pytest.raises(ConfigError, match="expire must be an integer"):
+            _Browser(settings | {"cache.regions": _REGION, f"cache.{_REGION}.expire": "soon"})
+
+    def test_session_class_as_text(self, settings: Settings) -> None:
+        """session_class may be a dotted name."""
+        name = "beaker_mongo_soajs.MongoSession"
+        assert "'MongoSession'" == _Browser(settings | {"session.session_class": name}).do("kind")
+
+    @pytest.mark.parametrize("own", ["pyramid_beaker", "beaker_mongo_soajs.pyramid"])
+    def test_included_by_a_setting(
+        self, settings: Settings, own: str, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """pyramid.includes has the last word, and a log line says what it replaced."""
+        more = {
+            "pyramid.includes": "beaker_mongo_soajs.pyramid",
+            "session.type": "ext:mongodb_soajs",
+        }
+        config = Configurator(settings=settings | more)
+        config.include(own)
+        config.commit()
+        config.set_session_factory(lambda request: {"kind": "another"})
+        config.add_route("home", "/")
+        config.add_view(_view, route_name="home")
+        app: Any = TestApp(config.make_wsgi_app())
+        assert "'MongoSession'" == app.get("/", {"do": "kind"}).text
+        [text] = [record.getMessage() for record in caplog.records]
+        assert "has set another session factory" in text
+
+    def test_included_beside_pyramid_beaker(self, settings: Settings) -> None:
+        """Both may be included in one commit, without a conflict."""
+        config = Configurator(settings=settings | {"session.type": "ext:mongodb_soajs"})
+        config.include("beaker_mongo_soajs.pyramid")
+        config.include("pyramid_beaker")
+        config.add_route("home", "/")
+        config.add_view(_view, route_name="home")
+        app: Any = TestApp(config.make_wsgi_app())
+        assert "'MongoSession'" == app.get("/", {"do": "kind"}).text
+
     def test_check_at_start(self, settings: Settings, commands: Commands) -> None:
         """check_at_start is a setting like any other."""
         _Browser(settings | {"session.check_at_start": "10"})

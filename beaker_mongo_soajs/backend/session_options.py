@@ -23,6 +23,17 @@ _NONE_AS_TEXT = frozenset({"timeout", "cookie_domain", "webtest_varname"})
 """Options for which the text "None" of an INI file means ``None``."""
 
 _DURATIONS = ("timeout", "cookie_expires")
+_HINTS = {
+    "timeout": 'Set a whole number of seconds, or a duration with its unit, such as "30m".',
+    "cookie_expires": (
+        "Set true for a cookie that ends with the browser, false for one that never expires, or a"
+        ' duration in whole seconds, such as 1800 or "2w".'
+    ),
+    **dict.fromkeys(
+        ("secure", "httponly", "auto", "save_accessed_time", *_UNCOERCED_BOOLEANS),
+        "Set it to true or false.",
+    ),
+}
 _MOST_NONCE_BITS = 1024
 _LONGEST_SECONDS = FOREVER_MS // 1000
 
@@ -102,7 +113,7 @@ def _coerce(name: str, value: Any) -> Any:
             return asbool(value)
         return coerce_session_params({name: value})[name]
     except Exception as error:
-        raise _invalid(name, value, f"{str(error).rstrip('.')}.") from error
+        raise _invalid(name, value, _HINTS.get(name, f"{str(error).rstrip('.')}.")) from error
 
 
 def _check_secret(name: str, value: Any) -> str | None:
@@ -117,7 +128,7 @@ def _read_duration(value: Any) -> Any:
     if milliseconds is None:
         return value
     if milliseconds % 1000:
-        raise ValueError("It must be a whole number of seconds")
+        raise ValueError("whole seconds only")
     return int(milliseconds / 1000)
 
 
@@ -128,7 +139,7 @@ def _check_timeout(read: dict[str, Any]) -> None:
     if not 0 < timeout <= _LONGEST_SECONDS:
         raise _invalid(
             "timeout",
-            show(timeout),
+            timeout,
             f"Set a number of seconds from 1 to {_LONGEST_SECONDS}, or remove it.",
         )
     if not read.get("save_accessed_time", True):

@@ -19,6 +19,10 @@ _HINT = (
     " percent-encoded (urllib.parse.quote_plus), or set credentials.username and"
     " credentials.password instead."
 )
+_OTHER_HINT = (
+    "Write it as mongodb://host:27017/database. If the line is left from another backend, remove it"
+    " and set servers and name."
+)
 
 
 @dataclass(frozen=True, repr=False)
@@ -92,7 +96,8 @@ def _split_options(url: str, query: str) -> list[tuple[str, str]]:
 
 def _invalid(url: str, reason: str) -> ConfigError:
     masked = mask_url(url)
-    return ConfigError(f"url is {masked}: {reason}.", option="url", value=masked, hint=_HINT)
+    hint = _HINT if url.startswith(SCHEMES) else _OTHER_HINT
+    return ConfigError(f"url is {masked}: {reason}.", option="url", value=masked, hint=hint)
 
 
 def build_host(srv: bool, servers: tuple[Address, ...], auth_database: str | None) -> str:

@@ -20,7 +20,7 @@ from beaker_mongo_soajs.exceptions import MASK, ConfigError
 from beaker_mongo_soajs.options.coerce import NULL_WORDS, InvalidValue, check_encodable, parse_json
 from beaker_mongo_soajs.options.masking import show, show_name
 from beaker_mongo_soajs.options.option import Path
-from beaker_mongo_soajs.options.table import GROUPS, TABLE, find_path
+from beaker_mongo_soajs.options.table import GROUPS, TABLE, find_path, is_alias
 
 _DB_CONFIG = ("dbConfig",)
 _NONE_IS_ABSENT = frozenset({("url",), ("client",), _DB_CONFIG})
@@ -160,11 +160,11 @@ class _Flattener:
             self.nulls.append(_same_as_not_given(path))
         elif first is not None and not is_blank(first.value):
             self._on_error(_given_twice(path, first.spelling, spelling))
-        elif not (is_blank(value) and path[-1].lower() != name.lower().rpartition(".")[2]):
-            self.layer[path] = _Raw(None if path in GROUPS and value is None else value, spelling)
-        else:
-            # Another name of the option, left blank: it does not stand for the option itself.
+        elif not group and is_alias(name) and is_blank(value):
+            # It must not unset the option in dbConfig.
             self.leftovers.append(no_effect(show_name(spelling), show(value), "it is empty"))
+        else:
+            self.layer[path] = _Raw(value, spelling)
 
     def _is_leftover(self, name: str) -> bool:
         backend = find_other_backend(name)

@@ -91,8 +91,8 @@ def _find_problem(collection: str, database: str) -> str | None:
         return "starts or ends with a dot, or has two dots in a row"
     if len(f"{database}.{collection}{LOCKS_SUFFIX}".encode()) > LONGEST_NAMESPACE:
         return (
-            f"makes {database}.{collection}{LOCKS_SUFFIX}, the collection of its locks, longer than"
-            f" {LONGEST_NAMESPACE} bytes"
+            f"is too long: with the name of the database and {LOCKS_SUFFIX}, the suffix of the"
+            f" collection of locks, it has more than {LONGEST_NAMESPACE} bytes"
         )
     return None
 

@@ -112,10 +112,10 @@ EXTRAPARAM_ROWS: dict[str, tuple[Row, ...]] = {
 """The Node driver accepts the socket options in each group directly, too."""
 
 _TOP = (
-    ("cluster", "it names the cluster in SOAJS's registry, and servers is what it stands for"),
-    ("registryLocation", "it is the place of this configuration in SOAJS's registry"),
-    ("timeConnected", "SOAJS notes there when it connected"),
-    ("streaming", "it is for SOAJS's cursors; the store reads single documents"),
+    ("cluster", "it is the name of a cluster in SOAJS's registry; servers has the addresses"),
+    ("registryLocation", "it is the path of this configuration in SOAJS's registry"),
+    ("timeConnected", "it is the time of SOAJS's last connection"),
+    ("streaming", "it is for cursors of SOAJS; the store reads single documents"),
     ("mongoExt", "it is for SOAJS's own driver"),
 )
 

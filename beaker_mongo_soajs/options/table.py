@@ -85,6 +85,14 @@ def find_path(group: Path, name: str, known: Iterable[str] = (), *, cache: bool 
     return path
 
 
+def is_alias(name: str) -> bool:
+    """Check whether a name at the top level is another package's name of an option.
+
+    :param name: the name
+    """
+    return name.strip().lower() in _ALIASES
+
+
 def _find_other_spelling(group: Path, name: str) -> Path | None:
     name = name.strip().lower()
     if not group and name in _ALIASES:

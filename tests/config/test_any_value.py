@@ -32,7 +32,7 @@ _SCALARS = (
         ["", " ", "null", "None", "true", "5", "1.5", "30s", "2w", "1e400", "\0", "é"]
     )
     | st.sampled_from(["majority", "primary", "secondary", "snapshot", "GSSAPI", "PLAIN"])
-    | st.sampled_from(["mongodb://db/x", "a:b", "[]", "{}", "[1]", '{"a": 1}', "a:1,b"])
+    | st.sampled_from(["mongodb://db/x", "a:b", "[]", "{}", "[1]", '{"a":1}', "a:1,b"])
     | st.binary(max_size=5)
     | st.timedeltas(timedelta(-1), timedelta(400_000))
     | st.just(timedelta.max)

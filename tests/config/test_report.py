@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
 
 from beaker_mongo_soajs.config import DbConfig
+from beaker_mongo_soajs.mongo.client import check_client
 from tests.config.reference_configs import DEFAULTS, EXAMPLES_CONFIG, FULL_REFERENCE, README_EXAMPLE
+from tests.config.soajs_configs import CONFIGS
 from tests.config.test_given_options import dotted
 
 
@@ -26,6 +29,27 @@ def test_configurations_of_the_reference_load(config: dict[str, Any]) -> None:
     empty = {"store", "extraParam.server"}
     assert set(dotted(config)) - empty == named
     assert len(named) == len(report) - 1
+
+
+@pytest.mark.parametrize("config", CONFIGS.values(), ids=[*CONFIGS])
+def test_configurations_of_soajs_load(config: dict[str, Any]) -> None:
+    """Configurations of SOAJS load unchanged, and the report explains each line of them."""
+    read_config = read(dbConfig=config)
+    check_client(read_config)
+    lines = read_config.explain().splitlines()[1:]
+    named = [line.partition(" = ")[0] for line in lines]
+    missing = set(dotted(config)) - set(named)
+    assert set() == {name for name in missing if not name.startswith("extraParam.server")}
+    assert len(set(named)) == len(named)
+    effect = re.compile(r": (applied (as|without)|no effect, because|the )")
+    assert [] == [line for line in lines if not effect.search(line)]
+
+
+def test_pool_size_of_soajs_is_applied() -> None:
+    """An option that PyMongo has under another name is applied under that name."""
+    config = read(dbConfig=CONFIGS["profile of a replica set"])
+    assert 2 == config.keywords["maxPoolSize"]
+    assert "URLParam.poolSize = 2: applied as maxPoolSize = 2" in config.explain().splitlines()
 
 
 def test_report_of_the_full_reference() -> None:
