@@ -171,9 +171,9 @@ def check_options(options: Mapping[str, Any], stacklevel: int = 2) -> dict[str, 
     whole = _collect(errors, DbConfig.from_options, read, "session")
     if errors:
         raise combine_errors(errors)
+    log_start_warnings(whole)
     config = _check(read)
     check_client(config)
-    log_start_warnings(whole)
     _warn(read, given, stacklevel + 1)
     if wait_seconds is not None:
         wait_for_database(config, wait_seconds)

@@ -202,7 +202,7 @@ class TestOptions:
         ("name", "value", "expected"),
         [
             ("Timeout", 60, 60),
-            ("SECRET", "a long secret", "a long secret"),
+            ("SECRET", _SAFE["secret"], _SAFE["secret"]),
             ("SameSite", "Strict", "Strict"),
             ("Cookie_Path", "/shop", "/shop"),
             ("HttpOnly", "false", False),
@@ -216,7 +216,7 @@ class TestOptions:
         """Beaker's options take effect in upper and lower case."""
         more = {"validate_key": "key", "secure": False, prefix + name: value}
         if name != "SECRET":
-            more["secret"] = "a secret"
+            more["secret"] = _SAFE["secret"]
         read = SessionMiddleware(_count, None, **options | more).options
         assert expected == read[name.lower()]
 

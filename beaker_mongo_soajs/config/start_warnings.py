@@ -9,17 +9,24 @@ from beaker_mongo_soajs.config.db_config import DbConfig
 
 log = logging.getLogger(__name__)
 
-_logged: set[str] = set()
+_logged: set[tuple[str, str]] = set()
 
 
 def log_start_warnings(config: DbConfig) -> None:
-    """Log the warnings about a configuration, each once in a process.
+    """Log the warnings about a configuration, once in a process.
+
+    Beaker keeps some options from its backends, so that the configuration of a request may have
+    fewer leftovers than that of the start.
 
     :param config: the configuration
     """
-    for text in find_start_warnings(config):
-        if text not in _logged:
-            _logged.add(text)
+    subjects = {outcome.name for outcome in config.leftovers}
+    if not config.has_servers:
+        subjects.add("servers")
+    new = {(config.database, subject) for subject in subjects} - _logged
+    if new:
+        _logged.update(new)
+        for text in find_start_warnings(config):
             log.warning("%s", text)
 
 
