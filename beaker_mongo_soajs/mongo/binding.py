@@ -1,6 +1,5 @@
 """A collection of this process's client, and how the server compares texts in it."""
 
-import os
 from collections.abc import Hashable
 from typing import NamedTuple
 
@@ -46,16 +45,15 @@ class Binding:
         self._config = config
         self._name = name
         # One attribute, so that no thread combines halves of two values.
-        self._bound: tuple[Bound, tuple[int, int]] | None = None
+        self._bound: tuple[Bound, int] | None = None
 
-    def get(self) -> tuple[Bound, bool]:
-        """Return the collection, and whether this is the first call in a forked child."""
-        now = (os.getpid(), clients_generation())
+    def get(self) -> Bound:
+        """Return the collection."""
+        now = clients_generation()
         bound = self._bound
-        if bound is not None and bound[1] == now:
-            return bound[0], False
-        self._bound = (self._bind(), now)
-        return self._bound[0], bound is not None and bound[1][0] != now[0]
+        if bound is None or bound[1] != now:
+            self._bound = bound = (self._bind(), now)
+        return bound[0]
 
     def lacks_collation(self, error: Exception) -> bool:
         """Tell whether the server knows no collations; if so, send none from now on.

@@ -31,7 +31,7 @@ _Clients = dict[Hashable, "Future[MongoClient[Any]]"]
 # dict is atomic.
 _clients: dict[int, _Clients] = {}
 _inherited: list[_Clients] = []
-_closings: list[None] = []
+_generations: list[None] = []
 _logged: set[str] = set()
 
 
@@ -98,7 +98,7 @@ def close_clients() -> None:
     when the interpreter exits.
     """
     clients = _clients.pop(os.getpid(), {})
-    _closings.append(None)
+    _generations.append(None)
     for future in clients.values():
         future.add_done_callback(_close)
 
@@ -112,16 +112,16 @@ def close_client(config: DbConfig) -> None:
     """
     future = _clients.get(os.getpid(), {}).pop(config.connection_key, None)
     if future is not None:
-        _closings.append(None)
+        _generations.append(None)
         future.add_done_callback(_close)
 
 
 def clients_generation() -> int:
-    """Return a number that changes whenever a client is closed.
+    """Return a number that changes when a client is closed, and in the child of a fork.
 
-    :returns: the number; together with the process id it tells whether a client is still open
+    :returns: the number: a client from before it changed must not be used
     """
-    return len(_closings)
+    return len(_generations)
 
 
 def _close(future: Future[MongoClient[Any]]) -> None:
@@ -181,6 +181,7 @@ def _log_idle_options(config: DbConfig) -> None:
 
 
 def _park_inherited() -> None:
+    _generations.append(None)
     # Process ids are reused: a client that an ancestor left under this id is not ours.
     stale = _clients.pop(os.getpid(), None)
     if stale is not None:

@@ -1,6 +1,7 @@
 """The collection of a store, and the commands to it."""
 
 import logging
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
@@ -9,11 +10,18 @@ import bson
 from bson.errors import BSONError
 from bson.raw_bson import RawBSONDocument
 from pymongo import IndexModel, ReadPreference, ReturnDocument, WriteConcern
-from pymongo.errors import DuplicateKeyError, ExecutionTimeout, OperationFailure, WriteError
+from pymongo.collection import Collection
+from pymongo.errors import (
+    ConnectionFailure,
+    DuplicateKeyError,
+    ExecutionTimeout,
+    OperationFailure,
+    WriteError,
+)
 
 from beaker_mongo_soajs.config import DbConfig
 from beaker_mongo_soajs.mongo.binding import Binding, Bound
-from beaker_mongo_soajs.mongo.documents import CODEC_OPTIONS, Document, utc_now
+from beaker_mongo_soajs.mongo.documents import CODEC_OPTIONS, RAW_OPTIONS, Document, utc_now
 from beaker_mongo_soajs.mongo.errors import (
     DRIVER_ERRORS,
     is_duplicate_id,
@@ -23,6 +31,9 @@ from beaker_mongo_soajs.mongo.errors import (
 from beaker_mongo_soajs.mongo.indexes import IndexMaker
 
 logger = logging.getLogger(__name__)
+
+# MongoDB's specification of retryable reads; the others are connection failures to PyMongo.
+_RETRYABLE_CODES = frozenset({6, 7, 89, 134, 262, 9001})
 
 _Result = TypeVar("_Result")
 
@@ -51,7 +62,8 @@ class StoreCollection:
         self.name = name
         self._indexes = IndexMaker(config, self.namespace, indexes)
         self._binding = Binding(config, name)
-        self._next_sweep = 0.0
+        sweeps = config.store.auto_remove == "interval"
+        self._next_sweep = 0.0 if sweeps else math.inf
 
     @property
     def namespace(self) -> str:
@@ -81,15 +93,17 @@ class StoreCollection:
         :param stored_id: the ``_id``.
         :param from_primary: whether to ask the primary only.
         """
-
-        def find(bound: Bound) -> RawBSONDocument | None:
+        try:
+            bound = self._get()
             first = bound.primary if from_primary else bound.raw
-            document = first.find_one({"_id": stored_id}, **bound.exact)
+            document = _find_without_cursor(first, stored_id, bound.exact)
             if document is None and first is not bound.primary:
-                document = bound.primary.find_one({"_id": stored_id}, **bound.exact)
-            return document
-
-        return _bytes(self._run(find, reads=True))
+                document = _find_without_cursor(bound.primary, stored_id, bound.exact)
+        except DRIVER_ERRORS as error:
+            if not self._binding.lacks_collation(error):
+                raise_translated(error, self.namespace, reads=True)
+            return self.find_one_raw(stored_id, from_primary=from_primary)
+        return document
 
     def find(self, query: Document, projection: Document | None = None) -> Iterator[Document]:
         """Yield the documents that a query finds; one that is no valid BSON is only logged.
@@ -265,10 +279,10 @@ class StoreCollection:
 
         Nobody waits for the answer. A failure is logged.
         """
-        store = self.config.store
-        if store.auto_remove != "interval" or time.monotonic() < self._next_sweep:
+        if time.monotonic() < self._next_sweep:
             return
-        self._next_sweep = time.monotonic() + store.auto_remove_interval_minutes * 60
+        interval_minutes = self.config.store.auto_remove_interval_minutes
+        self._next_sweep = time.monotonic() + interval_minutes * 60
         try:
             collection = self._get().decoded.with_options(write_concern=WriteConcern(w=0))
             collection.delete_many({"expires": {"$lte": utc_now()}})
@@ -302,10 +316,9 @@ class StoreCollection:
         return self._run(command, reads=reads, collides=collides)
 
     def _get(self) -> Bound:
-        bound, is_new_process = self._binding.get()
-        if is_new_process:
-            self._indexes.begin()
-        self._indexes.make_if_due(bound.decoded)
+        bound = self._binding.get()
+        if self._indexes.due_seconds is not None:
+            self._indexes.make_if_due(bound.decoded)
         return bound
 
 
@@ -335,6 +348,29 @@ def _delete_within(bound: Bound, query: Document, most_ms: int) -> None:
         raise WriteError("", error.get("code"), error)
     if "writeConcernError" in answer:
         raise OperationFailure("", answer["writeConcernError"].get("code"))
+
+
+def _find_without_cursor(
+    collection: Collection[RawBSONDocument], stored_id: object, exact: Document
+) -> bytes | None:
+    """Find a document by its ``_id``; PyMongo's ``find_one`` makes a cursor, which takes longer."""
+    command = {"find": collection.name, "filter": {"_id": stored_id}, "limit": 1} | exact
+    command["singleBatch"] = True
+    if collection.read_concern.level is not None:
+        command["readConcern"] = collection.read_concern.document
+    database = collection.database
+    try:
+        answer = database.command(
+            command, read_preference=collection.read_preference, codec_options=RAW_OPTIONS
+        )
+    except (ConnectionFailure, OperationFailure) as error:
+        is_retryable = isinstance(error, ConnectionFailure) or error.code in _RETRYABLE_CODES
+        if not is_retryable or not database.client.options.retry_reads:
+            raise
+        # Only PyMongo's own methods are tried again.
+        return _bytes(collection.find_one({"_id": stored_id}, **exact))
+    batch = answer["cursor"]["firstBatch"]
+    return bytes(batch[0].raw) if batch else None
 
 
 def _bytes(document: RawBSONDocument | None) -> bytes | None:

@@ -73,21 +73,17 @@ class IndexMaker:
         self._indexes = list(indexes) if config.store.create_indexes else []
         self._claims: dict[tuple[int, int], object] = {}
         self._warnings: set[str] = set()
-        self._due_seconds: float | None = None
         self._attempt = 0
-        self.begin()
-
-    def begin(self) -> None:
-        """Make the indexes at the next :meth:`make_if_due`, as in a new process."""
         self._pause_seconds = _FIRST_PAUSE_SECONDS
-        self._due_seconds = 0.0 if self._indexes else None
+        self.due_seconds: float | None = 0.0 if self._indexes else None
+        """When the next attempt is due, by the monotonic clock; ``None`` if all indexes exist."""
 
     def make_if_due(self, collection: Collection[Document]) -> None:
         """Start a thread that makes the indexes, if it is time for an attempt.
 
         :param collection: the collection.
         """
-        if self._due_seconds is not None and time.monotonic() >= self._due_seconds:
+        if self.due_seconds is not None and time.monotonic() >= self.due_seconds:
             self._start(collection)
 
     def _start(self, collection: Collection[Document]) -> None:
@@ -158,7 +154,7 @@ class IndexMaker:
         ]
         failures = self._create(collection, missing) if missing else 0
         if not failures:
-            self._due_seconds = None
+            self.due_seconds = None
             if self._warnings:
                 logger.info("All indexes on %s exist.", self._namespace)
 
@@ -184,7 +180,7 @@ class IndexMaker:
         return 0
 
     def _fail(self, cause: str, remedy: str) -> None:
-        self._due_seconds = time.monotonic() + self._pause_seconds
+        self.due_seconds = time.monotonic() + self._pause_seconds
         self._pause_seconds = min(2 * self._pause_seconds, _LONGEST_PAUSE_SECONDS)
         self._warn(
             f"Indexes on {self._namespace} could not be made: {cause.rstrip('.')}. Requests are "

@@ -380,9 +380,11 @@ class TestSingleFaults:
         ("fault", "times", "is_answered"),
         [
             ("cut", 1, True),
-            ("cut", 2, False),
+            ("cut", 2, True),
+            ("cut", 3, False),
             ("timed out", 1, True),
-            ("timed out", 2, False),
+            ("timed out", 2, True),
+            ("timed out", 3, False),
             ("error", 1, False),
         ],
     )
@@ -397,7 +399,7 @@ class TestSingleFaults:
         *,
         stringify: bool,
     ) -> None:
-        """A find that fails is retried once or an error; never a new session."""
+        """A find that fails is retried twice or an error; never a new session."""
         site = Site(options | {"stringify": stringify})
         cookie = site.begin_session(user="ann")
         with fail_point("find", times=times, app_name=APP_NAME, **FAULTS[fault]):
@@ -473,7 +475,7 @@ class TestSingleFaults:
         close_clients()
         site = Site(options | {"URLParam.maxPoolSize": 7, "store.touchAfter": 0})
         headers: list[tuple[str, str]] = []
-        with fail_point(command, times=2, app_name=APP_NAME, **FAULTS["cut"]):
+        with fail_point(command, times=3, app_name=APP_NAME, **FAULTS["cut"]):
             with pytest.raises(StoreUnavailable):
                 site.serve(cookie, headers=headers)
             assert [] == headers
