@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
+from urllib.parse import unquote_plus
 
 from pymongo import MongoClient
 
@@ -14,6 +15,7 @@ from beaker_mongo_soajs.config.credentials import Credentials
 from beaker_mongo_soajs.config.endpoint import Endpoint
 from beaker_mongo_soajs.config.errors import combine_errors
 from beaker_mongo_soajs.config.given_options import GivenOptions, add_url_options, gather
+from beaker_mongo_soajs.config.keyword_checks import EXTERNAL
 from beaker_mongo_soajs.config.names import check_collection, check_database
 from beaker_mongo_soajs.config.outcome import Outcome
 from beaker_mongo_soajs.config.report import default_outcomes, given_outcomes, write_refusal
@@ -188,6 +190,16 @@ class DbConfig:
     def expire_after_seconds(self) -> float:
         """The lifetime of a session without a timeout, in seconds."""
         return self.expire_after_ms / 1000
+
+    @property
+    def auth_source(self) -> str | None:
+        """The database in which the user is looked up; ``None`` without a user, or if unknown."""
+        if self.credentials is None:
+            return None
+        if self.keywords.get("authMechanism") in EXTERNAL:
+            return "$external"
+        source: str | None = self.keywords.get("authSource")
+        return source or unquote_plus(self.host.rpartition("/")[2]) or "admin"
 
     @property
     def connection_key(self) -> Hashable:

@@ -101,7 +101,7 @@ class StoreCollection:
                 document = _find_without_cursor(bound.primary, stored_id, bound.exact)
         except DRIVER_ERRORS as error:
             if not self._binding.lacks_collation(error):
-                raise_translated(error, self.namespace, reads=True)
+                raise_translated(error, self.namespace, reads=True, config=self.config)
             return self.find_one_raw(stored_id, from_primary=from_primary)
         return document
 
@@ -131,7 +131,7 @@ class StoreCollection:
             except DRIVER_ERRORS as error:
                 if self._binding.lacks_collation(error):
                     continue
-                raise_translated(error, self.namespace, reads=True)
+                raise_translated(error, self.namespace, reads=True, config=self.config)
             return
 
     def count(self, query: Document) -> int:
@@ -152,10 +152,10 @@ class StoreCollection:
             self._get().decoded.insert_one(document)
         except DuplicateKeyError as error:
             if not is_duplicate_id(error):
-                raise_translated(error, self.namespace)
+                raise_translated(error, self.namespace, config=self.config)
             return False
         except DRIVER_ERRORS as error:
-            raise_translated(error, self.namespace)
+            raise_translated(error, self.namespace, config=self.config)
         return True
 
     def update(
@@ -290,7 +290,7 @@ class StoreCollection:
             logger.warning(
                 "Expired documents in %s were not removed this time. %s",
                 self.namespace,
-                translated(error, self.namespace),
+                translated(error, self.namespace, config=self.config),
             )
 
     def _run(
@@ -312,7 +312,7 @@ class StoreCollection:
             if collides and isinstance(error, DuplicateKeyError) and is_duplicate_id(error):
                 raise _Collision from None
             if not self._binding.lacks_collation(error):
-                raise_translated(error, self.namespace, reads=reads)
+                raise_translated(error, self.namespace, reads=reads, config=self.config)
         return self._run(command, reads=reads, collides=collides)
 
     def _get(self) -> Bound:

@@ -6,9 +6,11 @@ from typing import Any, NoReturn
 
 from bson.errors import BSONError, InvalidDocument
 from pymongo.errors import (
+    ConfigurationError,
     ConnectionFailure,
     DocumentTooLarge,
     DuplicateKeyError,
+    InvalidOperation,
     OperationFailure,
     PyMongoError,
     ServerSelectionTimeoutError,
@@ -16,18 +18,26 @@ from pymongo.errors import (
     WriteConcernError,
 )
 
+from beaker_mongo_soajs.config import DbConfig
 from beaker_mongo_soajs.exceptions import (
     BeakerMongoError,
     SerializationError,
     StoreRefused,
     StoreUnavailable,
 )
+from beaker_mongo_soajs.mongo.login import (
+    UNAUTHORIZED,
+    find_login_hint,
+    find_rights_hint,
+    is_login_refused,
+)
 
 DRIVER_ERRORS = (PyMongoError, BSONError, OverflowError, UnicodeError)
 """What PyMongo raises: its own errors, BSON's, and Python's where BSON refuses a number or text."""
 
-UNAUTHORIZED = 13
-_AUTHENTICATION_FAILED = 18
+_CLIENT_ERRORS = (ConfigurationError, InvalidOperation)
+"""Errors of a client before anything is sent. Their text names servers and quotes no document."""
+
 _UNSUPPORTED_FEATURE = 303
 _TOO_LARGE = frozenset({10334, 17419, 17420})
 _TOO_DEEP = 15
@@ -35,14 +45,11 @@ _NOT_A_SUBDOCUMENT = frozenset({28, 40400})
 _DUPLICATE_KEY = frozenset({11000, 11001, 12582})
 
 _USE_ANOTHER_NAME = "Use the spelling of the database that exists, in the option name."
-_CREDENTIALS = "Check credentials, authSource and authMechanism."
 _UNKNOWN_COMMAND = "Use MongoDB 4.4 or later, or another server that supports this command."
 
 # What a server refuses for good, and what to do. Every other code is taken for an outage: those of
 # failovers, shutdowns and time limits, and those that nobody foresaw.
 _REFUSALS: dict[int, str] = {
-    UNAUTHORIZED: "Give the MongoDB user the role readWrite on this database, or set credentials.",
-    _AUTHENTICATION_FAILED: _CREDENTIALS,
     121: "The collection has a validator that does not allow this document: change the validator "
     "with collMod, or use another collection.",
     166: "It is a view or a time series: use an ordinary collection.",
@@ -74,7 +81,13 @@ _NOTHING_CHANGED = "Nothing was changed. Try again later."
 _MAYBE_DONE = "The command may or may not have been carried out. The request can be repeated."
 
 
-def translated(error: Exception, namespace: str = "", *, reads: bool = False) -> BeakerMongoError:
+def translated(
+    error: Exception,
+    namespace: str = "",
+    *,
+    reads: bool = False,
+    config: DbConfig | None = None,
+) -> BeakerMongoError:
     """Return this package's error for one of PyMongo's.
 
     The server's own text is left out: it may quote documents, session ids and data.
@@ -82,26 +95,36 @@ def translated(error: Exception, namespace: str = "", *, reads: bool = False) ->
     :param error: one of :data:`DRIVER_ERRORS`.
     :param namespace: ``database.collection``, for the message.
     :param reads: whether the command only reads.
+    :param config: the configuration, for what to check after a refused login.
     """
     code = error.code if isinstance(error, OperationFailure) else None
     return (
         _unstorable(error, code)
+        or _refused_login(error, code, namespace, config)
         or _refused(error, code, namespace)
         or _unavailable(error, code, namespace, reads=reads)
     )
 
 
-def raise_translated(error: Exception, namespace: str = "", *, reads: bool = False) -> NoReturn:
+def raise_translated(
+    error: Exception,
+    namespace: str = "",
+    *,
+    reads: bool = False,
+    config: DbConfig | None = None,
+) -> NoReturn:
     """Raise this package's error for one of PyMongo's.
 
-    Only a connection failure becomes its cause: the text of any other error may quote a document.
+    Only errors of the connection and of the client become its cause: the text of any other error
+    may quote a document.
 
     :param error: one of :data:`DRIVER_ERRORS`.
     :param namespace: as for :func:`translated`.
     :param reads: as for :func:`translated`.
+    :param config: as for :func:`translated`.
     """
-    cause = error if isinstance(error, ConnectionFailure) else None
-    raise translated(error, namespace, reads=reads) from cause
+    cause = error if isinstance(error, (ConnectionFailure, *_CLIENT_ERRORS)) else None
+    raise translated(error, namespace, reads=reads, config=config) from cause
 
 
 def is_duplicate_id(error: DuplicateKeyError) -> bool:
@@ -156,6 +179,25 @@ def _unstorable(error: Exception, code: int | None) -> SerializationError | None
     return None
 
 
+def _refused_login(
+    error: Exception, code: int | None, namespace: str, config: DbConfig | None
+) -> StoreRefused | None:
+    where = f" on {namespace}" if namespace else ""
+    if is_login_refused(error):
+        return StoreRefused(
+            f"MongoDB refused to log in the user ({_named(error, code)}).",
+            code=code,
+            hint=f"Nothing was changed. {find_login_hint(config)}",
+        )
+    if code == UNAUTHORIZED:
+        return StoreRefused(
+            f"MongoDB refused a command{where} ({_named(error, code)}).",
+            code=code,
+            hint=f"Nothing was changed. {find_rights_hint(config)}",
+        )
+    return None
+
+
 def _refused(error: Exception, code: int | None, namespace: str) -> StoreRefused | None:
     if not isinstance(error, OperationFailure) or code is None:
         return None
@@ -191,6 +233,13 @@ def _unavailable(
         if _found_no_server(error):
             return StoreUnavailable(f"MongoDB is unreachable: {text}.", hint=_NOTHING_SENT)
         return StoreUnavailable(f"MongoDB did not answer a command{where}: {text}.", hint=hint)
+    if isinstance(error, _CLIENT_ERRORS):
+        closed = isinstance(error, InvalidOperation)
+        return StoreUnavailable(
+            f"MongoDB cannot be used: {str(error).rstrip('.')}.",
+            hint="Nothing was sent. "
+            + ("Pass a client that is open." if closed else "Check servers, url and URLParam."),
+        )
     if isinstance(error, WriteConcernError):
         return StoreUnavailable(
             f"Too few members confirmed a write{where} in time ({_named(error, code)}).",

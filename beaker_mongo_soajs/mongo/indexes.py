@@ -18,7 +18,8 @@ from beaker_mongo_soajs.config import DbConfig
 from beaker_mongo_soajs.exceptions import BeakerMongoError
 from beaker_mongo_soajs.mongo.client import clients_generation, temporary_client
 from beaker_mongo_soajs.mongo.documents import Document
-from beaker_mongo_soajs.mongo.errors import DRIVER_ERRORS, UNAUTHORIZED, translated
+from beaker_mongo_soajs.mongo.errors import DRIVER_ERRORS, translated
+from beaker_mongo_soajs.mongo.login import UNAUTHORIZED
 
 logger = logging.getLogger(__name__)
 

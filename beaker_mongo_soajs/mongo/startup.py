@@ -29,7 +29,7 @@ def wait_for_database(config: DbConfig, wait_seconds: float) -> None:
             try:
                 sessions.find_one({"_id": ""}, {"_id": 1})
             except DRIVER_ERRORS as error:
-                failure = translated(error, namespace, reads=True)
+                failure = translated(error, namespace, reads=True, config=config)
                 if not isinstance(failure, StoreUnavailable):
                     break
             else:

@@ -12,6 +12,7 @@ from bson.datetime_ms import DatetimeMS
 from bson.int64 import Int64
 from pymongo import MongoClient
 from pymongo.database import Database
+from pymongo.errors import InvalidOperation
 
 from beaker_mongo_soajs import (
     ConfigError,
@@ -173,6 +174,39 @@ class TestServer:
             site.visitor("an-id").read()
         assert caught.value.code == 18
         _assert_no_secret(_text_of(caught.value))
+
+    def test_user_of_another_database(self, auth_server: MongoServer) -> None:
+        """A login in the wrong database is an error that names it, and suggests admin first."""
+        options = _auth_options(auth_server, "writer") | {"URLParam": {}}
+        with pytest.raises(StoreRefused, match="in the database bad_input") as caught:
+            Site(options).visitor("an-id").read()
+        assert "set URLParam.authSource = admin" in str(caught.value)
+        assert caught.value.code == 18
+
+    def test_no_credentials(self, auth_server: MongoServer) -> None:
+        """A command without a login is an error that says that no credentials are configured."""
+        options = _auth_options(auth_server, "writer") | {"credentials": None, "URLParam": {}}
+        with pytest.raises(StoreRefused, match="No credentials are configured") as caught:
+            Site(options).visitor("an-id").read()
+        assert caught.value.code == 13
+
+    def test_closed_client(self, mongo_url: str, database_name: str) -> None:
+        """With a client that its owner closed, the error has the driver's own sentence."""
+        client: MongoClient[Any] = MongoClient(mongo_url)
+        client.close()
+        store = SessionStore({"client": client, "name": database_name})
+        with pytest.raises(StoreUnavailable, match="Cannot use MongoClient after close") as caught:
+            store.get("id")
+        assert isinstance(caught.value.__cause__, InvalidOperation)
+
+    def test_unknown_host(self) -> None:
+        """With a host name that does not exist, the error has the driver's own sentence."""
+        url = "mongodb://no-such-host.invalid/shop?serverSelectionTimeoutMS=500"
+        with pytest.raises(
+            StoreUnavailable, match=r"no-such-host\.invalid:27017: \[Errno"
+        ) as caught:
+            SessionStore(url).get("id")
+        assert "Nothing was sent." in str(caught.value)
 
     def test_no_right_at_all(self, auth_server: MongoServer) -> None:
         """A user without rights is an error that names the role to grant."""
