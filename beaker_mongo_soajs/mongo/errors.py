@@ -75,7 +75,9 @@ _REFUSALS: dict[int, str] = {
     57: "Look for names with a dot in the session.",
     66: "Look for documents that other programs wrote.",
 }
-_CLIENT_DETAILS = re.compile(r" \(configured timeouts:.*?\)")
+_CLIENT_DETAILS = re.compile(r" \(configured timeouts:.*?\)|, Timeout: [0-9.]+s$")
+_SYSTEM_ERROR = re.compile(r": \[Errno -?[0-9]+\] ([^,()]+)")
+_SERVERS_APART = re.compile(r"\),(?=\S)")
 _NOTHING_SENT = "Nothing was sent. Try again later."
 _NOTHING_CHANGED = "Nothing was changed. Try again later."
 _MAYBE_DONE = "The command may or may not have been carried out. The request can be repeated."
@@ -230,6 +232,8 @@ def _unavailable(
         # The rest repeats hosts and times, or the server's answer.
         text = re.split(", (?:Topology Description|full error):", str(error))[0]
         text = _CLIENT_DETAILS.sub("", text).rstrip(".")
+        text = _SYSTEM_ERROR.sub(lambda found: f" ({found[1].lower()})", text)
+        text = _SERVERS_APART.sub("), ", text)
         if _found_no_server(error):
             return StoreUnavailable(f"MongoDB is unreachable: {text}.", hint=_NOTHING_SENT)
         return StoreUnavailable(f"MongoDB did not answer a command{where}: {text}.", hint=hint)
