@@ -53,6 +53,10 @@ class EntryLease(Lease):
             conditions.append({"expires": {"$lte": now}})
             update["$unset"] = _VALUE_FIELDS
             update["$set"] = update["$set"] | {"expires": until}
+        elif not isinstance(expires, datetime):
+            # Planted: no comparison with a date is reliable, above all with an array of dates.
+            conditions.append({"expires": {"$eq": expires}})
+            update["$set"] = update["$set"] | {"expires": until}
         else:
             conditions.append({"expires": {"$not": {"$lte": now}}})
             conditions.append({"expires": {"$not": {"$type": _NULL}}})

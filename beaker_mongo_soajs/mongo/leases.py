@@ -32,6 +32,7 @@ _MOST_TRIES = 4
 _LONGEST_LEASE_SECONDS = 3600.0
 """A lease that ends later than this was not made by this package, and does not count."""
 
+_ARRAY = 4
 _NO_OWNER = {"owner": "", "acquired_until": ""}
 LEASE_FIELDS = _NO_OWNER | {"readers": ""}
 """The fields of an exclusive lease, to ``$unset`` them."""
@@ -260,9 +261,13 @@ class Lease:
 
     def _acquire_query(self, now: datetime, *, claim: bool) -> Document:
         live = {"$gt": now, "$lte": self._latest(now)}
-        free: list[Document] = [{"acquired_until": {"$not": live}}]
+        # Of a planted array, each element could satisfy one of the two comparisons.
+        free: list[Document] = [
+            {"acquired_until": {"$not": live}},
+            {"acquired_until": {"$type": _ARRAY}},
+        ]
         if self._shared:
-            return {"_id": self._stored_id, "$and": free}
+            return {"_id": self._stored_id, "$and": [{"$or": free}]}
         conditions: list[Document] = [{"$or": [*free, {"owner": self.owner}]}]
         if not claim:
             conditions.append({"readers": {"$not": {"$elemMatch": {"acquired_until": live}}}})
