@@ -71,12 +71,6 @@ def workers() -> Iterator[list[Connection]]:
 
 
 @pytest.fixture
-def form_options(options: Options, *, stringify: bool) -> Options:
-    """Return the options for each storage form."""
-    return options | {"stringify": stringify}
-
-
-@pytest.fixture
 def all_options(kind_options: Options, *, stringify: bool) -> Options:
     """Return the options for each kind of session and each storage form."""
     return kind_options | {"stringify": stringify}
@@ -178,16 +172,19 @@ class TestRounds:
         theirs = {f"theirs{number}": number for number in range(3)}
         assert {"a": 0, "theirs": 1} | mine | theirs == site.read(cookie)
 
-    def test_repeated_first_saves_keep_what_others_saved(self, form_options: Options) -> None:
+    def test_repeated_first_saves_keep_what_others_saved(
+        self, options: Options, *, stringify: bool
+    ) -> None:
         """Repeated first saves under one new id keep what another request saved first."""
-        options = form_options | {"type": "ext:mongodb_soajs", "use_cookies": False}
+        stored = options | {"stringify": stringify}
+        options = stored | {"type": "ext:mongodb_soajs", "use_cookies": False}
         one, other = (Session({}, id="a-new-id", **options) for _ in range(2))
         other["theirs"] = 1
         other.save()
         for number in range(3):
             one["mine"] = number
             one.save()
-        assert {"theirs": 1, "mine": 2} == Site(form_options).read("a-new-id")
+        assert {"theirs": 1, "mine": 2} == Site(stored).read("a-new-id")
 
 
 class Clock:
@@ -236,9 +233,9 @@ class TestCommands:
     """The exact commands of each kind of request."""
 
     @pytest.fixture
-    def site(self, form_options: Options, commands: Commands) -> Site:
+    def site(self, all_options: Options, commands: Commands) -> Site:
         """Return a site that writes the times with each request."""
-        return Site(form_options | {"store.touchAfter": 0})
+        return Site(all_options | {"store.touchAfter": 0})
 
     @pytest.fixture
     def cookie(self, site: Site, commands: Commands) -> str:
@@ -337,10 +334,10 @@ class TestCommands:
         assert [{"_id": cookie}] * 2 == self.filters(commands)
 
     def test_request_within_touch_after(
-        self, form_options: Options, commands: Commands, clock: Clock
+        self, all_options: Options, commands: Commands, clock: Clock
     ) -> None:
         """Within touchAfter, a request that only reads costs one find; later it also updates."""
-        site = Site(form_options | {"store.touchAfter": 60, "timeout": 600})
+        site = Site(all_options | {"store.touchAfter": 60, "timeout": 600})
         cookie = site.begin_session(user="ann")
         for seconds, expected in ((59, ["find"]), (2, ["find", "update"]), (59, ["find"])):
             clock.now += seconds
@@ -350,10 +347,10 @@ class TestCommands:
             assert {"_id": cookie} == self.filters(commands)[0]
 
     def test_change_within_touch_after(
-        self, form_options: Options, commands: Commands, clock: Clock
+        self, all_options: Options, commands: Commands, clock: Clock
     ) -> None:
         """Within touchAfter, a request that changes its session costs the usual commands."""
-        site = Site(form_options | {"store.touchAfter": 60})
+        site = Site(all_options | {"store.touchAfter": 60})
         cookie = site.begin_session(user="ann")
         commands.clear()
         site.serve(cookie, Change({"user": "bob"}))

@@ -10,6 +10,7 @@ from typing import Any, Self
 
 import pytest
 from beaker.middleware import SessionMiddleware
+from beaker.session import Session
 from bson.raw_bson import RawBSONDocument
 from pymongo import MongoClient
 from pymongo.database import Database
@@ -390,7 +391,7 @@ class TestSingleFaults:
     )
     def test_of_find(
         self,
-        options: Options,
+        kind_options: Options,
         fail_point: FailPoint,
         change: Change,
         fault: str,
@@ -400,7 +401,7 @@ class TestSingleFaults:
         stringify: bool,
     ) -> None:
         """A find that fails is retried twice or an error; never a new session."""
-        site = Site(options | {"stringify": stringify})
+        site = Site(kind_options | {"stringify": stringify})
         cookie = site.begin_session(user="ann")
         with fail_point("find", times=times, app_name=APP_NAME, **FAULTS[fault]):
             self.try_out(site, cookie, change, {"user": "ann"} if is_answered else None)
@@ -411,7 +412,7 @@ class TestSingleFaults:
     @pytest.mark.parametrize("fault", FAULTS)
     def test_of_update(
         self,
-        options: Options,
+        kind_options: Options,
         fail_point: FailPoint,
         change: Change,
         fault: str,
@@ -419,7 +420,7 @@ class TestSingleFaults:
         stringify: bool,
     ) -> None:
         """An update that fails on a server by itself is an error, and the session stays."""
-        site = Site(options | {"stringify": stringify, "store.touchAfter": 0})
+        site = Site(kind_options | {"stringify": stringify, "store.touchAfter": 0})
         cookie = site.begin_session(user="ann")
         with fail_point("update", times=1, app_name=APP_NAME, **FAULTS[fault]):
             self.try_out(site, cookie, change, None)
@@ -428,10 +429,10 @@ class TestSingleFaults:
     @pytest.mark.parametrize("fault", FAULTS)
     @pytest.mark.parametrize("command", ["insert", "delete"])
     def test_of_other_writes(
-        self, options: Options, fail_point: FailPoint, command: str, fault: str
+        self, kind_options: Options, fail_point: FailPoint, command: str, fault: str
     ) -> None:
         """A new session that cannot be saved sets no cookie; a logout that fails is an error."""
-        site = Site(options)
+        site = Site(kind_options)
         cookie = site.begin_session(user="ann")
         headers: list[tuple[str, str]] = []
         requests: dict[str, tuple[str | None, Change]] = {
@@ -452,10 +453,18 @@ class TestSingleFaults:
         [("cut", 1, True), ("timed out", 1, True), ("cut", 2, False), ("error", 1, False)],
     )
     def test_of_update_in_a_replica_set(
-        self, replica_set: ReplicaSet, fault: str, times: int, is_answered: bool, *, stringify: bool
+        self,
+        replica_set: ReplicaSet,
+        kind: type[Session],
+        fault: str,
+        times: int,
+        is_answered: bool,
+        *,
+        stringify: bool,
     ) -> None:
         """In a replica set an update that fails is retried once or an error."""
         options = {"url": replica_set.url, "name": "single_faults", "stringify": stringify}
+        options["session_class"] = kind
         site = Site(options | {"URLParam.serverSelectionTimeoutMS": 5000})
         cookie = site.begin_session(user="ann")
         with (
@@ -468,12 +477,12 @@ class TestSingleFaults:
 
     @pytest.mark.parametrize("command", ["find", "update"])
     def test_in_the_first_request_of_a_process(
-        self, options: Options, fail_point: FailPoint, command: str
+        self, kind_options: Options, fail_point: FailPoint, command: str
     ) -> None:
         """A fault in a process's first request is retried or an error; the next one is answered."""
-        cookie = Site(options).begin_session(user="ann")
+        cookie = Site(kind_options).begin_session(user="ann")
         close_clients()
-        site = Site(options | {"URLParam.maxPoolSize": 7, "store.touchAfter": 0})
+        site = Site(kind_options | {"URLParam.maxPoolSize": 7, "store.touchAfter": 0})
         headers: list[tuple[str, str]] = []
         with fail_point(command, times=3, app_name=APP_NAME, **FAULTS["cut"]):
             with pytest.raises(StoreUnavailable):
@@ -494,18 +503,20 @@ class TestCorruptDocuments:
     """Documents that cannot be read."""
 
     @pytest.mark.parametrize("garbage", GARBAGE.values(), ids=GARBAGE)
-    def test_they_are_kept(self, options: Options, database: Db, garbage: dict[str, Any]) -> None:
+    def test_they_are_kept(
+        self, kind_options: Options, database: Db, garbage: dict[str, Any]
+    ) -> None:
         """A document that cannot be read is an error, or a new session; it stays as it is."""
         expires = datetime.now(UTC) + timedelta(days=1)
         database.sessions.insert_one({"_id": "corrupt", **garbage, "expires": expires})
         before = self.raw(database)
         with pytest.raises(SerializationError) as caught:
-            Site(options | {"invalidate_corrupt": False}).serve("corrupt", Change({"n": 1}))
+            Site(kind_options | {"invalidate_corrupt": False}).serve("corrupt", Change({"n": 1}))
         assert isinstance(caught.value, BeakerMongoError)
         assert before == self.raw(database)
-        (cookie,) = Site(options).serve("corrupt", Change({"n": 1})).cookies
+        (cookie,) = Site(kind_options).serve("corrupt", Change({"n": 1})).cookies
         assert cookie != "corrupt"
-        assert {"n": 1} == Site(options).read(cookie)
+        assert {"n": 1} == Site(kind_options).read(cookie)
         assert before == self.raw(database)
 
     def raw(self, database: Db) -> bytes:
