@@ -8,6 +8,7 @@ from typing import Any
 from beaker.session import Session
 
 from beaker_mongo_soajs.exceptions import ConfigError
+from beaker_mongo_soajs.options.masking import show
 from beaker_mongo_soajs.sessions.record import COOKIE_KEYS
 
 DEFAULT_NAME = "beaker.session.id"
@@ -175,7 +176,7 @@ def _check_prefix(name: str, domain: object, path: object, *, secure: bool, http
     if broken:
         prefix = name[: name.index("-") + 1]
         raise ConfigError(
-            f"session.key is {name!r}, but browsers refuse this {prefix} cookie.",
+            f"session.key is {show(name)}, but browsers refuse this {prefix} cookie.",
             option="key",
             value=name,
             hint=f"To keep the prefix, {' and '.join(broken)}. Otherwise rename the cookie.",
@@ -183,4 +184,6 @@ def _check_prefix(name: str, domain: object, path: object, *, secure: bool, http
 
 
 def _invalid(name: str, value: object, hint: str) -> ConfigError:
-    return ConfigError(f"session.{name} cannot be {value!r}.", option=name, value=value, hint=hint)
+    return ConfigError(
+        f"session.{name} cannot be {show(value)}.", option=name, value=value, hint=hint
+    )

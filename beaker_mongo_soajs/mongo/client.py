@@ -8,6 +8,7 @@ import os
 from collections.abc import Hashable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
+from importlib.util import find_spec
 from typing import Any
 
 import pymongo
@@ -22,6 +23,10 @@ from beaker_mongo_soajs.options.frozen import thaw
 log = logging.getLogger(__name__)
 
 _CLOSE_SECONDS = 1.0
+_MECHANISM_MODULES = {
+    "GSSAPI": (("kerberos", "winkerberos"), "gssapi"),
+    "MONGODB-AWS": (("pymongo_auth_aws",), "aws"),
+}
 
 _Clients = dict[Hashable, "Future[MongoClient[Any]]"]
 
@@ -72,7 +77,26 @@ def check_client(config: DbConfig) -> None:
     :raises ConfigError: PyMongo refuses a setting, or a certificate or key cannot be used
     """
     if config.client is None:
+        check_modules(config)
         _make_client(config).close()
+
+
+def check_modules(config: DbConfig) -> None:
+    """Check that the module for the authentication mechanism is there; PyMongo imports it late.
+
+    :param config: the configuration
+    :raises ConfigError: the module is missing
+    """
+    mechanism = config.keywords.get("authMechanism", "")
+    modules, extra = _MECHANISM_MODULES.get(mechanism, ((), ""))
+    if modules and not any(find_spec(module) for module in modules):
+        name = config.origins["authMechanism"]
+        raise ConfigError(
+            f"{name} is {mechanism}, which needs the module {' or '.join(modules)}.",
+            option=name,
+            value=mechanism,
+            hint=f'Run pip install "pymongo[{extra}]".',
+        )
 
 
 @contextmanager

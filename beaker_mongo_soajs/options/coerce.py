@@ -16,6 +16,7 @@ from datetime import timedelta
 from typing import Any, NoReturn
 
 from beaker_mongo_soajs.options.frozen import FrozenDict, freeze
+from beaker_mongo_soajs.options.masking import show_name
 
 BOOLEANS = {
     **dict.fromkeys(("true", "yes", "on", "y", "t", "1"), True),
@@ -93,7 +94,7 @@ def parse_json(text: str) -> Any:
         found: dict[str, Any] = {}
         for name, value in pairs:
             if name in found:
-                raise InvalidValue(f"JSON that names {name!r} once only")
+                raise InvalidValue(f"JSON that has the name {show_name(name)} once only")
             found[name] = value
         return found
 
