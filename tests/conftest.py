@@ -24,6 +24,7 @@ from beaker_mongo_soajs import MongoSession
 from beaker_mongo_soajs.testing import MongodNotFound, MongoServer, find_mongod
 from tests.effort import effort
 from tests.faults import fail_point as open_fail_point
+from tests.plain_server import PlainServer
 from tests.proxy import TcpProxy
 from tests.recorder import Commands, Recorder
 from tests.waiting import wait_for_indexes
@@ -103,10 +104,24 @@ def database(mongo_client: Client, database_name: str) -> Database[dict[str, Any
     return mongo_client[database_name]
 
 
+@pytest.fixture(scope="session")
+def store_url(mongo_url: str, request: pytest.FixtureRequest) -> Iterator[str]:
+    """Name the URL that the package connects to.
+
+    With PLAIN_SERVER set it leads through a server that lacks MongoDB's later features.
+    """
+    if not os.environ.get("PLAIN_SERVER"):
+        yield mongo_url
+        return
+    server: MongoServer = request.getfixturevalue("mongo_server")
+    with PlainServer(server.port) as plain:
+        yield plain.url
+
+
 @pytest.fixture
-def options(mongo_url: str, database_name: str) -> dict[str, Any]:
+def options(store_url: str, database_name: str) -> dict[str, Any]:
     """Return options, without Beaker's prefix, for sessions in this test's database."""
-    return {"url": mongo_url, "name": database_name}
+    return {"url": store_url, "name": database_name}
 
 
 @pytest.fixture(params=[False, True], ids=["native", "text"])

@@ -2,13 +2,19 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+
+from bson.codec_options import CodecOptions, DatetimeConversion
+from bson.raw_bson import RawBSONDocument
 
 from beaker_mongo_soajs.mongo.documents import Document
 from beaker_mongo_soajs.sessions.changes import ACCESSED_TIME, Changes
 from beaker_mongo_soajs.sessions.codec import Codec
 from beaker_mongo_soajs.sessions.stored import StoredSession
 from beaker_mongo_soajs.sessions.tags import Tree
+
+_AS_STORED: CodecOptions[RawBSONDocument] = CodecOptions(
+    document_class=RawBSONDocument, datetime_conversion=DatetimeConversion.DATETIME_MS
+)
 
 
 def times_update(accessed_time: float | None, expires: datetime) -> Document:
@@ -35,6 +41,11 @@ class FieldChanges:
 
     def __bool__(self) -> bool:
         return bool(self.assigned or self.removed)
+
+    @property
+    def have_paths(self) -> bool:
+        """Tell whether update paths can hold all names: not empty ones, nor with . or $."""
+        return all(map(_is_path_step, [*self.assigned, *self.removed]))
 
     def applied_to(self, tree: dict[str, Tree]) -> dict[str, Tree]:
         """Return a stored tree with the changes made to it.
@@ -73,16 +84,14 @@ def native_update(
     accessed_time: float | None,
     expires: datetime | None,
     fields: Document,
-) -> Document | list[Document]:
-    """Return the update of one native document: ``$set``/``$unset`` by key, or a pipeline.
+) -> Document:
+    """Return the update of one native document: ``$set`` and ``$unset`` by key.
 
-    :param changes: what the request changed.
+    :param changes: what the request changed; :meth:`FieldChanges.have_paths` is true.
     :param accessed_time: as for :func:`times_update`.
     :param expires: as for :func:`times_update`; ``None`` leaves both times as they are.
     :param fields: other fields of the document to set.
     """
-    if not all(map(_is_path_step, [*changes.assigned, *changes.removed])):
-        return _pipeline(changes, accessed_time, expires, fields)
     update: Document = {}
     if expires is not None:
         update["$max"] = times_update(accessed_time, expires)
@@ -94,6 +103,38 @@ def native_update(
     return update
 
 
+def native_swap(
+    raw: bytes,
+    changes: FieldChanges,
+    accessed_time: float | None,
+    expires: datetime | None,
+    fields: Document,
+) -> tuple[Document, Document] | None:
+    """Return the filter and the update that replace a whole session, unless it has changed.
+
+    This is for names that no path can hold. Other values are copied as they are stored.
+
+    :param raw: the document as BSON.
+    :param changes: as for :func:`native_update`, with any names.
+    :param accessed_time: as for :func:`native_update`.
+    :param expires: as for :func:`native_update`.
+    :param fields: as for :func:`native_update`.
+    :returns: ``None`` if the document holds no native session.
+    """
+    document = RawBSONDocument(raw, _AS_STORED)
+    session = document.get("session")
+    if not isinstance(session, RawBSONDocument):
+        return None
+    merged = changes.applied_to(dict(session))
+    update: Document = {"$set": {"session": merged} | fields}
+    if expires is not None:
+        update["$max"] = {"expires": expires}
+        before = merged.get(ACCESSED_TIME, accessed_time)
+        if accessed_time is not None and isinstance(before, int | float):
+            merged[ACCESSED_TIME] = max(before, accessed_time)
+    return {"_id": document["_id"], "session": {"$eq": session}}, update
+
+
 def _stored_name(codec: Codec, stored: StoredSession, key: object, context: bytes) -> str:
     if isinstance(key, str) and key in stored.tree:
         return key
@@ -102,29 +143,3 @@ def _stored_name(codec: Codec, stored: StoredSession, key: object, context: byte
 
 def _is_path_step(name: str) -> bool:
     return bool(name) and "." not in name and not name.startswith("$")
-
-
-def _pipeline(
-    changes: FieldChanges,
-    accessed_time: float | None,
-    expires: datetime | None,
-    fields: Document,
-) -> list[Document]:
-    """Return an update for names that no path can hold: empty, or with . or $.
-
-    ``$mergeObjects`` takes names for what they are. Like the operators it is one atomic command, so
-    there is nothing to compare and nothing to retry. MongoDB 4.2 and later.
-    """
-    session: Any = "$session"
-    if changes.removed:
-        keep = {"$not": [{"$in": ["$$this.k", {"$literal": sorted(changes.removed)}]}]}
-        kept = {"$filter": {"input": {"$objectToArray": session}, "cond": keep}}
-        session = {"$arrayToObject": kept}
-    merge: list[Any] = [session, {"$literal": changes.assigned}]
-    times: Document = {}
-    if expires is not None:
-        times["expires"] = {"$max": ["$expires", {"$literal": expires}]}
-        if accessed_time is not None:
-            newest = {"$max": [f"$session.{ACCESSED_TIME}", {"$literal": accessed_time}]}
-            merge.append({ACCESSED_TIME: newest})
-    return [{"$set": {"session": {"$mergeObjects": merge}} | times | fields}]

@@ -20,9 +20,13 @@ from beaker_mongo_soajs.sessions.document import SessionDocuments
 from beaker_mongo_soajs.sessions.record import Cipher, SessionRecord
 from beaker_mongo_soajs.sessions.serializer import Serializer
 from beaker_mongo_soajs.sessions.stored import StorageForm, StoredId
+from beaker_mongo_soajs.sessions.tags import Tree
 from beaker_mongo_soajs.sessions.writer import SessionWriter
 
 logger = logging.getLogger(__name__)
+
+_ARRAY = 4
+"""The number of BSON's type of lists."""
 
 
 class SessionStore:
@@ -202,10 +206,7 @@ class SessionStore:
         # Without pickles: two of equal values need not be equal.
         codec = NativeCodec()
         named = [codec.encode_item(key, value, b"") for key, value in fields.items()]
-        # The first half is what an index answers; it also finds lists that hold the value.
-        equal: Document = {f"session.{name}": {"$eq": tree} for name, tree in named}
-        exact = [{"$eq": [f"$session.{name}", {"$literal": tree}]} for name, tree in named]
-        return equal | {"$expr": {"$and": exact}}
+        return {f"session.{name}": _equals(tree) for name, tree in named}
 
     def _read_all(self, query: Document) -> Iterator[tuple[str, dict[Any, Any]]]:
         now = utc_now()
@@ -244,6 +245,19 @@ def _own_options(options: Mapping[str, object] | str) -> Mapping[str, object] | 
 def _indexes(config: DbConfig) -> list[IndexModel]:
     own = [ttl_index()] if config.store.auto_remove == "native" else []
     return own + [IndexModel([(name, 1)]) for name in config.store.indexes]
+
+
+def _equals(tree: Tree) -> Document:
+    """Return the condition that a field equals a value, and is no list that holds the value."""
+    condition: Document = {"$eq": tree}
+    if isinstance(tree, list):
+        condition["$not"] = {"$elemMatch": {"$eq": tree}}
+    elif tree is None:
+        # Equality with null also finds fields that are not there.
+        condition |= {"$exists": True, "$not": {"$type": _ARRAY}}
+    else:
+        condition["$not"] = {"$type": _ARRAY}
+    return condition
 
 
 def _live() -> Document:

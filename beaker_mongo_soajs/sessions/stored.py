@@ -86,6 +86,11 @@ class StoredSession:
             self._tree = decode_document(self._raw)["session"]
         return self._tree
 
+    @property
+    def raw(self) -> bytes:
+        """Return the document as BSON, as it was read; empty if that is not known."""
+        return self._raw
+
     def take_tree(self) -> dict[str, Tree] | None:
         """Return the tree of a plain native session for the caller to keep; ``None`` for others.
 

@@ -1,6 +1,7 @@
 """The commands that load and save sessions: one method for each kind of command."""
 
 import logging
+from datetime import datetime
 
 from beaker_mongo_soajs.exceptions import SerializationError, StoreUnavailable
 from beaker_mongo_soajs.mongo.backoff import attempts
@@ -8,7 +9,7 @@ from beaker_mongo_soajs.mongo.collection import StoreCollection
 from beaker_mongo_soajs.mongo.documents import Document, utc_now
 from beaker_mongo_soajs.sessions.changes import ACCESSED_TIME
 from beaker_mongo_soajs.sessions.document import SessionDocuments
-from beaker_mongo_soajs.sessions.native_update import FieldChanges, native_update
+from beaker_mongo_soajs.sessions.native_update import FieldChanges, native_swap, native_update
 from beaker_mongo_soajs.sessions.stored import EXPRESS_COOKIE, StorageForm, StoredSession
 from beaker_mongo_soajs.sessions.tags import Tree
 
@@ -96,19 +97,41 @@ class SessionWriter:
         :returns: whether the session still exists.
         """
         expires = self.documents.expires(utc_now()) if touches else None
-        update = native_update(fields, accessed_time, expires, fields=marks)
         by_id = {"_id": stored.stored_id}
-        if cookie is not None:
-            field = f"session.{EXPRESS_COOKIE}"
-            without_cookie = by_id | {field: {"$exists": False}}
-            if isinstance(update, list):
-                # A pipeline cannot hold the path.
+        field = f"session.{EXPRESS_COOKIE}"
+        without_cookie = by_id | {field: {"$exists": False}}
+        if not fields.have_paths:
+            if cookie is not None:
                 self._collection.update(without_cookie, {"$set": {field: cookie}})
-            else:
-                both = update | {"$set": update.get("$set", {}) | {field: cookie}}
-                if self._collection.update(without_cookie, both):
-                    return True
+            return self._swap_native(stored, fields, accessed_time, expires, marks)
+        update = native_update(fields, accessed_time, expires, fields=marks)
+        if cookie is not None:
+            both = update | {"$set": update.get("$set", {}) | {field: cookie}}
+            if self._collection.update(without_cookie, both):
+                return True
         return self._collection.update(by_id, update)
+
+    def _swap_native(
+        self,
+        stored: StoredSession,
+        fields: FieldChanges,
+        accessed_time: float | None,
+        expires: datetime | None,
+        marks: Document,
+    ) -> bool:
+        """Replace a native session that has not changed since it was read; else read it again."""
+        raw: bytes | None = stored.raw
+        for _ in attempts(_CONFLICT_DEADLINE_SECONDS):
+            raw = raw or self._collection.find_one_raw(stored.stored_id, from_primary=True)
+            if raw is None:
+                return False
+            swap = native_swap(raw, fields, accessed_time, expires, marks)
+            if swap is None:
+                raise _form_error(StorageForm.NATIVE)
+            if self._collection.update(*swap):
+                return True
+            raw = None
+        raise _conflict_error()
 
     def move_expiry(self, stored: StoredSession) -> bool:
         """Move ``expires`` alone, forward only; return whether the session still exists.
