@@ -36,6 +36,7 @@ from tests.conftest import RunPython
 from tests.waiting import wait_for_indexes, wait_until
 
 THREADS = 64
+LOGIN = {"credentials": {"username": "ann", "password": "secret"}}
 
 
 def read(**options: Any) -> DbConfig:
@@ -46,6 +47,20 @@ def read(**options: Any) -> DbConfig:
 def nowhere(**options: Any) -> DbConfig:
     """Read a configuration whose server does not exist."""
     return read(servers=f"127.0.0.1:{free_port()}", **options)
+
+
+@pytest.mark.parametrize(("mechanism", "extra"), [("GSSAPI", "gssapi"), ("MONGODB-AWS", "aws")])
+def test_missing_module_of_a_mechanism(
+    mechanism: str, extra: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A mechanism whose module is missing is an error of the check, and not of the first login."""
+    config = read(**LOGIN, **{"URLParam.authMechanism": mechanism})
+    monkeypatch.setattr(module, "find_spec", lambda name: None)
+    with pytest.raises(ConfigError, match=rf"pymongo\[{extra}\]") as caught:
+        check_client(config)
+    assert "URLParam.authMechanism" == caught.value.option
+    monkeypatch.setattr(module, "find_spec", lambda name: name)
+    check_client(config)
 
 
 def test_threads_that_arrive_together_share_one_client(
