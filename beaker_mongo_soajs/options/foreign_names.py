@@ -55,6 +55,10 @@ _ADVICE = {
     "cookie_secure": "Use secure, Beaker's option.",
     "cookie_httponly cookie_http_only": "Use httponly, Beaker's option.",
     "cookie_samesite cookie_same_site": "Use samesite, Beaker's option.",
+    "check_at_start": (
+        "It is an option of beaker_mongo_soajs.SessionMiddleware and beaker_mongo_soajs.pyramid:"
+        " use one of them."
+    ),
     "domain": "Use cookie_domain, Beaker's option.",
     "path": "Use cookie_path, Beaker's option.",
 }

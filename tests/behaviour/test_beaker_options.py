@@ -12,8 +12,10 @@ from beaker import cache, middleware, session, util
 from beaker.container import MemoryNamespaceManager
 from pyramid_beaker import BeakerSessionFactoryConfig, set_cache_regions_from_settings
 
+from beaker_mongo_soajs import ConfigError
 from beaker_mongo_soajs.config import DbConfig
 from beaker_mongo_soajs.config.beaker_options import BEAKER_OPTIONS
+from tests.application import Site
 
 OPTIONS = {"name": "shop", "URLParam.maxPoolSize": "7", "servers": "db1"}
 EXPECTED = DbConfig.from_options(OPTIONS)
@@ -131,3 +133,57 @@ def test_pyramid_cache_regions() -> None:
     cache.Cache._get_cache("prices", cache.cache_regions["short"])
     assert passed[0]["url"] is None
     assert EXPECTED == DbConfig.from_options(passed[0])
+
+
+class TestMisusedOptions:
+    """Options that Beaker's own middlewares pass on, and that have no effect there."""
+
+    @pytest.mark.parametrize(
+        ("option", "words"),
+        [
+            ("Encrypt_Key", "Write encrypt_key"),
+            ("Timeout", "Write timeout"),
+            ("SameSite", "Write samesite"),
+            ("expire", "Use timeout"),
+            ("regions", "Set cache.regions"),
+            ("timout", "Did you mean timeout"),
+            ("session.name", "its prefix session. is not expected"),
+            ("check_at_start", "beaker_mongo_soajs.SessionMiddleware"),
+        ],
+    )
+    def test_session(self, options: dict[str, Any], option: str, words: str) -> None:
+        """A session refuses an option that Beaker does not use, on the first request."""
+        options = {name: item for name, item in options.items() if name != "name"}
+        site = Site(options | {"prefix": "test_", option: "60", "invalidate_corrupt": False})
+        with pytest.raises(ConfigError, match=words):
+            site.visitor("an-id").read()
+
+    @pytest.mark.parametrize(
+        ("option", "words"),
+        [
+            ("encrypt_key", "Cached values are not encrypted"),
+            ("timeout", "Use expire"),
+            ("Expire", "Write expire"),
+            ("ttl", "Use expire, Beaker's option for caches"),
+        ],
+    )
+    def test_cache(self, options: dict[str, Any], option: str, words: str) -> None:
+        """A cache refuses an option that Beaker does not use for caches."""
+        settings = {f"cache.{name}": item for name, item in options.items()}
+        settings |= {"cache.type": "ext:mongodb_soajs", f"cache.{option}": "60"}
+        manager = cache.CacheManager(**util.parse_cache_config_options(settings))
+        with pytest.raises(ConfigError, match=words):
+            manager.get_cache("prices").get_value("tea", createfunc=lambda: 5)
+
+    def test_lines_of_another_backend(
+        self, options: dict[str, Any], caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """Lines that are left from another backend are named in one warning."""
+        left = {"memcache_module": "pylibmc", "table_name": "t", "sa.url": "sqlite://", "urls": ""}
+        visitor = Site(options | left).visitor()
+        for _ in range(3):
+            visitor.save(user="ann")
+        assert {"user": "ann"} == visitor.read()
+        name = "beaker_mongo_soajs.config.start_warnings"
+        [text] = [each.getMessage() for each in caplog.records if each.name == name]
+        assert [] == [line for line in left if line not in text]
