@@ -8,7 +8,7 @@ from typing import Any
 from beaker.middleware import SessionMiddleware as BeakerMiddleware
 from beaker.session import SessionObject
 
-from beaker_mongo_soajs.backend.response_headers import Headers, mark_response
+from beaker_mongo_soajs.backend.response_headers import OWN_HEADERS, Headers, mark_response
 from beaker_mongo_soajs.backend.session_options import SESSION_TYPE, check_type, coerce_options
 from beaker_mongo_soajs.backend.session_settings import (
     CHECK_AT_START,
@@ -102,7 +102,9 @@ class SessionMiddleware(BeakerMiddleware):
 
     def _serve(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         # The get_by_id of Beaker's SessionObject ignores session_class.
-        environ[self.environ_key].__dict__["get_by_id"] = self._get_by_id
+        attributes = environ[self.environ_key].__dict__
+        attributes["get_by_id"] = self._get_by_id
+        attributes[OWN_HEADERS] = True
         answer: Iterable[bytes] = self.app(environ, start_response)
         return answer
 

@@ -91,10 +91,15 @@ class MongoNamespaceManager(NamespaceManager):
         return True
 
     def __getitem__(self, key: Key) -> Any:
-        return self._session.load() if self._keeps_session(key) else self._cache.get(key)
+        if self._is_session and key == SESSION_KEY:
+            return self._session.load()
+        return self._cache.get(key)
 
     def __setitem__(self, key: Key, value: Any) -> None:
-        self.set_value(key, value)
+        if self._is_session and key == SESSION_KEY:
+            self._session.save(value)
+        else:
+            self._cache.set(key, value, None)
 
     def set_value(self, key: Key, value: Any, expiretime: float | None = None) -> None:
         """Store Beaker's payload of the session, or a value of the cache.

@@ -5,13 +5,13 @@ import secrets
 import time
 from typing import Any
 
-from beaker_mongo_soajs.backend.cookie_options import check_cookie, remove_blank
+from beaker_mongo_soajs.backend.identity_cache import IdentityCache
 from beaker_mongo_soajs.backend.response_headers import mark_response_above
-from beaker_mongo_soajs.backend.session_options import SESSION_TYPE, check_encryption, check_type
+from beaker_mongo_soajs.backend.session_options import SESSION_TYPE
 from beaker_mongo_soajs.exceptions import SerializationError, StoreUnavailable
 from beaker_mongo_soajs.mongo.outages import OutageLog
 from beaker_mongo_soajs.namespace import MongoNamespaceManager, SessionNamespaceManager
-from beaker_mongo_soajs.session_cookie import cookie_ids, take_old_secrets
+from beaker_mongo_soajs.session_cookie import SessionSettings
 from beaker_mongo_soajs.session_lock import CREATION_TIME, LockableSession
 from beaker_mongo_soajs.sessions.changes import ACCESSED_TIME
 from beaker_mongo_soajs.sessions.record import COOKIE_KEYS
@@ -21,6 +21,7 @@ logger = logging.getLogger(__name__)
 _ID_BYTES = 24
 
 _outages = OutageLog(logger, "Requests are answered without their sessions.")
+_settings: IdentityCache[SessionSettings] = IdentityCache()
 
 
 class MongoSession(LockableSession):
@@ -67,31 +68,29 @@ class MongoSession(LockableSession):
         invalidate_corrupt: bool = False,
         **options: Any,
     ) -> None:
-        check_type(type)
-        check_encryption(options)
-        remove_blank(options)
-        if options.get("use_cookies", True):
-            check_cookie(options, httponly=httponly)
+        options |= {"type": type, "httponly": httponly}
+        self._settings = settings = _settings.get(options, SessionSettings)
         # Beaker would take every error for the sign of a corrupt session, an outage as well.
         self._replaces_corrupt = invalidate_corrupt
         self._is_over = False
-        options["namespace_class"] = MongoNamespaceManager
-        # An option of Beaker's file backend, which its Session sets by itself.
-        options.pop("digest_filenames", None)
         # Beaker's middleware asks for this even with use_cookies off.
         request.setdefault("set_cookie", False)
-        old_secrets = take_old_secrets(options)
-        ids = [id] if id else cookie_ids(request, options, old_secrets)
-        self._other_ids = ids[1:]
-        # Their cookies are signed again, so that the old secret can be removed some day.
-        self._ids_with_old_secret = (
-            set(ids).difference(cookie_ids(request, options)) if old_secrets and not id else set()
-        )
         # Beaker's own parser gives up at many cookies of others, so it gets none.
         header = request.pop("cookie", None)
+        ids = [id] if id else settings.cookie_ids(header)
+        self._other_ids = ids[1:]
+        self._ids_with_old_secret: set[str] = set()
+        if settings.has_old_secrets and not id:
+            # Their cookies are signed again, so that the old secret can be removed some day.
+            newest = settings.cookie_ids(header, from_old_secrets=False)
+            self._ids_with_old_secret = set(ids).difference(newest)
         try:
             super().__init__(
-                request, id=ids[0] if ids else None, type=SESSION_TYPE, httponly=httponly, **options
+                request,
+                id=ids[0] if ids else None,
+                type=SESSION_TYPE,
+                namespace_class=MongoNamespaceManager,
+                **settings.options,
             )
         finally:
             request["cookie"] = header

@@ -1,7 +1,6 @@
 """The cookie of a session: which ids a request brought, and the cookie's domain and path."""
 
 import json
-from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from itertools import islice
 from typing import Any
@@ -13,7 +12,10 @@ from beaker_mongo_soajs.backend.cookie_options import (
     check_cookie,
     is_domain,
     is_path,
+    remove_blank,
 )
+from beaker_mongo_soajs.backend.registry import Stores
+from beaker_mongo_soajs.backend.session_options import check_encryption, check_type
 from beaker_mongo_soajs.config.beaker_options import is_blank
 from beaker_mongo_soajs.cookies import session_ids
 from beaker_mongo_soajs.exceptions import MASK, ConfigError
@@ -62,22 +64,44 @@ class SessionWithCookie(Session):
         check_cookie(options, httponly=self.httponly)
 
 
-def cookie_ids(
-    request: Mapping[str, Any], options: Mapping[str, Any], old_secrets: Sequence[str] = ()
-) -> list[str]:
-    """Return the session ids to try, from the cookies of a request.
+class SessionSettings:
+    """The options of a :class:`~beaker_mongo_soajs.MongoSession`, checked and prepared.
 
-    :param request: Beaker's dict of cookies.
-    :param options: options of a session, without prefix.
-    :param old_secrets: further secrets whose signatures are valid.
+    :param options: options without prefix, which are changed. ``Session`` of Beaker takes what is
+        left of them.
+    :raises ConfigError: an option is invalid, or contradicts another one.
     """
-    if not options.get("use_cookies", True):
-        return []
-    name = options.get("key", DEFAULT_NAME)
-    secret = options.get("secret")
-    secrets = [secret, *old_secrets] if secret else []
-    ids = session_ids(request.get("cookie"), name, secrets)
-    return list(islice(filter(is_possible_id, ids), _MOST_IDS))
+
+    def __init__(self, options: dict[str, Any]) -> None:
+        check_type(options.pop("type", None))
+        check_encryption(options)
+        remove_blank(options)
+        self.uses_cookies = bool(options.get("use_cookies", True))
+        if self.uses_cookies:
+            check_cookie(options, httponly=options["httponly"])
+        # An option of Beaker's file backend, which its Session sets by itself.
+        options.pop("digest_filenames", None)
+        old_secrets = take_old_secrets(options)
+        secret = options.get("secret")
+        self._name = options.get("key", DEFAULT_NAME)
+        self._secrets = [secret] if secret else []
+        self._all_secrets = [*self._secrets, *old_secrets]
+        self.has_old_secrets = bool(old_secrets)
+        self.options = options
+        self.stores: Stores | None = None
+        """Where the sessions are, as soon as a session has asked for it."""
+
+    def cookie_ids(self, header: str | None, *, from_old_secrets: bool = True) -> list[str]:
+        """Return the session ids to try, from the cookies of a request.
+
+        :param header: the ``Cookie`` header.
+        :param from_old_secrets: accept signatures of old secrets as well.
+        """
+        if not self.uses_cookies or not header:
+            return []
+        secrets = self._all_secrets if from_old_secrets else self._secrets
+        ids = session_ids(header, self._name, secrets)
+        return list(islice(filter(is_possible_id, ids), _MOST_IDS))
 
 
 def take_old_secrets(options: dict[str, Any]) -> tuple[str, ...]:

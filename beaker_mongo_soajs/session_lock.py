@@ -13,7 +13,7 @@ from beaker_mongo_soajs.backend.registry import Stores, find_stores
 from beaker_mongo_soajs.config import DbConfig
 from beaker_mongo_soajs.exceptions import LockTimeout, SerializationError
 from beaker_mongo_soajs.mongo.leases import Lease, Locks
-from beaker_mongo_soajs.session_cookie import SessionWithCookie
+from beaker_mongo_soajs.session_cookie import SessionSettings, SessionWithCookie
 from beaker_mongo_soajs.sessions.changes import ACCESSED_TIME, changes_between, merged
 from beaker_mongo_soajs.sessions.document import is_time
 from beaker_mongo_soajs.sessions.encryption import EncryptedText, check_cipher
@@ -132,15 +132,17 @@ class LockableSession(SessionWithCookie):
 
     available: bool = True
     """Whether the database answered; a session that is not available is empty, and not saved."""
-    _found_stores: Stores | None = None
     _own_record: SessionRecord | None = None
+    _settings: SessionSettings
 
     @property
     def _stores(self) -> Stores:
-        if self._found_stores is None:
+        stores = self._settings.stores
+        if stores is None:
             options = {key: value for key, value in self.namespace_args.items() if key != "timeout"}
-            self._found_stores = find_stores(self.namespace_args.get("timeout"), options, "session")
-        return self._found_stores
+            stores = find_stores(self.namespace_args.get("timeout"), options, "session")
+            self._settings.stores = stores
+        return stores
 
     @property
     def config(self) -> DbConfig:

@@ -6,8 +6,6 @@ frames up the stack.
 """
 
 import inspect
-from collections.abc import Iterator
-from types import FrameType
 
 from beaker.session import Session
 
@@ -20,7 +18,11 @@ def find_session(session_id: str) -> Session | None:
 
     :param session_id: the id, or the name of a cache.
     """
-    for frame in _frames():
+    frame = inspect.currentframe()
+    for _ in range(_MOST_FRAMES):
+        frame = None if frame is None else frame.f_back
+        if frame is None:
+            break
         session = frame.f_locals.get("self")
         if isinstance(session, Session):
             return session if session.id == session_id else None
@@ -29,16 +31,11 @@ def find_session(session_id: str) -> Session | None:
 
 def saves_access_only() -> bool:
     """Check whether the Session that saves now saves no more than the access time."""
-    for frame in _frames():
-        if frame.f_code.co_name == "save" and isinstance(frame.f_locals.get("self"), Session):
-            return frame.f_locals.get("accessed_only") is True
-    return False
-
-
-def _frames() -> Iterator[FrameType]:
     frame = inspect.currentframe()
     for _ in range(_MOST_FRAMES):
         frame = None if frame is None else frame.f_back
         if frame is None:
-            return
-        yield frame
+            break
+        if frame.f_code.co_name == "save" and isinstance(frame.f_locals.get("self"), Session):
+            return frame.f_locals.get("accessed_only") is True
+    return False

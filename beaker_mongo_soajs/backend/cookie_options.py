@@ -114,6 +114,8 @@ def without_invalid(content: dict[Any, Any]) -> dict[Any, Any]:
 
     :param content: what is stored; the same is returned if there is nothing to remove.
     """
+    if COOKIE_KEYS.isdisjoint(content):
+        return content
     invalid = [
         key for key in COOKIE_KEYS if key in content and not _is_cookie_value(key, content[key])
     ]

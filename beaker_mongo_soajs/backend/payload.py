@@ -8,6 +8,7 @@ and read where that is not possible.
 
 import base64
 import binascii
+import functools
 import json
 import pickle
 import zlib
@@ -25,7 +26,13 @@ _PICKLE_HEAD = b"\x80\x02}q\x00"
 _PICKLE_TAIL = b"."
 _ZLIB_HEAD = b"x"
 _BEAKER_SERIALIZERS = (PickleSerializer, JsonSerializer)
-_METHODS = {name: getattr(Session, name) for name in ("_encrypt_data", "_decrypt_data")}
+
+
+@functools.lru_cache(maxsize=64)
+def _serializes_as_beaker(kind: type[Session]) -> bool:
+    """Check that a class does not override what makes and reads Beaker's payload."""
+    methods = ("_encrypt_data", "_decrypt_data")
+    return all(getattr(kind, name) is getattr(Session, name) for name in methods)
 
 
 class HandOver:
@@ -67,7 +74,7 @@ class HandOver:
             return installed
         if session.encrypt_key or type(serializer) not in _BEAKER_SERIALIZERS:
             return None
-        if any(getattr(type(session), name) is not method for name, method in _METHODS.items()):
+        if not _serializes_as_beaker(type(session)):
             return None
         installed = cls(serializer)
         session.serializer = cast("Any", installed)

@@ -2,6 +2,7 @@
 
 from typing import Any, NamedTuple
 
+from beaker_mongo_soajs.backend.identity_cache import IdentityCache
 from beaker_mongo_soajs.caches.store import CacheStore
 from beaker_mongo_soajs.config import DbConfig
 from beaker_mongo_soajs.config.beaker_options import Usage
@@ -23,6 +24,7 @@ class Stores(NamedTuple):
     cache: CacheStore
 
 
+_by_identity: IdentityCache[Stores] = IdentityCache()
 _by_options: dict[Any, tuple[Stores, dict[str, Any]]] = {}
 _by_config: dict[Any, Stores] = {}
 _MOST_OPTIONS = 256
@@ -34,13 +36,21 @@ def find_stores(
 ) -> Stores:
     """Return the stores of some options; each request asks, so the options are parsed only once.
 
-    Options are told apart by value and type, or by identity where they are dicts, lists, clients
-    and the like. They are kept, so that no other object can take over an identity.
-
     :param timeout: what Beaker passes: its session timeout and two minutes.
     :param options: what else Beaker passes.
     :param usage: whether the options are those of a session or of a cache.
     :raises ConfigError: when the options cannot be used.
+    """
+    return _by_identity.get(
+        options, lambda options: _find_by_value(timeout, options, usage), usage, timeout
+    )
+
+
+def _find_by_value(timeout: float | None, options: dict[str, Any], usage: Usage | None) -> Stores:
+    """Return the stores of options that may be equal to others.
+
+    Options are compared by value and type, or by identity if they are dicts, lists, clients and the
+    like. They are kept, so that no other object can get the identity of one.
     """
     key = (
         usage,

@@ -8,6 +8,9 @@ from beaker.session import SessionObject
 
 Headers = list[tuple[str, str]]
 
+OWN_HEADERS = "_adds_cache_headers"
+"""Set in a SessionObject whose middleware calls :func:`mark_response`."""
+
 _MOST_FRAMES = 6
 """A SessionObject calls save() at once; a subclass of MongoSession may be in between."""
 
@@ -21,15 +24,19 @@ def add_cache_headers(headers: Headers, *, sets_cookie: bool) -> None:
     :param headers: the headers of the response, which are changed.
     :param sets_cookie: whether the response sets the session's cookie.
     """
-    found = {name.lower(): index for index, (name, _) in enumerate(headers)}
-    fields = ",".join(value for name, value in headers if name.lower() == "vary")
-    if not {"*", "cookie"} & {field.strip() for field in fields.lower().split(",")}:
-        if fields.strip():
-            name, value = headers[found["vary"]]
-            headers[found["vary"]] = name, f"{value}, Cookie"
-        else:
-            headers.append(("Vary", "Cookie"))
-    if sets_cookie and "cache-control" not in found:
+    position, fields, has_control = None, "", False
+    for index, (name, value) in enumerate(headers):
+        lower = name.lower()
+        if lower == "vary" and value.strip():
+            position, fields = index, f"{fields},{value}"
+        elif lower == "cache-control":
+            has_control = True
+    if position is None:
+        headers.append(("Vary", "Cookie"))
+    elif not {"*", "cookie"} & {field.strip() for field in fields.lower().split(",")}:
+        name, value = headers[position]
+        headers[position] = name, f"{value}, Cookie"
+    if sets_cookie and not has_control:
         headers.append(("Cache-Control", "no-store"))
 
 
@@ -41,7 +48,7 @@ def mark_response(session: SessionObject, headers: Headers) -> None:
     """
     if session.accessed() and session.use_cookies:
         cookie = session.request.get("cookie_out")
-        sets_cookie = any(
+        sets_cookie = bool(cookie) and any(
             name.lower() == "set-cookie" and value == cookie for name, value in headers
         )
         add_cache_headers(headers, sets_cookie=sets_cookie)
@@ -64,7 +71,11 @@ def mark_response_above(request: Mapping[str, Any]) -> None:
             break
     else:
         return
-    if frame.f_back is None or not isinstance(frame.f_locals.get("self"), SessionObject):
+    session = frame.f_locals.get("self")
+    if frame.f_back is None or not isinstance(session, SessionObject):
+        return
+    if OWN_HEADERS in vars(session):
+        # Its middleware adds the headers itself.
         return
     host = frame.f_back.f_locals
     headers = host.get("headers", getattr(host.get("response"), "headerlist", None))

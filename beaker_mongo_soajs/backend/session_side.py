@@ -76,16 +76,16 @@ class SessionSide:
         self._id = session_id
         self._timeout = timeout
         # The Session refers to this object; a weak reference avoids a cycle for each request.
-        self._session_ref = None if session is None else weakref.ref(session)
+        self._session = _no_session if session is None else weakref.ref(session)
         self._hand_over = None if session is None else HandOver.install(session)
-        self._cipher = self._make_cipher(session)
-        self._record = sessions.record(self._cipher, _serializer(session))
+        self._cipher = None
+        if session is not None and self._hand_over is None:
+            self._cipher = self._make_cipher(session)
+        name = None if session is None else session.data_serializer
+        self._serializer: Serializer | None = name if name in ("json", "pickle") else None
+        self._record = sessions.record(self._cipher, self._serializer)
         self._loaded: bytes | None = None
         self._handled: BaseException | None = None
-
-    @property
-    def _session(self) -> Session | None:
-        return None if self._session_ref is None else self._session_ref()
 
     def load(self) -> str:
         """Return Beaker's payload of the session.
@@ -95,18 +95,18 @@ class SessionSide:
         :raises SerializationError: when the document cannot be read.
         """
         self._loaded = None
-        if (caller := self._session) is not None:
+        caller = self._session()
+        if caller is not None:
             check_session_cookie(caller)
         try:
-            caller = self._session
             timeout = None if caller is None else caller.timeout
             session = self._record.find(self._id, timeout)
             if session is not None:
-                return self._payload(session)
+                return self._payload(session, caller)
         except StoreError:
             # With invalidate_corrupt, its default, Beaker answers any error of a load with a new
             # session. If the database does not answer, that would log the visitor out.
-            if (caller := self._session) is not None:
+            if caller is not None:
                 caller.invalidate_corrupt = False
             raise
         except (KeyError, TypeError, RecursionError) as error:
@@ -116,7 +116,7 @@ class SessionSide:
                 f"The stored session cannot be read ({type(error).__name__}).", path="session"
             ) from None
         if not is_possible_id(self._id):
-            if (caller := self._session) is None:
+            if caller is None:
                 raise impossible_id()
             # Beaker must not adopt this id for a new session.
             caller._create_id()  # noqa: SLF001 - Beaker's own way to a new id
@@ -132,6 +132,12 @@ class SessionSide:
         hand_over = self._hand_over
         if hand_over is not None and hand_over.saved is not None:
             session, hand_over.saved = hand_over.saved, None
+            if self._loaded is not None and self._loaded == fingerprint(session):
+                accessed_time = session.get(ACCESSED_TIME)
+                if type(accessed_time) is float and is_time(accessed_time):
+                    self._record.touch(accessed_time)
+                    return
+            self._loaded = None
             self._save_handed(session)
             return
         if not isinstance(text, str):
@@ -172,64 +178,49 @@ class SessionSide:
         error = sys.exception()
         if error is self._handled or isinstance(error, BeakerMongoError):
             return
-        if (session := self._session) is None:
+        session = self._session()
+        if session is None:
             return
         if session.data_serializer == "json":
             json_text(dict(session))
         else:
             self._record.check(dict(session))
 
-    def _make_cipher(self, session: Session | None) -> _PassedText | None:
-        if session is None:
-            return None
-        if not session.encrypt_key and isinstance(session.data_serializer, str):
-            return None
+    def _make_cipher(self, session: Session) -> _PassedText | None:
         if session.encrypt_key:
             signing_keys = self._sessions.config.store.signing_keys
             check_cipher(session.crypto_module, signed=bool(signing_keys))
+        elif isinstance(session.data_serializer, str):
+            return None
         # With a timeout, Beaker's Session ends by the time in the text, which cannot be changed for
         # it to the time of the last request.
         return _PassedText(
             is_encryption=bool(session.encrypt_key), has_exact_times=self._timeout is not None
         )
 
-    def _payload(self, session: Any) -> str:
+    def _payload(self, session: Any, caller: Session | None) -> str:
         if isinstance(session, str):
             return session
         session = without_invalid(session)
-        hand_over, caller = self._hand_over, self._session
-        if hand_over is None:
-            if caller is not None and not isinstance(caller.data_serializer, str):
-                text: str = caller._encrypt_data(session)  # noqa: SLF001 - as it serializes itself
-                return text
-            return pack(session, self._payload_serializer())
-        if caller is not None and caller.data_serializer == "json":
-            session = through_json(session)
-        hand_over.loaded = session
-        self._loaded = fingerprint(session)
-        return HandOver.PAYLOAD
-
-    def _payload_serializer(self) -> Serializer:
+        if self._hand_over is not None:
+            if self._serializer == "json":
+                session = through_json(session)
+            self._hand_over.loaded = session
+            self._loaded = fingerprint(session)
+            return HandOver.PAYLOAD
+        if caller is not None and self._serializer is None:
+            text: str = caller._encrypt_data(session)  # noqa: SLF001 - as it serializes itself
+            return text
         configured = self._sessions.config.store.data_serializer
-        return _serializer(self._session) or self._record.stored_serializer or configured
+        return pack(session, self._serializer or self._record.stored_serializer or configured)
 
     def _save_handed(self, session: dict[Any, Any]) -> None:
-        loaded, self._loaded = self._loaded, None
-        accessed_time = session.get(ACCESSED_TIME)
-        if type(accessed_time) is not float or not is_time(accessed_time):
-            # The record refuses it.
-            loaded = None
-        if loaded is not None and loaded == fingerprint(session):
-            self._loaded = loaded
-            assert type(accessed_time) is float
-            self._record.touch(accessed_time)
-            return
         session = self._content(session)
         try:
             self._record.save(self._id, session)
         except SerializationError as error:
             is_value = error.path is not None and error.path.startswith("session[")
-            if not is_value or self._record.serializer != "pickle":
+            if not is_value or self._serializer != "pickle":
                 raise
             try:
                 session = through_pickle(session)
@@ -239,7 +230,7 @@ class SessionSide:
 
     def _save_opaque(self, text: str) -> None:
         """Save a payload that only its Session can read."""
-        caller, cipher = self._session, self._cipher
+        caller, cipher = self._session(), self._cipher
         if caller is None or cipher is None:
             raise SerializationError(
                 _UNKNOWN, path="session", hint="Save it through Beaker's Session, or SessionStore."
@@ -255,13 +246,12 @@ class SessionSide:
 
     def _content(self, session: dict[Any, Any]) -> dict[Any, Any]:
         """Return what is to be stored of a session."""
-        caller = self._session
+        caller = self._session()
         if caller is None:
             return session
         check_session_cookie(caller)
         return without_configured(session, caller)
 
 
-def _serializer(session: Session | None) -> Serializer | None:
-    name = None if session is None else session.data_serializer
-    return name if name in ("json", "pickle") else None
+def _no_session() -> None:
+    """Take the place of a weak reference if no Session made the namespace manager."""

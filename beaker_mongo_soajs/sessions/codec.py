@@ -27,7 +27,8 @@ from beaker_mongo_soajs.signature import Context, Signer
 ITEM_PREFIX = "__key__"
 """Prefix of the fields that hold top-level keys which cannot be field names."""
 
-_MARKERS = (tags.TAG.encode(), ITEM_PREFIX.encode())
+_TAG_MARKER = tags.TAG.encode()
+_ITEM_MARKER = ITEM_PREFIX.encode()
 # Other writers of JSON may escape any letter of these markers. JSON does not require them to.
 _ESCAPED_ASCII = re.compile(r"\\u00[2-7]")
 _SETS = frozenset({"set", "frozenset"})
@@ -56,7 +57,7 @@ def is_plain(raw: bytes) -> bool:
 
     :param raw: the document as BSON.
     """
-    return not any(mark in raw for mark in _MARKERS)
+    return _TAG_MARKER not in raw and _ITEM_MARKER not in raw
 
 
 def has_escapes(text: str) -> bool:

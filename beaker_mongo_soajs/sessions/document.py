@@ -88,6 +88,9 @@ class SessionDocuments:
         """
         if stored.expires is None:
             return False
+        if self._cookie is not None and self.missing_cookie(stored) is not None:
+            # Without its cookie, express-session fails at this session.
+            return False
         return now - (stored.expires - self._expires_after) < self._touch_after
 
     def stored_id(self, session_id: object) -> str:
@@ -106,10 +109,9 @@ class SessionDocuments:
 
         :param session_id: as for :meth:`stored_id`.
         """
-        if type(session_id) is StoredId:
-            return str(session_id)
-        if type(session_id) is not str or not is_possible_id(session_id):
-            return None
+        if not is_possible_id(session_id):
+            return str(session_id) if type(session_id) is StoredId else None
+        assert type(session_id) is str
         return hashlib.sha256(session_id.encode()).hexdigest() if self._digests_ids else session_id
 
     def read(self, raw: bytes, now: datetime) -> StoredSession | None:
@@ -131,22 +133,28 @@ class SessionDocuments:
         elif expires is not _MISSING:
             raise _unreadable("expires", f"is a {type(expires).__name__} and not a date")
         value = document.get("session")
-        form, tree = self._tree(document, value)
+        plain = is_plain(raw)
+        if type(value) is dict:
+            form, tree, text = StorageForm.NATIVE, value, ""
+        else:
+            form, tree = self._read_text(document, value)
+            text = str(value)
+            plain = plain and not has_escapes(text)
         cookie = None
-        plain = is_plain(raw) and not (isinstance(value, str) and has_escapes(value))
         if self._cookie is not None and EXPRESS_COOKIE in tree:
             cookie = tree[EXPRESS_COOKIE]
             tree = {key: item for key, item in tree.items() if key != EXPRESS_COOKIE}
             plain = False
-        if not is_time(tree.get(ACCESSED_TIME, 0)):
-            raise _unreadable(f"session[{ACCESSED_TIME!r}]", "is no time in seconds")
+        accessed_time = tree.get(ACCESSED_TIME, 0)
+        if not is_time(accessed_time):
+            raise _unreadable(f"session[{ACCESSED_TIME!r}]", "is not a time in seconds")
         marked = document.get("dataSerializer")
         serializer: Serializer | None = marked if marked in ("json", "pickle") else None
         return StoredSession(
             document["_id"],
             form,
             tree,
-            value if type(value) is str else "",
+            text,
             raw if plain and form is StorageForm.NATIVE else b"",
             plain,
             serializer,
@@ -305,19 +313,15 @@ class SessionDocuments:
                 EXPRESS_COOKIE, "belongs to express-session while store.expressCookie is true"
             )
 
-    def _tree(self, document: Document, value: object) -> tuple[StorageForm, dict[str, Tree]]:
-        if type(value) is dict:
-            form, tree = StorageForm.NATIVE, value
-        elif type(value) is not str:
+    def _read_text(self, document: Document, value: object) -> tuple[StorageForm, dict[str, Tree]]:
+        if type(value) is not str:
             raise _unreadable(
                 "session", f"is a {type(value).__name__}, neither sub-document nor text"
             )
-        elif value.startswith("{"):
-            form, tree = StorageForm.JSON, self._json.loads(value)
-        else:
-            self._verify(document, value)
-            return StorageForm.ENCRYPTED, {}
-        return form, tree
+        if value.startswith("{"):
+            return StorageForm.JSON, self._json.loads(value)
+        self._verify(document, value)
+        return StorageForm.ENCRYPTED, {}
 
     def _verify(self, document: Document, text: str) -> None:
         if self._signer is not None and not self._signer.verifies(

@@ -73,10 +73,6 @@ class SessionRecord:
         self._writer = writer
         self._cipher = cipher
         self.serializer = serializer
-        self.forget()
-
-    def forget(self) -> None:
-        """Forget what was loaded or saved."""
         self.id: str | None = None
         """The id under which the session is stored, if it is."""
         self.is_destroyed = False
@@ -84,6 +80,12 @@ class SessionRecord:
         self._known: StoredSession | None = None
         # What is stored, if it holds more than this request knows: others saved a text meanwhile.
         self._latest: StoredSession | None = None
+        self._touched_time = 0.0
+
+    def forget(self) -> None:
+        """Forget what was loaded or saved."""
+        self.id = self._known = self._latest = None
+        self.is_destroyed = False
         self._touched_time = 0.0
 
     def find(self, session_id: object, timeout: float | None = None) -> Any:
@@ -98,12 +100,16 @@ class SessionRecord:
         """
         if not self.load(session_id):
             return None
-        try:
-            session = self.session()
-        except BaseException:
-            # A load that failed is no load: the next save must not compare with it.
-            self.forget()
-            raise
+        known = self._known
+        assert known is not None
+        session: Any = known.take_tree() if self._cipher is None else None
+        if session is None:
+            try:
+                session = self._read(known)
+            except BaseException:
+                # A load that failed is no load: the next save must not compare with it.
+                self.forget()
+                raise
         if timeout is not None and type(session) is dict and ACCESSED_TIME in session:
             earliest = time.time() - timeout
             late = self._writer.documents.touch_after_seconds
@@ -170,7 +176,8 @@ class SessionRecord:
             return False
         if not self._is_due(known, accessed_time):
             return True
-        if (cipher := self._cipher_for(known)) is not None:
+        cipher = None if self._cipher is None else self._cipher_for(known)
+        if cipher is not None:
             text = cipher.touch(known.text, accessed_time)
             self._swap_encrypted(known, text, accessed_only=True)
         elif known.form is StorageForm.ENCRYPTED:
@@ -215,9 +222,9 @@ class SessionRecord:
         if accessed_time is not None and accessed_time <= self._touched_time:
             return False
         documents = self._writer.documents
-        if (cipher := self._cipher_for(known)) is not None and cipher.has_exact_times:
+        if self._cipher is not None and self._cipher.has_exact_times and self._cipher_for(known):
             return True
-        if not documents.is_touched(known, utc_now()) or documents.missing_cookie(known):
+        if not documents.is_touched(known, utc_now()):
             return True
         if accessed_time is None or known.form is StorageForm.ENCRYPTED:
             return False

@@ -98,8 +98,8 @@ class StoredSession:
         """
         if not self._raw:
             return None
-        tree, self._tree = self.tree, None
-        return tree
+        tree, self._tree = self._tree, None
+        return decode_document(self._raw)["session"] if tree is None else tree
 
     def saved(
         self,
