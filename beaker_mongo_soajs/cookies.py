@@ -3,9 +3,8 @@
 import functools
 import hashlib
 import hmac
-import itertools
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 _MOST_COOKIES = 200
 """Browsers keep at most 180 cookies of a site; only a forged header holds more of one name."""
@@ -16,8 +15,8 @@ _SIGNATURE_LENGTH = hashlib.sha1(usedforsecurity=False).digest_size * 2
 _ESCAPE = re.compile(r"\\(?:([0-3][0-7][0-7])|(.))", re.DOTALL)
 
 
-def session_ids(header: str | None, name: str, secrets: Sequence[str] = ()) -> Iterator[str]:
-    """Yield the session ids of all cookies with a name, in the order of the header.
+def session_ids(header: str | None, name: str, secrets: Sequence[str] = ()) -> list[str]:
+    """Return the session ids of all cookies with a name, in the order of the header.
 
     The header is split as in RFC 6265, section 5: at each semicolon, and at the first equals sign
     of each part; spaces and tabs around names and values do not count. Other cookies are skipped,
@@ -29,16 +28,19 @@ def session_ids(header: str | None, name: str, secrets: Sequence[str] = ()) -> I
         them. A cookie that none of them signed is skipped. Without secrets no cookie is signed.
     """
     if not header or name not in header:
-        return
-    keys = [secret.encode() for secret in secrets]
+        return []
     # With a semicolon in front, the first cookie begins like the others.
-    matches = _pattern(name).finditer(f";{header}")
-    values = (_unquoted(match[1].rstrip(" \t")) for match in matches)
+    values = _pattern(name).findall(f";{header}")
     # A dict drops duplicates and keeps the order.
-    for value in dict.fromkeys(itertools.islice(values, _MOST_COOKIES)):
-        session_id = _verified(value, keys) if keys else value
+    found: dict[str, None] = {}
+    for value in values[:_MOST_COOKIES]:
+        text = value.rstrip(" \t")
+        if text[:1] == '"':
+            text = _unquoted(text)
+        session_id = _verified(text, secrets) if secrets else text
         if session_id:
-            yield session_id
+            found[session_id] = None
+    return list(found)
 
 
 @functools.lru_cache(maxsize=64)
@@ -53,15 +55,17 @@ def _unquoted(value: str) -> str:
     return _ESCAPE.sub(lambda match: chr(int(match[1], 8)) if match[1] else match[2], value[1:-1])
 
 
-def _verified(value: str, keys: Sequence[bytes]) -> str | None:
-    """Return the id in a signed value, or ``None`` if no key verifies its signature."""
+def _verified(value: str, secrets: Sequence[str]) -> str | None:
+    """Return the id in a signed value, or ``None`` if no secret verifies its signature."""
     session_id = value[_SIGNATURE_LENGTH:]
     if not session_id:
         return None
     # Some servers decode headers in a way that leaves surrogates.
     signature = value[:_SIGNATURE_LENGTH].encode(errors="surrogatepass")
     message = session_id.encode(errors="surrogatepass")
-    for key in keys:
-        if hmac.compare_digest(hmac.digest(key, message, "sha1").hex().encode(), signature):
+    for secret in secrets:
+        if hmac.compare_digest(
+            hmac.digest(secret.encode(), message, "sha1").hex().encode(), signature
+        ):
             return session_id
     return None

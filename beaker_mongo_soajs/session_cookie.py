@@ -2,7 +2,6 @@
 
 import json
 from contextlib import suppress
-from itertools import islice
 from typing import Any
 
 from beaker.session import Session
@@ -101,7 +100,7 @@ class SessionSettings:
             return []
         secrets = self._all_secrets if from_old_secrets else self._secrets
         ids = session_ids(header, self._name, secrets)
-        return list(islice(filter(is_possible_id, ids), _MOST_IDS))
+        return [*filter(is_possible_id, ids)][:_MOST_IDS]
 
 
 def take_old_secrets(options: dict[str, Any]) -> tuple[str, ...]:

@@ -36,22 +36,32 @@ class Changes:
         return bool(self.assigned or self.removed)
 
 
+_TEXT = frozenset({str})
+
+
 def changes_between(before: dict[Any, Any], after: dict[Any, Any]) -> Changes:
     """Return the changes from one session to another, except to Beaker's access time.
 
     :param before: the session as it was loaded.
     :param after: the session to save.
     """
-    earlier, later = _identities(before), _identities(after)
-    assigned = {
-        key: value
-        for key, value in after.items()
-        if key != ACCESSED_TIME and not (_identity(key) in earlier and is_same(before[key], value))
-    }
-    removed = frozenset(
-        key for key in before if key != ACCESSED_TIME and _identity(key) not in later
-    )
-    return Changes(assigned, removed)
+    if _has_text_keys(before) and _has_text_keys(after):
+        changed = {
+            key: value
+            for key, value in after.items()
+            if key not in before or not is_same(before[key], value)
+        }
+        removed = before.keys() - after.keys()
+    else:
+        earlier, later = _identities(before), _identities(after)
+        changed = {
+            key: value
+            for key, value in after.items()
+            if _identity(key) not in earlier or not is_same(before[key], value)
+        }
+        removed = {key for key in before if _identity(key) not in later}
+    changed.pop(ACCESSED_TIME, None)
+    return Changes(changed, frozenset(removed - {ACCESSED_TIME}))
 
 
 def fingerprint(session: dict[Any, Any]) -> bytes | None:
@@ -104,11 +114,6 @@ def is_same(one: Any, other: Any) -> bool:
     return _have_equal_pickles(one, other)
 
 
-def _pickled(value: object) -> bytes:
-    # Protocol 4 includes fold, which distinguishes the repeated hour at the end of summer time.
-    return pickle.dumps(value, 4)
-
-
 def _have_equal_pickles(one: object, other: object) -> bool:
     """Return whether two values are certainly the same; equal sets may still have other pickles.
 
@@ -116,7 +121,8 @@ def _have_equal_pickles(one: object, other: object) -> bool:
     the time of walking through them.
     """
     try:
-        return _pickled(one) == _pickled(other)
+        # Protocol 4 includes fold, which distinguishes the repeated hour at the end of summer time.
+        return pickle.dumps(one, 4) == pickle.dumps(other, 4)
     except Exception:  # noqa: BLE001 - runs code of the application's classes
         return False
 
@@ -137,6 +143,11 @@ def _are_same_sets(one: AbstractSet[Any], other: AbstractSet[Any]) -> bool:
 
 def _are_same_floats(one: float, other: float) -> bool:
     return repr(one) == repr(other)  # distinguishes 0.0 and -0.0; NaN equals NaN
+
+
+def _has_text_keys(session: dict[Any, Any]) -> bool:
+    # Text equals nothing but text; a number may be equal to one of another type.
+    return _TEXT.issuperset(map(type, session))
 
 
 def _identity(key: Any) -> Any:
