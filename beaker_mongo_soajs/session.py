@@ -14,7 +14,7 @@ from beaker_mongo_soajs.namespace import MongoNamespaceManager, SessionNamespace
 from beaker_mongo_soajs.session_cookie import SessionSettings
 from beaker_mongo_soajs.session_lock import CREATION_TIME, LockableSession
 from beaker_mongo_soajs.sessions.changes import ACCESSED_TIME
-from beaker_mongo_soajs.sessions.record import COOKIE_KEYS
+from beaker_mongo_soajs.sessions.record import COOKIE_KEYS, SessionRecord
 
 logger = logging.getLogger(__name__)
 
@@ -94,8 +94,9 @@ class MongoSession(LockableSession):
             )
         finally:
             request["cookie"] = header
-        # A visitor who brings no id has loaded nothing that would have checked the cipher.
-        assert self._record is not None
+        if self._own_record is None:
+            # A visitor who brings no id has loaded nothing that would have checked the cipher.
+            self._own_record = self._make_record()
         # Beaker forgets this for a visitor who brings no id.
         self.accessed_dict = self.accessed_dict or dict(self)
 
@@ -218,23 +219,24 @@ class MongoSession(LockableSession):
     def _find_first(self, now: float) -> dict[Any, Any] | None:
         """Load the session of the first id that leads to one, and take that id."""
         other_ids, self._other_ids = self._other_ids, []
-        session = self._find(self._record.id or self.id, now)
+        record = self._record
+        session = self._find(record, record.id or self.id, now)
         while session is None and other_ids:
             self.id = other_ids.pop(0)
             self.was_invalidated = False
-            session = self._find(self.id, now)
+            session = self._find(record, self.id, now)
         return session
 
-    def _find(self, session_id: str, now: float) -> dict[Any, Any] | None:
+    def _find(self, record: SessionRecord, session_id: str, now: float) -> dict[Any, Any] | None:
         """Load the stored session, if there is one that this visitor may have."""
-        session: dict[Any, Any] | None = self._record.find(session_id, self.timeout)
+        session: dict[Any, Any] | None = record.find(session_id, self.timeout)
         if session is None or self.timeout is None:
             return session
         if now - session.get(ACCESSED_TIME, now) <= self.timeout:
             return session
         if self.use_cookies:
-            self._record.remove()
-        self._record.forget()
+            record.remove()
+        record.forget()
         self.was_invalidated = True
         return None
 
