@@ -29,6 +29,7 @@ class StoreOptions:
     :param lock_lease_seconds: seconds after which the lock of a crashed process is released
     :param on_unavailable: how a request is answered during an outage
     :param create_indexes: whether missing indexes are made
+    :param log_commands: whether PyMongo's debug log shows session ids and data
     :param indexes: fields to index in addition to the TTL index
     """
 
@@ -43,6 +44,7 @@ class StoreOptions:
     lock_lease_seconds: float = 30
     on_unavailable: Literal["raise", "anonymous", "create"] = "raise"
     create_indexes: bool = True
+    log_commands: bool = False
     indexes: tuple[str, ...] = ()
 
     def touch_after_seconds(self, lifetime_seconds: float) -> float:
@@ -95,5 +97,6 @@ class StoreOptions:
             lock_lease_seconds=get("lockLease"),
             on_unavailable=get("onUnavailable"),
             create_indexes=get("createIndexes"),
+            log_commands=get("logCommands"),
             indexes=get("indexes"),
         )

@@ -10,6 +10,7 @@ from pymongo.errors import OperationFailure
 
 from beaker_mongo_soajs.config import DbConfig
 from beaker_mongo_soajs.mongo.client import clients_generation, get_client
+from beaker_mongo_soajs.mongo.command_log import hide_commands
 from beaker_mongo_soajs.mongo.documents import CODEC_OPTIONS, RAW_OPTIONS, Document
 
 _EXACT: Document = {"collation": {"locale": "simple"}}
@@ -72,7 +73,10 @@ class Binding:
         return True
 
     def _bind(self) -> Bound:
-        database = get_client(self._config)[self._config.database]
+        client = get_client(self._config)
+        if not self._config.store.log_commands:
+            hide_commands(client, self._config.database, self._name)
+        database = client[self._config.database]
         decoded = database.get_collection(self._name, codec_options=CODEC_OPTIONS)
         raw = decoded.with_options(codec_options=RAW_OPTIONS)
         primary = raw

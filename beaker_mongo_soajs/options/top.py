@@ -217,6 +217,14 @@ STORE = (
         True,
     ),
     _store(
+        "logCommands",
+        coerce.BOOLEAN,
+        "whether PyMongo logs ids and data",
+        "`false`: in PyMongo's debug log, hide the values of commands to the collections of this"
+        " package. `true`: log session ids and session data.",
+        False,
+    ),
+    _store(
         "indexes",
         kinds.INDEX_FIELDS,
         "further indexes",
