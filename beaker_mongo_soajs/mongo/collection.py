@@ -4,9 +4,11 @@ import logging
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from typing import Any, TypeVar
 
 import bson
+import pymongo
 from bson.errors import BSONError
 from bson.raw_bson import RawBSONDocument
 from pymongo import IndexModel, ReadPreference, ReturnDocument, WriteConcern
@@ -16,6 +18,7 @@ from pymongo.errors import (
     DuplicateKeyError,
     ExecutionTimeout,
     OperationFailure,
+    ServerSelectionTimeoutError,
     WriteError,
 )
 
@@ -359,16 +362,26 @@ def _find_without_cursor(
     if collection.read_concern.level is not None:
         command["readConcern"] = collection.read_concern.document
     database = collection.database
+    began = time.monotonic()
     try:
         answer = database.command(
             command, read_preference=collection.read_preference, codec_options=RAW_OPTIONS
         )
+    except ServerSelectionTimeoutError:
+        # Another search for a server would take as long as this one.
+        raise
     except (ConnectionFailure, OperationFailure) as error:
+        options = database.client.options
         is_retryable = isinstance(error, ConnectionFailure) or error.code in _RETRYABLE_CODES
-        if not is_retryable or not database.client.options.retry_reads:
+        if not is_retryable or not options.retry_reads:
             raise
-        # Only PyMongo's own methods are tried again.
-        return _bytes(collection.find_one({"_id": stored_id}, **exact))
+        # timeoutMS limits all attempts together.
+        left = None if options.timeout is None else began + options.timeout - time.monotonic()
+        if left is not None and left <= 0:
+            raise
+        with nullcontext() if left is None else pymongo.timeout(left):
+            # Only PyMongo's own methods are tried again.
+            return _bytes(collection.find_one({"_id": stored_id}, **exact))
     batch = answer["cursor"]["firstBatch"]
     return bytes(batch[0].raw) if batch else None
 

@@ -242,6 +242,27 @@ class TestOutage:
         assert taken < 2 * (0.5 + 0.5) + 1.5 + MARGIN_SECONDS
         wait_until(lambda: self.works(site, cookie))
 
+    @pytest.mark.parametrize(
+        ("fault", "params"),
+        [("crashes", {"serverSelectionTimeoutMS": 3000}), ("hangs", {"timeoutMS": 3000})],
+    )
+    def test_a_read_does_not_wait_twice(
+        self, options: Options, mongo_server: MongoServer, fault: str, params: Options
+    ) -> None:
+        """A retry of a read does not double the time after which the request fails."""
+        site = Site(options | {"URLParam": params | {"journal": True}})
+        cookie = site.begin_session(user="ann")
+        mongo_server.pause() if fault == "hangs" else mongo_server.kill()
+        began = time.monotonic()
+        try:
+            with pytest.raises(StoreUnavailable):
+                site.read(cookie)
+            taken = time.monotonic() - began
+        finally:
+            mongo_server.resume() if fault == "hangs" else mongo_server.start()
+        assert 3 == pytest.approx(taken, abs=MARGIN_SECONDS)
+        wait_until(lambda: self.works(site, cookie))
+
     def works(self, site: Site, cookie: str) -> bool:
         """Tell whether a request is answered."""
         try:
