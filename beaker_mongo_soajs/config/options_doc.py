@@ -32,6 +32,10 @@ of this package. In Beaker's settings, each name has Beaker's prefix: `session.n
   option back to its default.
 - Every duration accepts a unit: `"30s"`, `"30m"`, `"2w"`.
 - Names may have underscores instead of dots, as environment variables do: `STORE_TOUCHAFTER`.
+- `user`, `username` and `password` at the top level mean the credentials.
+- Options of Beaker's other backends (`sa.url`, `memcache_module`, `file_dir`, …) and unknown
+  options without a value have no effect. One warning at the start of the application lists them.
+- All errors of a configuration are one `ConfigError`. Its `errors` has one error for each.
 - Each option has its own default. (In connect-mongo-soajs, a given `URLParam` replaces all defaults
   of `URLParam`.)
 - "Reference" is the value that connect-mongo-soajs documents. "As" is the resulting keyword of
