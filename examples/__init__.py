@@ -1,1 +1,1 @@
-"""Examples of beaker_mongo_soajs at work."""
+"""Examples: beaker_mongo_soajs in web frameworks, and a demo."""

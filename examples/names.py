@@ -1,7 +1,7 @@
-"""Which examples there are.
+"""The names of the examples.
 
-``python -m examples.names NAME`` checks a name before anything is installed: it says nothing, or
-which names there are.
+``python -m examples.names NAME`` checks a name before anything is installed. It prints nothing if
+the name is valid, and otherwise a list of the names.
 """
 
 import sys
@@ -10,14 +10,14 @@ from pathlib import Path
 
 
 def names() -> list[str]:
-    """Return the names of the examples: of the folders that have a WSGI application."""
+    """Return the names of the examples, which are the folders with a WSGI application."""
     return sorted(path.parent.name for path in Path(__file__).parent.glob("*/wsgi.py"))
 
 
 def read_name(arguments: Sequence[str]) -> str:
-    """Return the name that a command line gives; it ends the program where that is none.
+    """Return the name in the arguments, or exit with a message if there is no valid one.
 
-    :param arguments: those of the program.
+    :param arguments: the arguments of the program.
     """
     given = [argument for argument in arguments if argument]
     if len(given) == 1 and given[0] in names():

@@ -1,4 +1,4 @@
-"""Serve an application on this machine until somebody ends it."""
+"""Serve an application on this machine until a signal ends it."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @contextmanager
-def until_ended(last_words: str) -> Iterator[None]:
-    """End in one sentence, whatever ends what is served meanwhile.
+def exit_with_message(last_words: str) -> Iterator[None]:
+    """Exit with one sentence instead of a traceback.
 
-    :param last_words: what is said after a good end.
+    :param last_words: the sentence after a normal end.
     """
     try:
         yield
@@ -38,63 +38,63 @@ def until_ended(last_words: str) -> Iterator[None]:
     except (ConfigError, ServerError) as error:
         sys.exit(str(error))
     except PyMongoError:
-        sys.exit("MongoDB does not answer: check MONGODB_URL, and that the server runs.")
+        sys.exit("MongoDB does not answer. Check MONGODB_URL, and that the server runs.")
     print(f"\n{last_words}")
 
 
 def read_port() -> int:
-    """Return the port that ``PORT`` names; it ends the program where that is none."""
+    """Return the port in ``PORT``, or exit with a message if it is invalid."""
     text = os.environ.get("PORT", str(_DEFAULT_PORT))
     if text.isdecimal() and int(text) <= 65_535:
         return int(text)
-    sys.exit(f"PORT is {text!r}: it must be a number from 0 to 65535.")
+    sys.exit(f"PORT cannot be {text!r}. Set it to a number from 0 to 65535.")
 
 
-def end_on_signals() -> None:
-    """Have the signals that end a program raise ``KeyboardInterrupt``, once."""
+def interrupt_on_signals() -> None:
+    """Make the signals that end a program raise ``KeyboardInterrupt``, once."""
     for number in _ENDING:
         signal.signal(number, _end)
 
 
 def listen(port: int) -> socket.socket:
-    """Listen on a port, or on the next one that is free.
+    """Listen on a port, or on the next free one.
 
-    :param port: its number.
+    :param port: the number of the port.
     """
     for candidate in range(port, min(port + _PORTS_TO_TRY, 65_536)):
         try:
             return socket.create_server(("127.0.0.1", candidate))
         except OSError as error:
             if error.errno != errno.EADDRINUSE:
-                sys.exit(f"PORT {candidate} cannot be used: {error.strerror}.")
-    sys.exit(f"No port from {port} on is free: name another one in PORT.")
+                sys.exit(f"Port {candidate} cannot be used: {error.strerror}. Set PORT to another.")
+    sys.exit(f"No port from {port} on is free. Set PORT to another.")
 
 
 def address_of(listener: socket.socket) -> str:
-    """Return the address that a browser reaches a listener at."""
+    """Return the address of a listener, for a browser."""
     return f"http://127.0.0.1:{listener.getsockname()[1]}/"
 
 
 def serve(application: WSGIApplication, listener: socket.socket, words: str) -> None:
     """Serve an application until the first ``KeyboardInterrupt``.
 
-    :param application: what to serve.
-    :param listener: where.
-    :param words: what to tell whoever started it, as soon as it can be visited.
+    :param application: the application.
+    :param listener: the socket that it listens on.
+    :param words: the message that is printed when the application is ready.
     """
-    # Waitress counts threads that have yet to begin as busy ones, and warns of the first request.
+    # Waitress counts threads that have not started yet as busy, and warns at the first request.
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)
     server = create_server(
         application, sockets=[listener], ident="", max_request_body_size=_LARGEST_FORM_BYTES
     )
-    print(f"{words}\nCtrl-C ends it.", flush=True)
-    # It takes a KeyboardInterrupt for the wish to end, and returns.
+    print(f"{words}\nPress Ctrl-C to end it.", flush=True)
+    # It returns after a KeyboardInterrupt.
     server.run()
     server.close()
 
 
 def _end(_number: int, _frame: FrameType | None) -> None:
-    # Once is enough: a second signal must not cut the tidying up short.
+    # A second signal must not interrupt the cleanup.
     for number in _ENDING:
         signal.signal(number, signal.SIG_IGN)
     raise KeyboardInterrupt

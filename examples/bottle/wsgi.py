@@ -1,12 +1,12 @@
-"""Bottle behind Beaker's own middleware, which ``session.type`` alone makes use MongoDB.
+"""Bottle with Beaker's own middleware; ``session.type`` selects MongoDB.
 
 Requires: Bottle 0.12.22 or later, and a MongoDB server: MONGODB_URL, or else
           mongodb://127.0.0.1:27017
 Install:  pip install beaker_mongo_soajs bottle waitress
 Run:      waitress-serve --listen=127.0.0.1:8080 examples.bottle.wsgi:application
 
-With ``from beaker_mongo_soajs import SessionMiddleware`` in the place of Beaker's, sessions are
-hardened, and nothing else changes here.
+To use MongoSession, import ``SessionMiddleware`` from ``beaker_mongo_soajs`` instead of Beaker.
+Nothing else changes.
 """
 
 import os
@@ -29,7 +29,7 @@ def home() -> dict[str, Any]:
 
 @site.post("/login")
 def login() -> None:
-    """Log in, under a new id."""
+    """Log in, with a new session id."""
     session = request.environ["beaker.session"]
     session.regenerate_id()
     session["user"] = request.forms.getunicode("user")
@@ -57,10 +57,10 @@ application = SessionMiddleware(
         "session.url": os.environ.get("MONGODB_URL", "mongodb://127.0.0.1:27017"),
         "session.name": "examples",
         "session.timeout": 1800,
-        # It signs the cookies: the same in all processes, and known to nobody else.
+        # Signs the cookies. Keep it secret, and use the same in all processes.
         "session.secret": "a long random text",
         "session.httponly": True,
-        # True where the site is served over HTTPS.
+        # Set it to True if the site uses HTTPS.
         "session.secure": False,
     },
 )

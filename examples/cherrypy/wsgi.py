@@ -1,4 +1,4 @@
-"""CherryPy, whose configuration puts the sessions into its pipeline of WSGI middleware.
+"""CherryPy, with the sessions in its configuration of WSGI middleware.
 
 Requires: CherryPy 18.7 or later, and a MongoDB server: MONGODB_URL, or else
           mongodb://127.0.0.1:27017
@@ -27,7 +27,7 @@ class Site:
     def index(self) -> dict[str, Any]:
         """Count a visit."""
         session = current_session()
-        # Nobody else changes this session meanwhile, in whatever process.
+        # No other request can change the session in this block, in any process.
         with session.locked(timeout=5):
             session["visits"] = session.get("visits", 0) + 1
         return {"visits": session["visits"], "user": session.get("user")}
@@ -35,7 +35,7 @@ class Site:
     @cherrypy.expose
     @cherrypy.tools.allow(methods=["POST"])
     def login(self, user: str) -> None:
-        """Log in: the id that the visitor had before is dead."""
+        """Log in. The old session id becomes invalid."""
         session = current_session()
         session.regenerate_id()
         session["user"] = user
@@ -64,9 +64,9 @@ application = cherrypy.Application(
             "wsgi.session.url": os.environ.get("MONGODB_URL", "mongodb://127.0.0.1:27017"),
             "wsgi.session.name": "examples",
             "wsgi.session.timeout": 1800,
-            # It signs the cookies: the same in all processes, and known to nobody else.
+            # Signs the cookies. Keep it secret, and use the same in all processes.
             "wsgi.session.secret": "a long random text",
-            # True where the site is served over HTTPS.
+            # Set it to True if the site uses HTTPS.
             "wsgi.session.secure": False,
         }
     },

@@ -1,1 +1,1 @@
-"""A page that shows a Beaker session beside the MongoDB document that it is stored in."""
+"""A demo page that shows a Beaker session and its MongoDB document side by side."""

@@ -1,6 +1,6 @@
-"""Serve the demonstration: ``python -m examples.demo``.
+"""Serve the demo: ``python -m examples.demo``.
 
-``PORT`` chooses the port, ``MONGODB_URL`` a MongoDB server that is already there.
+``PORT`` sets the port, ``MONGODB_URL`` the MongoDB server. By default, the demo starts a server.
 """
 
 from __future__ import annotations
@@ -9,15 +9,22 @@ from contextlib import closing
 
 from beaker_mongo_soajs.testing import mongodb_url
 from examples.demo.app import Demo
-from examples.serving import address_of, end_on_signals, listen, read_port, serve, until_ended
+from examples.serving import (
+    address_of,
+    exit_with_message,
+    interrupt_on_signals,
+    listen,
+    read_port,
+    serve,
+)
 
 
 def main() -> None:
-    """Serve until a signal says to end."""
+    """Serve the demo until a signal ends it."""
     port = read_port()
-    end_on_signals()
+    interrupt_on_signals()
     with (
-        until_ended("The demo has ended."),
+        exit_with_message("The demo has ended."),
         listen(port) as listener,
         mongodb_url() as url,
         closing(Demo(url)) as demo,

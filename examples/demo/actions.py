@@ -1,4 +1,4 @@
-"""What a visitor can do with the session; each function returns the outcome in words."""
+"""The actions of visitors. Each function changes the session and returns a message."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ Form = Mapping[str, str]
 
 
 class FormError(Exception):
-    """Tell that a form holds something that the page does not offer."""
+    """A form has values that the page does not offer."""
 
 
 def log_in(session: SessionObject, form: Form) -> str:
     """Log in under any name, with a new session id.
 
     :param session: the session
-    :param form: holds the ``name``
+    :param form: the form, with a ``name``
     """
     name = "".join(filter(str.isprintable, form.get("name", ""))).strip()[:_LONGEST_NAME]
     if not name:
-        return "A name is needed to log in."
-    # Whoever knew the id before must not be logged in by it. Beaker's regenerate_id() leaves the
-    # session under the old id too, so that goes first.
+        return "Enter a name to log in."
+    # Someone who knew the old id must not be logged in by it. Beaker's regenerate_id() keeps the
+    # session under the old id as well, so that document is removed first.
     session.namespace.remove()
     session.regenerate_id()
     session["user"] = name
@@ -43,14 +43,14 @@ def log_out(session: SessionObject, _form: Form) -> str:
     :param session: the session
     """
     session.delete()
-    return "You are logged out, and the document is gone. This is a new session."
+    return "You are logged out, and the document is removed. This is a new session."
 
 
 def add(session: SessionObject, form: Form) -> str:
-    """Put one more of a product into the cart.
+    """Add one of a product to the cart.
 
     :param session: the session
-    :param form: names the ``product``
+    :param form: the form, with a ``product``
     :raises FormError: there is no such product
     """
     product = _product(form)
@@ -62,10 +62,10 @@ def add(session: SessionObject, form: Form) -> str:
 
 
 def take(session: SessionObject, form: Form) -> str:
-    """Take one of a product out of the cart.
+    """Remove one of a product from the cart.
 
     :param session: the session
-    :param form: names the ``product``
+    :param form: the form, with a ``product``
     :raises FormError: there is no such product
     """
     product = _product(form)
@@ -78,10 +78,10 @@ def take(session: SessionObject, form: Form) -> str:
 
 
 def drop(session: SessionObject, form: Form) -> str:
-    """Remove a product from the cart.
+    """Remove all of a product from the cart.
 
     :param session: the session
-    :param form: names the ``product``
+    :param form: the form, with a ``product``
     :raises FormError: there is no such product
     """
     product = _product(form)
@@ -102,11 +102,11 @@ ACTIONS: Mapping[str, Callable[[SessionObject, Form], str]] = {
 def _product(form: Form) -> Product:
     product = PRODUCTS.get(form.get("product", ""))
     if product is None:
-        raise FormError("There is no such product.")
+        raise FormError("This product does not exist.")
     return product
 
 
 def _now() -> datetime:
-    # What BSON keeps: UTC, in milliseconds.
+    # As precise as BSON: UTC, in milliseconds.
     now = datetime.now(UTC).replace(tzinfo=None)
     return now.replace(microsecond=now.microsecond // 1000 * 1000)

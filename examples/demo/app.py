@@ -1,4 +1,4 @@
-"""The demonstration as a WSGI application: a small shop on WebOb, behind Beaker's middleware."""
+"""The demo as a WSGI application: a small shop with WebOb and Beaker's middleware."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from examples.demo.visitors import Visitor, Visitors
 DATABASE = "beaker_demo"
 SESSION_COOKIE = "demo_session"
 VISITOR_COOKIE = "demo_visitor"
-ONLOOKER = "demo onlooker"
+OBSERVER = "demo observer"
 
 _LIFETIME_MS = 600_000
 _SELECTION_TIMEOUT_MS = 3_000
@@ -41,16 +41,16 @@ _SECURITY_HEADERS = (
     ("X-Content-Type-Options", "nosniff"),
 )
 _OUTDATED = (
-    "This form belongs to a session that has ended since, or got another id. Nothing was changed. "
+    "The session of this form has ended, or its id has changed. Nothing was saved. "
     "Go back to the page and try again."
 )
 
 
 class RequestError(Exception):
-    """Tell that a request is answered by an error page.
+    """A request that gets an error page.
 
     :param status: the HTTP status
-    :param message: what it means here
+    :param message: the message on the page
     """
 
     def __init__(self, status: str, message: str) -> None:
@@ -60,18 +60,18 @@ class RequestError(Exception):
 
 
 class Demo:
-    """The demonstration.
+    """The demo.
 
-    Beaker saves a session when the response starts. So the page is made after that, while it is
-    sent: only then is there a document to show.
+    Beaker saves a session when the response starts. The page is made later, while it is sent,
+    because it shows the saved document.
     """
 
     def __init__(self, url: str, database: str = DATABASE) -> None:
         """Connect to MongoDB.
 
         :param url: the connection string
-        :param database: the name of the database to use
-        :raises ConfigError: the connection string cannot be used
+        :param database: the name of the database
+        :raises ConfigError: the connection string is invalid
         :raises PyMongoError: the server does not answer
         """
         self._recorder = CommandRecorder()
@@ -87,17 +87,17 @@ class Demo:
                 "event_listeners": [self._recorder],
             },
         }
-        # Keyed by stringify. Both use the same collection, and read what the other wrote.
+        # By the value of stringify. Both use the same collection.
         self._shops = {form: self._build_shop(dbconfig, stringify=form) for form in (False, True)}
         self._stores = {
             form: SessionStore(dbconfig | {"stringify": form}) for form in (False, True)
         }
-        # Looks at the documents from outside: its commands are not those of the request.
-        self._onlooker: MongoClient[dict[str, Any]] = MongoClient(
-            url, serverSelectionTimeoutMS=_SELECTION_TIMEOUT_MS, appname=ONLOOKER
+        # Reads the documents for the page. Its commands are not shown.
+        self._observer: MongoClient[dict[str, Any]] = MongoClient(
+            url, serverSelectionTimeoutMS=_SELECTION_TIMEOUT_MS, appname=OBSERVER
         )
         config = self._stores[False].config
-        self._collection = self._onlooker[config.database][config.collection]
+        self._collection = self._observer[config.database][config.collection]
         try:
             self.place = self._describe(config)
         except PyMongoError:
@@ -105,7 +105,7 @@ class Demo:
             raise
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Answer a request."""
+        """Respond to a request."""
         path = environ["PATH_INFO"]
         asset = self._assets.get(path)
         if asset is not None:
@@ -127,7 +127,7 @@ class Demo:
 
     def close(self) -> None:
         """Close the connections to MongoDB."""
-        self._onlooker.close()
+        self._observer.close()
         close_clients()
 
     def _build_shop(self, dbconfig: Mapping[str, object], *, stringify: bool) -> SessionMiddleware:
@@ -143,7 +143,7 @@ class Demo:
         )
 
     def _describe(self, config: DbConfig) -> Place:
-        version = self._onlooker.server_info()["version"]
+        version = self._observer.server_info()["version"]
         address = config.host.partition("://")[2].rstrip("/")
         return Place(
             server=f"MongoDB {version} · {address}",
@@ -156,7 +156,7 @@ class Demo:
         )
 
     def _shop(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Answer a request, inside of Beaker's middleware."""
+        """Respond to a request within Beaker's middleware."""
         request = Request(environ)
         session, visitor = environ["beaker.session"], environ["demo.visitor"]
         path = environ["PATH_INFO"]
@@ -174,7 +174,7 @@ class Demo:
                 raise RequestError("400 Bad Request", str(error)) from error
             response = _back_to_page(environ, message)
         else:
-            raise RequestError("404 Not Found", "There is no such page.")
+            raise RequestError("404 Not Found", "This page does not exist.")
         return _respond(visitor, response)(environ, start_response)
 
     def _page(self, session: SessionObject, visitor: Visitor, trace: Trace) -> Iterator[bytes]:
@@ -198,9 +198,9 @@ class Demo:
     def _switch_form(
         self, environ: WSGIEnvironment, start_response: StartResponse
     ) -> Iterable[bytes]:
-        """Store the session in the other form, through the store alone: no Beaker is needed for it.
+        """Store the session in the other form, with SessionStore, which does not need Beaker.
 
-        A stored session keeps its form for as long as it lives, unless it is replaced as a whole.
+        A document keeps its form. Replacing the whole session changes it.
         """
         request, visitor = Request(environ), environ["demo.visitor"]
         session_id = _cookie(request, SESSION_COOKIE)
@@ -219,15 +219,15 @@ class Demo:
         try:
             form = {key: text for key, text in request.POST.items() if isinstance(text, str)}
         except (ValueError, DeprecationWarning) as error:
-            # The latter is WebOb's way to refuse any encoding but UTF-8.
-            raise RequestError("400 Bad Request", "This is no form in UTF-8.") from error
+            # WebOb raises DeprecationWarning for other encodings than UTF-8.
+            raise RequestError("400 Bad Request", "The form is not valid UTF-8.") from error
         token = form.get("token", "").encode()
         if not hmac.compare_digest(token, self._form_token(session_id).encode()):
             raise RequestError("403 Forbidden", _OUTDATED)
         return form
 
     def _form_token(self, session_id: str) -> str:
-        """Return what a form must send back; no other site can know it."""
+        """Return the token that forms send back, which other sites do not know."""
         return hmac.new(self._secret, session_id.encode(), hashlib.sha256).hexdigest()
 
 
@@ -235,17 +235,17 @@ def _cookie(request: Request, name: str) -> str:
     try:
         return request.cookies.get(name, "")
     except UnicodeDecodeError:
-        # A browser sends the cookies of all programs on this host, whatever is in them.
+        # Other programs on this host may set cookies with invalid characters.
         return ""
 
 
 def _demand_method(request: Request, *methods: str) -> None:
     if request.method not in methods:
-        raise RequestError("405 Method Not Allowed", f"Use {methods[0]} here.")
+        raise RequestError("405 Method Not Allowed", f"Use {methods[0]} for this address.")
 
 
 def _back_to_page(environ: WSGIEnvironment, message: str) -> Response:
-    """Return a redirect, so that reloading the page repeats nothing; the page tells the outcome."""
+    """Return a redirect to the page, which shows the message. Reloading it repeats nothing."""
     visitor, trace = environ["demo.visitor"], environ["demo.trace"]
     trace.message = message
     visitor.traces = [*visitor.traces, trace][-_MOST_TRACES:]

@@ -1,4 +1,4 @@
-"""The files that the page refers to: style, script, icons."""
+"""Static files of the page: style, script, icons."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _FOLDER = Path(__file__).parent / "static"
 
 
 def load_assets() -> dict[str, Response]:
-    """Return a response for each file, by path."""
+    """Return the responses of all files, by path."""
     return {f"/static/{file.name}": _asset(file) for file in _FOLDER.iterdir()}
 
 

@@ -14,7 +14,7 @@ from pymongo.monitoring import (
     CommandSucceededEvent,
 )
 
-# Opening and closing a connection, which requests share.
+# Commands that open and close connections, which requests share.
 _HOUSEKEEPING = frozenset(
     {"hello", "ismaster", "saslStart", "saslContinue", "authenticate", "endSessions"}
 )
@@ -22,14 +22,14 @@ _HOUSEKEEPING = frozenset(
 
 @dataclass
 class Command:
-    """One command and what it took.
+    """A command with its time and size.
 
-    :param name: its name, for example ``"find"``
-    :param request_id: PyMongo's number for it
+    :param name: the name, for example ``"find"``
+    :param request_id: PyMongo's number of the command
     :param sent: the command as BSON
-    :param received_bytes: the length of the answer as BSON
-    :param microseconds: from sending the command until its answer was read; ``None`` while it runs
-    :param failed: whether there was an error instead of an answer
+    :param received_bytes: the size of the response as BSON
+    :param microseconds: the time until the response was read; ``None`` while the command runs
+    :param failed: whether the response was an error
     """
 
     name: str
@@ -47,11 +47,11 @@ class Command:
 
 @dataclass
 class Trace:
-    """What one request did.
+    """A request and its commands.
 
-    :param title: its method and path
-    :param message: the outcome, for the visitor
-    :param commands: the commands that it sent, in this order
+    :param title: the method and the path
+    :param message: the message for the visitor
+    :param commands: the commands that it sent, in their order
     """
 
     title: str
@@ -60,38 +60,38 @@ class Trace:
 
 
 class CommandRecorder(CommandListener):
-    """Note every command in the trace of the request that sends it.
+    """Record each command in the trace of the request that sends it.
 
-    PyMongo calls a listener in the thread that sends the command, and that thread serves one
-    request. So nobody sees the commands of anybody else.
+    PyMongo calls a listener in the thread that sends the command, and each thread serves one
+    request at a time. A trace therefore has no commands of other requests.
     """
 
     def __init__(self) -> None:
         self._current: ContextVar[Trace | None] = ContextVar("trace", default=None)
 
     def begin(self, trace: Trace) -> None:
-        """Note the commands of this thread in a trace, until the next one begins.
+        """Record the commands of this thread in a trace, until the next call.
 
         :param trace: the trace
         """
         self._current.set(trace)
 
     def started(self, event: CommandStartedEvent) -> None:
-        """Note a command."""
+        """Record a command."""
         trace = self._current.get()
         if trace is not None and event.command_name not in _HOUSEKEEPING:
             sent = bson.encode(event.command)
             trace.commands.append(Command(event.command_name, event.request_id, sent))
 
     def succeeded(self, event: CommandSucceededEvent) -> None:
-        """Note what the command took."""
+        """Record the time and the size of a response."""
         command = self._running(event.request_id)
         if command is not None:
             command.microseconds = event.duration_micros
             command.received_bytes = len(bson.encode(event.reply))
 
     def failed(self, event: CommandFailedEvent) -> None:
-        """Note that the command failed."""
+        """Record that a command failed."""
         command = self._running(event.request_id)
         if command is not None:
             command.microseconds = event.duration_micros

@@ -1,4 +1,4 @@
-"""HTML from templates. Whatever is no HTML yet is escaped, so that nobody need remember to."""
+"""HTML from templates. All values that are not HTML are escaped."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _FOLDER = Path(__file__).parent / "templates"
 
 
 class Html(str):
-    """Text that is HTML already: a filled template."""
+    """HTML text, from a template."""
 
     __slots__ = ()
 
@@ -20,16 +20,16 @@ class Html(str):
 def fill(name: str, /, **values: object) -> Html:
     """Fill a template.
 
-    :param name: the name of its file, without the suffix
-    :param values: what to put in; all but :class:`Html` is escaped, for text and for attributes
+    :param name: the name of the file, without the suffix
+    :param values: the values; all except :class:`Html` are escaped, for text and for attributes
     """
     return Html(_template(name).substitute({key: escape(value) for key, value in values.items()}))
 
 
 def join(parts: Iterable[object]) -> Html:
-    """Put pieces one after the other.
+    """Concatenate values.
 
-    :param parts: as for :func:`fill`
+    :param parts: the values, escaped as by :func:`fill`
     """
     return Html("".join(map(escape, parts)))
 
@@ -37,7 +37,7 @@ def join(parts: Iterable[object]) -> Html:
 def escape(value: object) -> Html:
     """Return a value as HTML.
 
-    :param value: anything; what is HTML stays as it is
+    :param value: any value; :class:`Html` is not changed
     """
     return value if isinstance(value, Html) else Html(html.escape(str(value), quote=True))
 

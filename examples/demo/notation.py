@@ -1,4 +1,4 @@
-"""BSON values in the notation of MongoDB's shell, cut into tokens for the colours."""
+"""BSON values in the notation of MongoDB's shell, as tokens with colors."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _BARE_KEY = re.compile(r"[A-Za-z_$][A-Za-z0-9_$]*", re.ASCII)
 
 
 class Token(NamedTuple):
-    """A piece of a line.
+    """A part of a line.
 
-    :param kind: the class of its colour; empty for punctuation
-    :param text: what to show
+    :param kind: the CSS class of its color; empty for punctuation
+    :param text: the text
     """
 
     kind: str
@@ -33,10 +33,10 @@ class Token(NamedTuple):
 class Line(NamedTuple):
     """A line of a document.
 
-    :param depth: how deep it is nested
-    :param tokens: what stands in it
-    :param type: the BSON type of its value; empty where a document or array ends
-    :param changed: whether the value is another than before
+    :param depth: the level of nesting
+    :param tokens: the tokens
+    :param type: the BSON type of its value; empty at the end of a document or array
+    :param changed: whether the value has changed
     """
 
     depth: int
@@ -46,21 +46,21 @@ class Line(NamedTuple):
 
 
 def lines(document: Mapping[str, Any], before: Mapping[str, Any] | None) -> list[Line]:
-    """Spread a document over lines.
+    """Return the lines of a document.
 
-    A value under the key ``_id`` is shortened: whoever knows a session id owns the session.
+    Values of the key ``_id`` are shortened, because a session id gives access to the session.
 
     :param document: the document
-    :param before: what it is compared with; ``None`` marks nothing as changed
+    :param before: an earlier state to compare with; ``None`` marks nothing as changed
     """
     return list(_lines([], "", document, document if before is None else before, 0, ""))
 
 
 def inline(value: Any, key: str = "") -> list[Token]:
-    """Put a value on one line, with long texts shortened and deep levels left out.
+    """Return a value on one line, with long texts shortened and deep levels omitted.
 
     :param value: the value
-    :param key: the key that it stands under
+    :param key: its key
     """
     return list(_inline(value, key, 0))
 
@@ -74,7 +74,7 @@ def _lines(
         differs = changed or before != value
         pieces = [token, Token("", tail)]
         if token.kind == "date":
-            # The page keeps a date in one piece, and a comma beside it could be parted from it.
+            # The page does not break a date, but would break the line before a separate comma.
             pieces = [Token(token.kind, token.text + tail)]
         yield Line(depth, [*lead, *pieces], kind, differs)
         return
@@ -119,7 +119,7 @@ def _inline(value: Any, key: str, depth: int) -> Iterator[Token]:
 
 
 def _scalar(value: Any, key: str) -> tuple[Token, str]:
-    """Return the token of a value without inner ones, and its BSON type."""
+    """Return the token and the BSON type of a value that is no document or array."""
     if key == "_id" and isinstance(value, str):
         value = value[:_SHOWN_OF_AN_ID] + "…"
     for python_type, kind, bson_type, show in _SCALARS:
@@ -134,7 +134,7 @@ def _key(name: str) -> str:
 
 
 def _quoted(text: str) -> str:
-    # What cannot be printed could hide what stands beside it, or turn it around.
+    # Unprintable characters could hide the text next to them, or change its direction.
     quoted = text.replace("\\", "\\\\").replace("'", "\\'")
     return f"'{''.join(_visible(character) for character in quoted)}'"
 
@@ -148,14 +148,14 @@ def _date(value: datetime) -> str:
 
 
 def _binary(value: bytes) -> str:
-    # PyMongo reads binary data of the general kind, 0, as bytes.
+    # PyMongo reads binary data of subtype 0 as bytes.
     if isinstance(value, Binary) and value.subtype == UUID_SUBTYPE:
         return f"UUID('{value.as_uuid()}')"
     return f"BinData({getattr(value, 'subtype', 0)}, …)"
 
 
-# The type in Python, the class of its colour, the type in BSON, the notation. A bool is an int too,
-# and an Int64, which is how PyMongo reads a long, as well.
+# The Python type, the CSS class, the BSON type, the notation. The order matters: bool and Int64
+# are subclasses of int.
 _SCALARS: tuple[tuple[type, str, str, Callable[[Any], str]], ...] = (
     (NoneType, "word", "null", lambda _: "null"),
     (bool, "word", "bool", lambda value: str(value).lower()),

@@ -1,4 +1,4 @@
-"""What there is to buy."""
+"""The products of the shop."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from typing import NamedTuple
 
 
 class Product(NamedTuple):
-    """Something to put into the cart.
+    """A product.
 
-    :param key: its name in the session, in forms, and among the icons
-    :param name: its name for people
-    :param cents: its price
+    :param key: its key in the session, in forms, and in the icons
+    :param name: its name on the page
+    :param cents: its price in cents
     """
 
     key: str

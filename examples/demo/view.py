@@ -12,7 +12,7 @@ from examples.demo.markup import Html, fill, join
 from examples.demo.notation import Line, Token, inline, lines
 from examples.demo.shop import MOST_OF_ONE, PRODUCTS, Product
 
-# The arguments that say what a command is about; the others are in its full form.
+# The arguments that are shown in the summary of a command.
 _ARGUMENTS: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "find": (("filter",),),
     "update": (("updates", "q"), ("updates", "u")),
@@ -25,12 +25,12 @@ _DEEPEST_INDENT = 9
 
 @dataclass(frozen=True)
 class Place:
-    """Where the sessions are.
+    """The location of the sessions.
 
-    :param server: the server's version and address
-    :param collection: database and collection
-    :param lifetime_seconds: how long an untouched session lives
-    :param settings: how Beaker is told so
+    :param server: the version and the address of the server
+    :param collection: the database and the collection
+    :param lifetime_seconds: the lifetime of an idle session
+    :param settings: the settings for Beaker
     """
 
     server: str
@@ -41,15 +41,15 @@ class Place:
 
 @dataclass(frozen=True)
 class Page:
-    """All that the page shows.
+    """The content of the page.
 
-    :param place: where the sessions are
-    :param token: what forms have to send back
-    :param session: the session, as the application sees it
-    :param document: the session, as MongoDB holds it; ``None`` if it does not
-    :param seen: the document that the page before showed, if there was one
-    :param traces: the requests since that page, this one included
-    :param problem: why there is none
+    :param place: the location of the sessions
+    :param token: the token that forms send back
+    :param session: the session as the application sees it
+    :param document: the document of the session, or ``None``
+    :param seen: the document on the previous page, or ``None``
+    :param traces: the requests since the previous page, including this one
+    :param problem: the reason if there is no document
     """
 
     place: Place
@@ -62,9 +62,9 @@ class Page:
 
 
 def render_page(page: Page) -> str:
-    """Return the whole page.
+    """Return the page as HTML.
 
-    :param page: what to show
+    :param page: the content
     """
     place = page.place
     commands = [command for trace in page.traces for command in trace.commands]
@@ -84,11 +84,11 @@ def render_page(page: Page) -> str:
 
 
 def render_error(status: str, message: str, place: Place) -> str:
-    """Return a page that says what went wrong.
+    """Return an error page as HTML.
 
     :param status: the HTTP status
-    :param message: what it means here
-    :param place: where the sessions are
+    :param message: the message
+    :param place: the location of the sessions
     """
     code, _, reason = status.partition(" ")
     return _frame(reason, fill("error", code=code, reason=reason, message=message), place)
@@ -99,13 +99,13 @@ def _frame(title: str, main: Html, place: Place) -> str:
 
 
 def _message(page: Page) -> Html:
-    # There is always one, so that nothing moves away from the pointer when there is news.
+    # There is always a message, so that the page does not move when a new one appears.
     messages = [trace.message for trace in page.traces if trace.message]
     if messages:
         return fill("message", message=messages[-1])
     if page.session.get("visits", 0) > 1:
-        return fill("greeting", greeting="Welcome back: your cookie led to this session.")
-    return fill("greeting", greeting="Welcome: a new session has begun.")
+        return fill("greeting", greeting="Welcome back. Your cookie has the id of this session.")
+    return fill("greeting", greeting="Welcome. This is a new session.")
 
 
 def _visitor(page: Page, cost: str) -> Html:
@@ -229,7 +229,7 @@ def _gist(name: str, document: Mapping[str, Any]) -> list[Token]:
         value: Any = document
         for step in path:
             value = value[step]
-            # The package's own commands carry one update, one document, one index at a time.
+            # Commands of the package have one update, one document, or one index.
             value = value[0] if isinstance(value, list) and len(value) == 1 else value
         tokens += [Token("", ", ")] if tokens else []
         tokens += inline(value)

@@ -1,4 +1,4 @@
-"""What this process remembers of its visitors, to tell them what changed since the last page."""
+"""The visitors of this process, to show what changed since their previous pages."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _MOST_VISITORS = 1000
 
 @dataclass
 class Visitor:
-    """One browser. None of this is part of its session, so that the session stays as it would be.
+    """A browser. These data are not in its session, so that the demo shows an ordinary session.
 
-    :param key: what the browser is known by
-    :param seen: the document that its last page showed
-    :param traces: the requests since then
-    :param stringify: whether it wants its session stored as JSON text
+    :param key: the value of its cookie
+    :param seen: the document on its previous page
+    :param traces: the requests since that page
+    :param stringify: whether its session is stored as JSON text
     """
 
     key: str
@@ -30,16 +30,16 @@ class Visitor:
 
 
 class Visitors:
-    """The latest visitors; whoever came long ago is forgotten and greeted as new."""
+    """The latest visitors. Older ones are removed, and are new visitors when they return."""
 
     def __init__(self) -> None:
         self._visitors: OrderedDict[str, Visitor] = OrderedDict()
         self._lock = threading.Lock()
 
     def get(self, key: str) -> Visitor:
-        """Return a visitor; a new one, with another key, where nobody is known by this key.
+        """Return the visitor with a key, or a new one with another key.
 
-        :param key: what the browser sent
+        :param key: the value of the cookie
         """
         with self._lock:
             visitor = self._visitors.get(key)

@@ -1,4 +1,4 @@
-"""Django's kind of middleware, which shows the session to the views."""
+"""A Django middleware that passes the session to the views."""
 
 from collections.abc import Callable
 
@@ -8,7 +8,7 @@ GetResponse = Callable[[HttpRequest], HttpResponse]
 
 
 def beaker_session(get_response: GetResponse) -> GetResponse:
-    """Make ``request.session`` Beaker's; it is loaded when it is first looked at."""
+    """Set ``request.session``; the session is loaded on first use."""
 
     def respond(request: HttpRequest) -> HttpResponse:
         request.session = request.environ["beaker.session"]

@@ -1,14 +1,14 @@
-"""The settings of the project; those of the sessions are in ``BEAKER``."""
+"""The settings of the project. ``BEAKER`` has the settings of the sessions."""
 
 import os
 
-# It signs the cookies: the same in all processes, and known to nobody else.
-SECRET_KEY = "a long random text"  # noqa: S105 - a real one stands outside of the code
+# Signs the cookies. Keep it secret, and use the same in all processes.
+SECRET_KEY = "a long random text"  # noqa: S105 - a real one is not in the code
 ALLOWED_HOSTS = ["127.0.0.1", "localhost"]
 ROOT_URLCONF = "examples.django.urls"
 USE_TZ = True
 MIDDLEWARE = [
-    # In the place of django.contrib.sessions.middleware.SessionMiddleware.
+    # Replaces django.contrib.sessions.middleware.SessionMiddleware.
     "examples.django.middleware.beaker_session",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -19,6 +19,6 @@ BEAKER = {
     "session.name": "examples",
     "session.timeout": 1800,
     "session.secret": SECRET_KEY,
-    # True where the site is served over HTTPS.
+    # Set it to True if the site uses HTTPS.
     "session.secure": False,
 }

@@ -10,7 +10,7 @@ from django.views.decorators.http import require_GET, require_POST
 def home(request: HttpRequest) -> HttpResponse:
     """Count a visit."""
     session = request.session
-    # Nobody else changes this session meanwhile, in whatever process.
+    # No other request can change the session in this block, in any process.
     with session.locked(timeout=5):
         session["visits"] = session.get("visits", 0) + 1
     return JsonResponse(
@@ -24,7 +24,7 @@ def home(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 def login(request: HttpRequest) -> HttpResponse:
-    """Log in: the id that the visitor had before is dead."""
+    """Log in. The old session id becomes invalid."""
     request.session.regenerate_id()
     request.session["user"] = request.POST["user"]
     request.session.save()

@@ -1,4 +1,4 @@
-"""Django, whose WSGI application is wrapped: ``request.session`` is the session in MongoDB.
+"""Django, with its WSGI application wrapped: ``request.session`` is in MongoDB.
 
 Requires: Django 4.2 or later, and a MongoDB server: MONGODB_URL, or else mongodb://127.0.0.1:27017
 Install:  pip install beaker_mongo_soajs django waitress

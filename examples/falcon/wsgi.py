@@ -14,10 +14,10 @@ from beaker_mongo_soajs import SessionMiddleware
 
 
 class Sessions:
-    """Falcon's kind of middleware, which shows the session to the resources."""
+    """A Falcon middleware that passes the session to the resources."""
 
     def process_request(self, req: Request, _resp: Response) -> None:
-        """Make it ``req.context.session``; it is loaded when it is first looked at."""
+        """Set ``req.context.session``; the session is loaded on first use."""
         req.context.session = req.env["beaker.session"]
 
 
@@ -27,7 +27,7 @@ class Home:
     def on_get(self, req: Request, resp: Response) -> None:
         """Count a visit."""
         session = req.context.session
-        # Nobody else changes this session meanwhile, in whatever process.
+        # No other request can change the session in this block, in any process.
         with session.locked(timeout=5):
             session["visits"] = session.get("visits", 0) + 1
         resp.media = {"visits": session["visits"], "user": session.get("user")}
@@ -37,7 +37,7 @@ class Login:
     """``/login``."""
 
     def on_post(self, req: Request, _resp: Response) -> None:
-        """Log in: the id that the visitor had before is dead."""
+        """Log in. The old session id becomes invalid."""
         session = req.context.session
         session.regenerate_id()
         session["user"] = req.get_media()["user"]
@@ -74,9 +74,9 @@ application = SessionMiddleware(
         "session.url": os.environ.get("MONGODB_URL", "mongodb://127.0.0.1:27017"),
         "session.name": "examples",
         "session.timeout": 1800,
-        # It signs the cookies: the same in all processes, and known to nobody else.
+        # Signs the cookies. Keep it secret, and use the same in all processes.
         "session.secret": "a long random text",
-        # True where the site is served over HTTPS.
+        # Set it to True if the site uses HTTPS.
         "session.secure": False,
     },
 )

@@ -1,4 +1,4 @@
-"""Flask, whose own ``session`` is the one that the middleware of this package keeps in MongoDB.
+"""Flask, with its own ``session`` in MongoDB, through the middleware of this package.
 
 Requires: Flask 2 or later, and a MongoDB server: MONGODB_URL, or else mongodb://127.0.0.1:27017
 Install:  pip install beaker_mongo_soajs flask waitress
@@ -15,21 +15,21 @@ from werkzeug.wrappers import Response
 
 from beaker_mongo_soajs import MongoSession, SessionMiddleware
 
-# It is the same object; a type checker learns here which methods it has beside Flask's.
+# The same object, for type checkers: it has the methods of MongoSession.
 session = cast("MongoSession", flask.session)
-# What is in a session when nobody has put anything there.
+# The keys of a session in which the application has set nothing.
 TIMES = {"_creation_time", "_accessed_time"}
 
 
 class BeakerSessions(SessionInterface):
-    """Let ``flask.session`` be the session of the middleware."""
+    """Make ``flask.session`` the session of the middleware."""
 
     def open_session(self, _app: Flask, request: Any) -> Any:
-        """Return the session of a request; it is loaded when it is first looked at."""
+        """Return the session of a request; it is loaded on first use."""
         return request.environ["beaker.session"]
 
     def save_session(self, _app: Flask, session: Any, _response: Any) -> None:
-        """Save what changed, as Flask does; a newcomer who only looks needs no session."""
+        """Save changes, as Flask does; a new session is saved only if something was set."""
         if session.accessed() and (not session.is_new or session.keys() - TIMES):
             session.save()
 
@@ -42,9 +42,9 @@ application.wsgi_app = SessionMiddleware(  # type: ignore[method-assign]
         "session.url": os.environ.get("MONGODB_URL", "mongodb://127.0.0.1:27017"),
         "session.name": "examples",
         "session.timeout": 1800,
-        # It signs the cookies: the same in all processes, and known to nobody else.
+        # Signs the cookies. Keep it secret, and use the same in all processes.
         "session.secret": "a long random text",
-        # True where the site is served over HTTPS.
+        # Set it to True if the site uses HTTPS.
         "session.secure": False,
     },
 )
@@ -53,7 +53,7 @@ application.wsgi_app = SessionMiddleware(  # type: ignore[method-assign]
 @application.get("/")
 def home() -> dict[str, Any]:
     """Count a visit."""
-    # Nobody else changes this session meanwhile, in whatever process.
+    # No other request can change the session in this block, in any process.
     with session.locked(timeout=5):
         session["visits"] = session.get("visits", 0) + 1
     return {"visits": session["visits"], "user": session.get("user")}
@@ -61,7 +61,7 @@ def home() -> dict[str, Any]:
 
 @application.post("/login")
 def login() -> Response:
-    """Log in: the id that the visitor had before is dead."""
+    """Log in. The old session id becomes invalid."""
     session.regenerate_id()
     session["user"] = request.form["user"]
     return redirect("/", 303)

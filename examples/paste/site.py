@@ -1,4 +1,4 @@
-"""The application that ``site.ini`` names; it knows nothing of how sessions are set up."""
+"""The application in ``site.ini``. The sessions are configured there."""
 
 from typing import Any
 
@@ -8,21 +8,21 @@ from webob.exc import HTTPNotFound, HTTPSeeOther
 
 
 def make_site(_global_conf: dict[str, str]) -> Any:
-    """Make the application, as Paste Deploy asks for it."""
+    """Make the application, for Paste Deploy."""
     return wsgify(respond)
 
 
 def respond(request: Request) -> Response:
-    """Answer a request."""
+    """Respond to a request."""
     session = request.environ["beaker.session"]
     match request.method, request.path_info:
         case "GET", "/":
-            # Nobody else changes this session meanwhile, in whatever process.
+            # No other request can change the session in this block, in any process.
             with session.locked(timeout=5):
                 session["visits"] = session.get("visits", 0) + 1
             return Response(json={"visits": session["visits"], "user": session.get("user")})
         case "POST", "/login":
-            # The id that the visitor had before is dead.
+            # The old session id becomes invalid.
             session.regenerate_id()
             session["user"] = request.POST.get("user", "")
             session.save()

@@ -1,4 +1,4 @@
-"""Paste Deploy, whose INI file puts the filter of this package before an application.
+"""Paste Deploy, with the filter of this package in an INI file.
 
 Requires: PasteDeploy 2.1 or later, WebOb 1.8, and a MongoDB server: MONGODB_URL, or else
           mongodb://127.0.0.1:27017
@@ -14,6 +14,6 @@ from paste.deploy import loadapp
 url = os.environ.get("MONGODB_URL", "mongodb://127.0.0.1:27017")
 application = loadapp(
     f"config:{Path(__file__).with_name('site.ini')}",
-    # In an INI file, one percent sign is written as two.
+    # INI files escape a percent sign by doubling it.
     global_conf={"mongodb_url": url.replace("%", "%%")},
 )

@@ -1,7 +1,7 @@
 """Make an environment with Pylons: ``python -m examples.pylons.environment``.
 
-It is in the folder ``.pylons`` beside the examples. Pylons is ported to Python 3 there, and this
-package is in it as it stands here.
+It is in the folder ``.pylons`` of this repository. Pylons is ported to Python 3 in it, and this
+package is installed from this repository.
 """
 
 import os
@@ -17,7 +17,7 @@ _REQUIREMENTS = ("Pylons==1.0.3", "setuptools<81", "fissix", "--editable", f"{_R
 
 
 def make() -> Path:
-    """Have the environment; one that is complete stays.
+    """Make the environment, unless it is complete.
 
     :returns: the path of its Python.
     """
@@ -33,14 +33,14 @@ def make() -> Path:
     return python
 
 
-def go_on(arguments: list[str]) -> None:
-    """Go on in that environment; it does nothing where that is so already.
+def run_in_environment(arguments: list[str]) -> None:
+    """Replace this process by one in the environment, unless it is in it already.
 
-    :param arguments: those of Python.
+    :param arguments: the arguments of Python.
     """
     if Path(sys.prefix).resolve() != _FOLDER:
         python = str(make())
-        os.execv(python, [python, *arguments])  # noqa: S606 - the same program, elsewhere
+        os.execv(python, [python, *arguments])  # noqa: S606 - the same program in another environment
 
 
 if __name__ == "__main__":

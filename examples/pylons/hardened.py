@@ -1,4 +1,4 @@
-"""The same with the ``SessionMiddleware`` of this package in the place of Beaker's.
+"""Pylons with the ``SessionMiddleware`` of this package instead of Beaker's.
 
 Requires: as ``wsgi.py``
 Install:  as ``wsgi.py``

@@ -1,4 +1,4 @@
-"""The application that ``site.ini`` names, put together as every Pylons project does it."""
+"""The application in ``site.ini``, made as in every Pylons project."""
 
 import os
 from pathlib import Path
@@ -18,16 +18,16 @@ import beaker_mongo_soajs
 
 
 class Globals:
-    """What all requests share: the cache, as Pylons expects it here."""
+    """Objects that all requests share: the cache, where Pylons expects it."""
 
     def __init__(self, config: dict[str, Any]) -> None:
         self.cache = CacheManager(**parse_cache_config_options(config))
 
 
 def make_app(global_conf: dict[str, str], hardened: str = "false", **app_conf: str) -> Any:
-    """Make the application, as Paste Deploy asks for it.
+    """Make the application, for Paste Deploy.
 
-    :param hardened: whether with the session middleware of this package, in the place of Beaker's.
+    :param hardened: whether to use the session middleware of this package instead of Beaker's.
     """
     config = _load_environment(global_conf, app_conf)
     app = RoutesMiddleware(PylonsApp(config=config), config["routes.map"], singleton=False)

@@ -1,8 +1,8 @@
-"""Port Pylons to Python 3 where it is installed: ``python -m examples.pylons.port``.
+"""Port the installed Pylons to Python 3: ``python -m examples.pylons.port``.
 
-Pylons 1.0.3 and WebHelpers 1.3 are for Python 2. The translator 2to3 does most of it, and five
-edits the rest: what sessions need, and not ``pylons.middleware``, which needs WebError. A second
-pass would spoil what the first one did, so the port is made in a copy, and once.
+Pylons 1.0.3 and WebHelpers 1.3 are for Python 2. The translator 2to3 does most of the work, and
+five edits do the rest. They cover what sessions need, but not ``pylons.middleware``, which needs
+WebError. The port is made once, in a copy, because a second translation would break it.
 """
 
 import importlib.util
@@ -14,8 +14,8 @@ from pathlib import Path
 from fissix.refactor import RefactoringTool, get_fixers_from_package
 
 PACKAGES = ("pylons", "webhelpers")
-# The file, what stands there after the translation, and what has to. Only the first occurrence is
-# meant: of two tests for a str, the first was one for bytes.
+# The file, the text after the translation, and its replacement. Only the first occurrence is
+# replaced: of two checks for str, the first was one for bytes.
 _EDITS = (
     ("pylons/controllers/core.py", "'im_func'", "'__func__'"),
     ("pylons/controllers/core.py", "inspect.getargspec(", "inspect.getfullargspec("),
@@ -24,13 +24,13 @@ _EDITS = (
     ("webhelpers/html/builder.py", "from UserDict import DictMixin\n", ""),
 )
 MARK = "ported_to_python_3"
-"""A file in each package that is ported."""
+"""The name of a file that marks a ported package."""
 
 
 def port(folder: Path) -> None:
-    """Port the packages in a folder; those that are ported already stay.
+    """Port the packages in a folder, unless they are ported already.
 
-    :param folder: where both are installed.
+    :param folder: the folder that both are installed in.
     """
     for package in PACKAGES:
         if not (folder / package / MARK).exists():
@@ -57,15 +57,15 @@ def _edit(package: Path) -> None:
         if path.is_relative_to(package):
             before, found, after = path.read_text().partition(old)
             if not found:
-                sys.exit(f"{name} is not what this port is for: there is no {old!r} in it.")
+                sys.exit(f"{name} does not contain {old!r}. Install Pylons 1.0.3.")
             path.write_text(before + new + after)
 
 
 def main() -> None:
-    """Port the Pylons that this Python finds."""
+    """Port the Pylons of this Python."""
     found = importlib.util.find_spec(PACKAGES[0])
     if found is None or found.origin is None:
-        sys.exit("Pylons is not installed here: pip install Pylons==1.0.3")
+        sys.exit("Pylons is not installed. Run: pip install Pylons==1.0.3")
     port(Path(found.origin).parent.parent)
 
 

@@ -1,4 +1,4 @@
-"""Pylons 1.0.3, a framework for Python 2, ported: ``site.ini`` sends its sessions to MongoDB.
+"""Pylons 1.0.3, ported to Python 3; ``site.ini`` configures its sessions.
 
 Requires: an environment of its own, and a MongoDB server: MONGODB_URL, or else that of ``site.ini``
 Install:  python -m examples.pylons.environment

@@ -1,4 +1,4 @@
-"""The same with ``config.include("beaker_mongo_soajs.pyramid")``, from ``pyramid.includes``.
+"""Pyramid with MongoSession: ``site.ini`` includes ``beaker_mongo_soajs.pyramid``.
 
 Requires: as ``wsgi.py``
 Install:  as ``wsgi.py``

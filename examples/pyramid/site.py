@@ -1,4 +1,4 @@
-"""The application that ``site.ini`` names."""
+"""The application in ``site.ini``."""
 
 import logging
 import os
@@ -15,7 +15,7 @@ logger = logging.getLogger(__name__)
 
 
 def main(_global_config: dict[str, str], **settings: str) -> Any:
-    """Make the application, as Paste Deploy asks for it."""
+    """Make the application, for Paste Deploy."""
     settings["session.url"] = os.environ.get("MONGODB_URL", settings["session.url"])
     config = Configurator(settings=settings)
     config.set_default_csrf_options(require_csrf=True)
@@ -33,7 +33,7 @@ def main(_global_config: dict[str, str], **settings: str) -> Any:
 @view_config(route_name="home", request_method="GET", accept="text/html", renderer="page.jinja2")
 @view_config(route_name="home", request_method="GET", accept="application/json", renderer="json")
 def home(request: Request) -> dict[str, Any]:
-    """Count a visit, and show the messages since the last one."""
+    """Count a visit, and show the flash messages."""
     session = request.session
     session["visits"] = session.get("visits", 0) + 1
     return {
@@ -46,7 +46,7 @@ def home(request: Request) -> dict[str, Any]:
 
 @view_config(route_name="login", request_method="POST")
 def login(request: Request) -> Response:
-    """Log in, under a new id."""
+    """Log in, with a new session id."""
     user = request.POST["user"]
     request.session.regenerate_id()
     request.session["user"] = user
@@ -69,7 +69,7 @@ def error(_request: Request) -> Response:
 
 @exception_view_config(Exception, renderer="error.jinja2")
 def show_error(error: Exception, request: Request) -> dict[str, Any]:
-    """Answer for a page that failed; what it had changed in the session is saved all the same."""
+    """Show an error page. Changes of the session are saved nevertheless."""
     logger.error("%s failed", request.path, exc_info=error)
     request.response.status = 500
     return {"user": request.session.get("user")}

@@ -1,4 +1,4 @@
-"""Pyramid with pyramid_beaker, set up by ``site.ini``: sessions, flash messages, CSRF tokens.
+"""Pyramid with pyramid_beaker and ``site.ini``: sessions, flash messages, CSRF tokens.
 
 Requires: Pyramid 1.10 or later, and a MongoDB server: MONGODB_URL, or else that of ``site.ini``
 Install:  pip install beaker_mongo_soajs pyramid pyramid_beaker pyramid_jinja2 waitress

@@ -1,4 +1,4 @@
-"""TurboGears 2, whose own sessions are Beaker's: its configuration sends them to MongoDB.
+"""TurboGears 2, which uses Beaker; its configuration selects MongoDB.
 
 Requires: TurboGears 2.4.1 or later, and a MongoDB server: MONGODB_URL, or else
           mongodb://127.0.0.1:27017
@@ -25,7 +25,7 @@ from beaker_mongo_soajs import MongoSession
 
 
 def only_post(_remainder: list[str], _params: dict[str, Any]) -> None:
-    """Refuse a mere link, as a hook that TurboGears calls before the method."""
+    """Refuse other methods than POST, as a hook that TurboGears calls before the page."""
     if request.method != "POST":
         abort(405)
 
@@ -36,7 +36,7 @@ class Site(TGController):
     @expose("json")
     def index(self) -> dict[str, Any]:
         """Count a visit."""
-        # Nobody else changes this session meanwhile, in whatever process.
+        # No other request can change the session in this block, in any process.
         with session.locked(timeout=5):
             session["visits"] = session.get("visits", 0) + 1
         return {"visits": session["visits"], "user": session.get("user")}
@@ -44,7 +44,7 @@ class Site(TGController):
     @expose()
     @before_validate(only_post)
     def login(self, user: str) -> None:
-        """Log in: the id that the visitor had before is dead."""
+        """Log in. The old session id becomes invalid."""
         session.regenerate_id()
         session["user"] = user
         session.save()
@@ -74,9 +74,9 @@ config.update_blueprint(
         "session.url": os.environ.get("MONGODB_URL", "mongodb://127.0.0.1:27017"),
         "session.name": "examples",
         "session.timeout": 1800,
-        # It signs the cookies: the same in all processes, and known to nobody else.
+        # Signs the cookies. Keep it secret, and use the same in all processes.
         "session.secret": "a long random text",
-        # True where the site is served over HTTPS.
+        # Set it to True if the site uses HTTPS.
         "session.secure": False,
     }
 )

@@ -1,4 +1,4 @@
-"""Plain WSGI, requests and responses by WebOb, sessions by the middleware of this package.
+"""Plain WSGI with WebOb, and the session middleware of this package.
 
 Requires: WebOb 1.8, and a MongoDB server: MONGODB_URL, or else mongodb://127.0.0.1:27017
 Install:  pip install beaker_mongo_soajs webob waitress
@@ -16,16 +16,16 @@ from beaker_mongo_soajs import SessionMiddleware
 
 @wsgify
 def site(request: Request) -> Response:
-    """Answer a request."""
+    """Respond to a request."""
     session = request.environ["beaker.session"]
     match request.method, request.path_info:
         case "GET", "/":
-            # Nobody else changes this session meanwhile, in whatever process.
+            # No other request can change the session in this block, in any process.
             with session.locked(timeout=5):
                 session["visits"] = session.get("visits", 0) + 1
             return Response(json={"visits": session["visits"], "user": session.get("user")})
         case "POST", "/login":
-            # The id that the visitor had before is dead.
+            # The old session id becomes invalid.
             session.regenerate_id()
             session["user"] = request.POST.get("user", "")
             session.save()
@@ -44,9 +44,9 @@ application = SessionMiddleware(
         "session.url": os.environ.get("MONGODB_URL", "mongodb://127.0.0.1:27017"),
         "session.name": "examples",
         "session.timeout": 1800,
-        # It signs the cookies: the same in all processes, and known to nobody else.
+        # Signs the cookies. Keep it secret, and use the same in all processes.
         "session.secret": "a long random text",
-        # True where the site is served over HTTPS.
+        # Set it to True if the site uses HTTPS.
         "session.secure": False,
     },
 )

@@ -80,7 +80,7 @@ class TestSession:
         press(visitor.open(), "#logout")
         # Playwright's own go_back() waits forever if the browser has cached the page.
         tab.evaluate("history.back()")
-        expect(tab.get_by_role("heading", name="What MongoDB holds now")).to_be_visible()
+        expect(tab.get_by_role("heading", name="The document in MongoDB")).to_be_visible()
         expect(tab.get_by_label("Your name")).to_be_visible()
         expect(tab.get_by_text("ann")).to_have_count(0)
 
@@ -92,7 +92,7 @@ class TestSession:
         press(of_ann, "#add-flask")
         of_bea.reload()
         expect(of_bea.get_by_label("Your name")).to_be_visible()
-        expect(of_bea.locator(".empty")).to_contain_text("Nothing in it yet.")
+        expect(of_bea.locator(".empty")).to_contain_text("The cart is empty.")
         assert ann.session_id != bea.session_id
 
     def test_expired_session(self, visitor: Visitor) -> None:

@@ -1,4 +1,4 @@
-"""A browser at the demo, and the text of its page."""
+"""A browser with the demo, and the text of its page."""
 
 from __future__ import annotations
 
@@ -62,5 +62,5 @@ def stored(database: Database[dict[str, Any]], session_id: str) -> dict[str, Any
 
 
 def plain(line: Line) -> str:
-    """Return a line of a document without its colours."""
+    """Return a line of a document without its colors."""
     return "".join(token.text for token in line.tokens)

@@ -24,7 +24,7 @@ class TestVisitor:
 
     def test_a_visitor_is_greeted(self, visit: Visit) -> None:
         """Without an action, the page says whether the visitor has a session."""
-        assert "Welcome: a new session has begun." in text_of(visit.page)
+        assert "Welcome. This is a new session." in text_of(visit.page)
         assert "Welcome back" in text_of(visit.app.get("/"))
         assert "Welcome" not in text_of(visit.submit("/cart/add", product="flask"))
 
@@ -54,7 +54,7 @@ class TestVisitor:
         """A name of spaces or invisible characters is refused."""
         before = visit.session_id
         visit.submit("/login", name=" \u202e\x00 ")
-        assert "A name is needed" in text_of(visit.page)
+        assert "Enter a name" in text_of(visit.page)
         assert before == visit.session_id
 
     def test_log_out(self, visit: Visit, database: Database[dict[str, Any]]) -> None:
@@ -85,7 +85,7 @@ class TestVisitor:
         assert {"tubes": 1} == quantities()
         visit.submit("/cart/drop", product="tubes")
         assert {} == quantities()
-        assert "Nothing in it yet." in text_of(visit.page)
+        assert "The cart is empty." in text_of(visit.page)
 
     def test_a_session_continues_after_a_restart(
         self, visit: Visit, mongo_url: str, database_name: str
@@ -112,7 +112,7 @@ class TestForms:
         visit.app.post(path, fields, status=403)
         other = Visit(demo).page.forms[0]["token"].value
         page = visit.app.post(path, [("token", other), *fields.items()], status=403)
-        assert "Nothing was changed." in text_of(page)
+        assert "Nothing was saved." in text_of(page)
         assert before == stored(database, visit.session_id)
 
     def test_a_form_of_the_session_before_the_login_is_refused(self, visit: Visit) -> None:
@@ -125,7 +125,7 @@ class TestForms:
         """An unknown product cannot be added to the cart."""
         token = visit.page.forms[0]["token"].value
         page = visit.app.post("/cart/add", {"token": token, "product": "gold"}, status=400)
-        assert "There is no such product." in text_of(page)
+        assert "This product does not exist." in text_of(page)
 
     def test_forms_are_posted(self, visit: Visit) -> None:
         """A GET request changes nothing."""
@@ -142,7 +142,7 @@ class TestForms:
         """A file instead of a text is treated as an empty text."""
         token = visit.page.forms[0]["token"].value
         page = visit.app.post("/login", {"token": token}, upload_files=[("name", "n", b"ann")])
-        assert "A name is needed" in text_of(page.follow())
+        assert "Enter a name" in text_of(page.follow())
 
     def test_cookies_of_other_programs_do_no_harm(self, demo: Demo) -> None:
         """Cookies of other programs on this host, on any port, are ignored."""
@@ -151,4 +151,4 @@ class TestForms:
 
     def test_unknown_pages(self, visit: Visit) -> None:
         """An unknown path returns a page that says so."""
-        assert "There is no such page." in text_of(visit.app.get("/nothing", status=404))
+        assert "This page does not exist." in text_of(visit.app.get("/nothing", status=404))

@@ -9,7 +9,7 @@ from typing import Any
 import bson
 import pytest
 
-from examples.demo.app import ONLOOKER, Demo
+from examples.demo.app import OBSERVER, Demo
 from examples.demo.notation import lines
 from tests.conftest import FailPoint
 from tests.demo.support import Visit, plain, text_of
@@ -78,7 +78,7 @@ class TestCost:
 
     def test_an_unreadable_document(self, visit: Visit, fail_point: FailPoint) -> None:
         """If only the display of the document fails, the rest of the page is shown."""
-        with fail_point("find", error_code=50, app_name=ONLOOKER):
+        with fail_point("find", error_code=50, app_name=OBSERVER):
             page = visit.app.get("/")
         assert "The document cannot be read" in text_of(page)
         assert "2 visits to this page" in text_of(page)

@@ -49,7 +49,7 @@ class Process:
     def address(self) -> str:
         """Wait until it prints the address of the page."""
         assert self.process.stdout is not None
-        while " ends it" not in self.said:
+        while " to end it" not in self.said:
             line = self.process.stdout.readline()
             assert line, f"it ended: {self.process.communicate()[1]}"
             self.said += line
@@ -177,9 +177,9 @@ class TestMistakes:
     @pytest.mark.parametrize(
         ("env", "sentence"),
         [
-            ({"PORT": "http"}, "PORT is 'http': it must be a number from 0 to 65535."),
-            ({"PORT": "65536"}, "PORT is '65536': it must be a number from 0 to 65535."),
-            ({"MONGODB_URL": "mongodb://127.0.0.1:1/"}, "MongoDB does not answer: check MONGODB"),
+            ({"PORT": "http"}, "PORT cannot be 'http'. Set it to a number from 0 to 65535."),
+            ({"PORT": "65536"}, "PORT cannot be '65536'. Set it to a number from 0 to 65535."),
+            ({"MONGODB_URL": "mongodb://127.0.0.1:1/"}, "MongoDB does not answer. Check MONGODB"),
             ({"MONGODB_URL": "http://127.0.0.1/"}, "url"),
             ({"MONGOD": "nowhere"}, "MONGOD names nowhere"),
         ],

@@ -105,5 +105,5 @@ class TestProgram:
         code = "import examples.__main__ as program; program.main(['webob'])"
         run = run_python(code, env, check=False)
         assert 1 == run.returncode
-        assert run.stderr.startswith("MongoDB does not answer: check MONGODB_URL")
+        assert run.stderr.startswith("MongoDB does not answer. Check MONGODB_URL")
         assert 1 == run.stderr.count("\n")

@@ -47,7 +47,7 @@ class TestPort:
         path = tmp_path / name
         path.parent.mkdir()
         path.write_text("print 'another release'\n")
-        with pytest.raises(SystemExit, match=f"^{name} is not what this port is for"):
+        with pytest.raises(SystemExit, match=f"^{name} does not contain"):
             port(tmp_path)
         assert [path] == [each for each in (tmp_path / package).rglob("*") if each.is_file()]
         assert "print 'another release'\n" == path.read_text()

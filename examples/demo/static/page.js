@@ -1,5 +1,5 @@
-// The page works without this. It lets the expiry count down, and keeps place and focus when a
-// form leads back to the page.
+// The page works without this script. It counts down the expiry, and keeps the scroll position and
+// the focus when a form leads back to the page.
 
 const expiry = document.getElementById("expiry");
 if (expiry) {
@@ -47,7 +47,7 @@ if (place) {
   window.scrollTo({ top: place.top, behavior: "instant" });
 }
 if (message) {
-  // Screen readers tell what changes in a live region, not what it held from the start.
+  // Screen readers announce changes of a live region, but not its initial text.
   const words = message.textContent;
   setTimeout(() => {
     document.getElementById("news").textContent = words;

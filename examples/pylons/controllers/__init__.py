@@ -1,1 +1,1 @@
-"""The controllers, where Pylons looks for them by their names."""
+"""The controllers. Pylons finds them here by their names."""

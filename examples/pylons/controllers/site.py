@@ -8,7 +8,7 @@ from pylons.controllers.util import redirect
 
 
 class SiteController(WSGIController):  # type: ignore[misc] # Pylons has no types
-    """The controller that all routes lead to; it knows nothing of how sessions are set up."""
+    """The controller of all routes. The sessions are configured in ``site.ini``."""
 
     def index(self) -> str:
         """Count a visit."""
