@@ -10,27 +10,20 @@ from beaker_mongo_soajs import SessionMiddleware
 from benchmarks.floors import (
     Floor,
     FloorSite,
-    OneCommandFloor,
-    SameCommandFloor,
     TouchingFloor,
     WithBeaker,
-    record_read,
 )
-from benchmarks.place import Client, Place
+from benchmarks.place import Place
 from benchmarks.population import copy_documents, copy_keys
 from benchmarks.visits import BeakerSite, Data, Site, cookies_for, session_id
 from benchmarks.workloads import CHANGE, LOGIN, NEW, READ
 from tests.behaviour.scenarios import beaker_options
 
-# So long that no time is moved while this runs, and below the timeout.
-TOUCH_AFTER_SECONDS = 1800
-
-TYPE, TOUCH_AFTER, MONGO_SESSION = "session.type", "touchAfter", "MongoSession"
+TYPE, MONGO_SESSION = "session.type", "MongoSession"
 MEMORY, FILE, BEAKER, REDIS = "memory", "file", "ext:mongodb", "ext:redis"
 FLASK, FLASK_INDEXED = "flask-session", "flask-session+index"
-FIND, FIND_UPDATE, FIND_AND_UPDATE, SAME = "find", "find+update", "find_and_update", "same"
+FIND, FIND_UPDATE = "find", "find+update"
 FIND_AND_MEMORY, FIND_UPDATE_AND_MEMORY = "find, memory", "find+update, memory"
-SAME_AND_MEMORY = "same, memory"
 
 _REDIS_KEY = "beaker_cache:{}:session"
 
@@ -82,11 +75,6 @@ def _ours(place: Place, data: Data) -> Site:
     return BeakerSite(data, _options(place, type="ext:mongodb_soajs"))
 
 
-def _with_touch_after(place: Place, data: Data) -> Site:
-    store = {"touchAfter": TOUCH_AFTER_SECONDS}
-    return BeakerSite(data, _options(place, type="ext:mongodb_soajs", store=store))
-
-
 def _mongo_session(place: Place, data: Data) -> Site:
     return BeakerSite(data, _options(place, secure=False), SessionMiddleware)
 
@@ -125,16 +113,6 @@ def _floor(kind: type[Floor]) -> Callable[[Place, Data], FloorSite]:
         return FloorSite(_ours(place, data), kind(place.client[place.database].sessions))
 
     return make
-
-
-def _same_command(place: Place, data: Data) -> FloorSite:
-    def record(client: Client) -> Site:
-        options = {"client": client, "name": place.database, "secure": False}
-        return BeakerSite(data, options, SessionMiddleware)
-
-    update, recorded = record_read(record, place.mongo_url)
-    sessions = place.client[place.database].sessions
-    return FloorSite(_ours(place, data), SameCommandFloor(sessions, update, recorded))
 
 
 def _with_beaker(floor: Callable[[Place, Data], FloorSite]) -> Make:
@@ -177,7 +155,6 @@ CONTENDERS = {
     contender.name: contender
     for contender in (
         Contender(TYPE, "**`session.type` alone**", _ours, _copy_ours),
-        Contender(TOUCH_AFTER, "**with `touchAfter`**", _with_touch_after, _copy_ours),
         Contender(MONGO_SESSION, "**MongoSession**", _mongo_session, _copy_ours),
         Contender(MEMORY, "Beaker `memory`", _memory, _begin_each),
         Contender(FILE, "Beaker `file`", _file, _begin_each),
@@ -202,14 +179,6 @@ CONTENDERS = {
             (READ, CHANGE),
         ),
         Contender(
-            FIND_AND_UPDATE,
-            "PyMongo `find_one_and_update`",
-            _floor(OneCommandFloor),
-            _copy_ids,
-            (READ,),
-        ),
-        Contender(SAME, "PyMongo, MongoSession's command", _same_command, _copy_ids, (READ,)),
-        Contender(
             FIND_AND_MEMORY,
             "PyMongo `find_one`, then Beaker `memory`",
             _with_beaker(_floor(Floor)),
@@ -222,13 +191,6 @@ CONTENDERS = {
             _with_beaker(_floor(TouchingFloor)),
             _copy_ids,
             (READ, CHANGE),
-        ),
-        Contender(
-            SAME_AND_MEMORY,
-            "PyMongo, MongoSession's command, then Beaker `memory`",
-            _with_beaker(_same_command),
-            _copy_ids,
-            (READ,),
         ),
     )
 }

@@ -1,14 +1,11 @@
 """The driver alone: what no session in MongoDB can be faster than."""
 
 import time
-from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from pymongo import monitoring
 from pymongo.collection import Collection
 
-from benchmarks.place import Client
 from benchmarks.visits import TIMEOUT_SECONDS, Site, session_id
 
 Documents = Collection[dict[str, Any]]
@@ -32,8 +29,7 @@ class Floor:
     def change(self, cookie: str, number: int) -> object:
         """Find the document, and set one number in it."""
         document = _found(self._sessions.find_one({"_id": cookie}))
-        update = {"$set": {"session.visits": number}, "$max": _times()}
-        self._sessions.update_one({"_id": cookie}, update)
+        self._sessions.update_one({"_id": cookie}, {"$set": {"session.visits": number}})
         return document
 
     def log_in(self, cookie: str) -> str:
@@ -53,45 +49,6 @@ class TouchingFloor(Floor):
         document = _found(self._sessions.find_one({"_id": cookie}))
         self._sessions.update_one({"_id": cookie}, {"$max": _times()})
         return document
-
-
-class OneCommandFloor(Floor):
-    """One command for a read: it moves the times of the document and returns it."""
-
-    def read(self, cookie: str) -> object:
-        """Move the times of the document and return it."""
-        return _found(self._sessions.find_one_and_update({"_id": cookie}, {"$max": _times()}))
-
-
-class SameCommandFloor(Floor):
-    """The very command with which MongoSession reads, sent by PyMongo alone.
-
-    It is recorded from a request of a site, and sent again with the times of the moment.
-
-    :param sessions: where the documents are.
-    :param update: the update of the recorded command.
-    :param recorded: when it was recorded, in seconds since 1970.
-    """
-
-    def __init__(self, sessions: Documents, update: Any, recorded: float) -> None:
-        super().__init__(sessions)
-        self._update = update
-        self._recorded = recorded
-        self._moments = list(_moments(update))
-
-    def read(self, cookie: str) -> object:
-        """Send the command for another session and a later moment."""
-        self._move_times()
-        return _found(self._sessions.find_one_and_update({"_id": cookie}, self._update))
-
-    def _move_times(self) -> None:
-        # With the times of old it would change nothing, which costs the server less.
-        elapsed = time.time() - self._recorded
-        for holder, key, seconds in self._moments:
-            if isinstance(seconds, float):
-                holder[key] = seconds + elapsed
-            else:
-                holder[key] = datetime.fromtimestamp(seconds.timestamp() + elapsed, UTC)
 
 
 class FloorSite:
@@ -138,50 +95,6 @@ class WithBeaker:
     def change(self, cookie: str, number: int) -> object:
         """Do what the floor does, and serve a request that changes its session."""
         return self._floor.change(cookie, number), self._beaker.change(self._cookie, number)
-
-
-def record_read(make_site: Callable[[Client], Site], url: str) -> tuple[Any, float]:
-    """Return the update of the command with which a site reads a session, and when that was.
-
-    :param make_site: makes the site, with the client that it is to use.
-    :param url: the URL of the server.
-    """
-    recorder = _Recorder()
-    with Client(url, event_listeners=[recorder]) as client:
-        site = make_site(client)
-        cookie = site.begin()
-        recorder.commands.clear()
-        site.read(cookie)
-        (command,) = recorder.commands
-    assert command["query"] == {"_id": session_id(cookie)}
-    return command["update"], time.time()
-
-
-class _Recorder(monitoring.CommandListener):
-    # Only of the client that it is given to: all others would be slower for it.
-    def __init__(self) -> None:
-        self.commands: list[Any] = []
-
-    def started(self, event: monitoring.CommandStartedEvent) -> None:
-        self.commands.append(event.command)
-
-    def succeeded(self, event: monitoring.CommandSucceededEvent) -> None:
-        pass
-
-    def failed(self, event: monitoring.CommandFailedEvent) -> None:
-        pass
-
-
-def _moments(node: Any) -> Iterator[tuple[Any, Any, Any]]:
-    """Yield where in a command times stand: seconds since 1970, and aware dates in UTC."""
-    items = node.items() if isinstance(node, dict) else enumerate(node)
-    for key, item in items:
-        if isinstance(item, dict | list):
-            yield from _moments(item)
-        elif isinstance(item, float):
-            yield node, key, item
-        elif isinstance(item, datetime):
-            yield node, key, item.replace(tzinfo=UTC)
 
 
 def _times() -> dict[str, Any]:

@@ -25,17 +25,14 @@ from benchmarks.contenders import (
     FIND_AND_MEMORY,
     FIND_UPDATE_AND_MEMORY,
     MONGO_SESSION,
-    SAME_AND_MEMORY,
-    TOUCH_AFTER,
     TYPE,
 )
 from benchmarks.samples import Samples
 from benchmarks.workloads import CHANGE
 
 LEAST = {
-    TYPE: FIND_UPDATE_AND_MEMORY,
-    TOUCH_AFTER: FIND_AND_MEMORY,
-    MONGO_SESSION: SAME_AND_MEMORY,
+    TYPE: FIND_AND_MEMORY,
+    MONGO_SESSION: FIND_AND_MEMORY,
 }
 """Who does for a request that only reads what PyMongo and Beaker do for a contender, no more."""
 

@@ -9,18 +9,15 @@ from benchmarks.caches import CACHES, HIT, MISS
 from benchmarks.cells import Spec
 from benchmarks.workloads import CHANGE, LOGIN, NEW, READ
 
-OURS = (contenders.TYPE, contenders.TOUCH_AFTER, contenders.MONGO_SESSION)
+OURS = (contenders.TYPE, contenders.MONGO_SESSION)
 SERVED = (*OURS, contenders.BEAKER, contenders.REDIS)
 WITH_BEAKER = (
     contenders.FIND_AND_MEMORY,
     contenders.FIND_UPDATE_AND_MEMORY,
-    contenders.SAME_AND_MEMORY,
 )
 FLOORS = (
     contenders.FIND,
     contenders.FIND_UPDATE,
-    contenders.FIND_AND_UPDATE,
-    contenders.SAME,
 )
 
 SMALL, MIDDLE, LARGE = 200, 2_000, 100_000
@@ -29,15 +26,12 @@ THOUSAND, MILLION = 1_000, 1_000_000
 LARGE_SESSIONS = 50
 
 
-# Who comes first makes the documents for all others of this package. With touchAfter they end
-# later; those of the others would have to be touched.
+# The first one makes the documents for all others of this package.
 _AMONG_A_MILLION = (
-    contenders.TOUCH_AFTER,
     contenders.TYPE,
     contenders.MONGO_SESSION,
     contenders.BEAKER,
     contenders.FIND,
-    contenders.SAME,
 )
 
 

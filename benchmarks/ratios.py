@@ -6,14 +6,13 @@ from dataclasses import dataclass
 from benchmarks.cells import Spec
 from benchmarks.contenders import (
     BEAKER,
+    FIND,
+    FIND_AND_MEMORY,
     FIND_UPDATE,
     FIND_UPDATE_AND_MEMORY,
     MEMORY,
     MONGO_SESSION,
     REDIS,
-    SAME,
-    SAME_AND_MEMORY,
-    TOUCH_AFTER,
     TYPE,
 )
 from benchmarks.plan import MILLION, OURS, SMALL, THOUSAND
@@ -22,7 +21,7 @@ from benchmarks.workloads import CHANGE, READ
 
 Results = Mapping[Spec, Samples]
 
-_TITLES = {TYPE: "`session.type` alone", TOUCH_AFTER: "`touchAfter`", MONGO_SESSION: "MongoSession"}
+_TITLES = {TYPE: "`session.type` alone", MONGO_SESSION: "MongoSession"}
 
 
 @dataclass(frozen=True)
@@ -61,20 +60,13 @@ def ratios() -> list[Ratio]:
 
 def _of_reads() -> Iterator[Ratio]:
     read = Spec("", READ)
+    floor = [read.of(FIND), read.of(MEMORY)]
     for name in OURS:
-        title = f"read only: `ext:mongodb` / {_TITLES[name]}"
-        yield Ratio(title, [read.of(BEAKER)], [read.of(name)])
-    yield Ratio(
-        "read only: MongoSession / (its command by PyMongo + Beaker `memory`)",
-        [read.of(MONGO_SESSION)],
-        [read.of(SAME), read.of(MEMORY)],
-    )
-    yield Ratio(
-        "… / the same two in one request",
-        [read.of(MONGO_SESSION)],
-        [read.of(SAME_AND_MEMORY)],
-    )
-    yield Ratio("read only: `touchAfter` / `ext:redis`", [read.of(TOUCH_AFTER)], [read.of(REDIS)])
+        title, ours = _TITLES[name], [read.of(name)]
+        yield Ratio(f"read only: `ext:mongodb` / {title}", [read.of(BEAKER)], ours)
+        yield Ratio(f"read only: {title} / (`find_one` + Beaker `memory`)", ours, floor)
+        yield Ratio("… / the same two in one request", ours, [read.of(FIND_AND_MEMORY)])
+        yield Ratio(f"read only: {title} / `ext:redis`", ours, [read.of(REDIS)])
 
 
 def _of_changes() -> Iterator[Ratio]:
@@ -87,18 +79,22 @@ def _of_changes() -> Iterator[Ratio]:
             f"small change: {title} / (`find_one` + `update_one` + Beaker `memory`)", ours, floor
         )
         yield Ratio("… / the same three in one request", ours, [change.of(FIND_UPDATE_AND_MEMORY)])
+        yield Ratio(f"small change: {title} / `ext:redis`", ours, [change.of(REDIS)])
 
 
 def _of_distance() -> Iterator[Ratio]:
-    far = Spec("", READ, round_trip_ms=1.0)
-    for name in (TOUCH_AFTER, MONGO_SESSION):
-        for other in (BEAKER, REDIS):
-            yield Ratio(
-                f"read only, round trip of 1 ms: `{other}` / {_TITLES[name]}",
-                [far.of(other)],
-                [far.of(name)],
-                by_processor=False,
-            )
+    for workload, words in ((READ, "read only"), (CHANGE, "small change")):
+        far = Spec("", workload, round_trip_ms=1.0)
+        floor = FIND if workload == READ else FIND_UPDATE
+        for name in OURS:
+            for above, below in ((BEAKER, name), (name, REDIS), (name, floor)):
+                titles = [_TITLES.get(each, f"`{each}`") for each in (above, below)]
+                yield Ratio(
+                    f"{words}, round trip of 1 ms: {titles[0]} / {titles[1]}",
+                    [far.of(above)],
+                    [far.of(below)],
+                    by_processor=False,
+                )
 
 
 def _of_a_million() -> Iterator[Ratio]:
