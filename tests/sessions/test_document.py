@@ -1,4 +1,4 @@
-"""Documents read as sessions: what is handed out, and what is kept to compare with."""
+"""Decoding documents: the session that is returned, and the one kept for comparison."""
 
 import datetime
 from typing import Any
@@ -19,12 +19,12 @@ _CART = {"user": "ann", "cart": [{"sku": "a", "count": 2}], "n": Int64(7), "larg
 
 
 def documents(**options: Any) -> SessionDocuments:
-    """Return the documents of a configuration."""
+    """Return the documents object of a configuration."""
     return SessionDocuments(DbConfig.from_options(options), 600)
 
 
 def stored(those: SessionDocuments, session: dict[Any, Any]) -> StoredSession:
-    """Return a session as it is read after it was stored."""
+    """Return a session as it is read after it is stored."""
     tree = those.encode(those.form, session, "id")
     return read(those, those.build("id", tree, None, _NOW))
 
@@ -37,15 +37,15 @@ def read(those: SessionDocuments, document: dict[str, Any]) -> StoredSession:
 
 
 def document_of(session: dict[str, Any]) -> dict[str, Any]:
-    """Return a document as another application might have written it."""
+    """Return a document as another application may write it."""
     return {"_id": "id", "session": session, "expires": _NOW + datetime.timedelta(hours=1)}
 
 
 @pytest.mark.parametrize("stringify", [False, True], ids=["native", "text"])
 @settings(max_examples=500)
 @given(session=SESSIONS.filter(lambda session: "_accessed_time" not in session))
-def test_session_comes_back(session: dict[Any, Any], stringify: bool) -> None:
-    """A session is the same to look at and to keep, whichever way it was decoded."""
+def test_session_is_decoded(session: dict[Any, Any], stringify: bool) -> None:
+    """A decoded session is the same for reading and for keeping, in each way of decoding."""
     those = documents(stringify=stringify)
     found = stored(those, session)
     assert is_same(session, those.peek(found))
@@ -54,8 +54,8 @@ def test_session_comes_back(session: dict[Any, Any], stringify: bool) -> None:
     assert is_same(session, those.peek(found))
 
 
-def test_plain_session_is_not_walked_through() -> None:
-    """What has no tag in it is decoded by the driver alone, 64-bit integers as Python's own."""
+def test_plain_session_is_decoded_by_the_driver() -> None:
+    """A session without tags is decoded by the driver only, with 64-bit integers as int."""
     those = documents()
     found = read(those, document_of(_CART))
     session = those.decode(found)
@@ -72,8 +72,8 @@ def test_plain_session_is_not_walked_through() -> None:
     ],
     ids=["tag", "odd keys", "cookie of express"],
 )
-def test_another_shape_is_seen(options: dict[str, Any], session: dict[str, Any]) -> None:
-    """What is stored in another shape than the session's is turned back."""
+def test_tagged_values(options: dict[str, Any], session: dict[str, Any]) -> None:
+    """Values with a tag are decoded to their type."""
     those = documents(**options)
     found = stored(those, session)
     assert not found.is_plain
@@ -81,7 +81,7 @@ def test_another_shape_is_seen(options: dict[str, Any], session: dict[str, Any])
 
 
 def test_long_of_another_application() -> None:
-    """A 64-bit integer that Node or a shell wrote is a plain int, also beside what is tagged."""
+    """A 64-bit integer from Node or a shell is an int, even beside tagged values."""
     those = documents()
     tagged = those.encode(those.form, {"roles": ("admin",)}, "id")
     found = read(those, document_of(tagged | {"n": Int64(7)}))
@@ -90,7 +90,7 @@ def test_long_of_another_application() -> None:
 
 @pytest.mark.parametrize("mark", ["__type__", "\\u005f_type__", "_\\u005Ftype__", "__\\u0074ype__"])
 def test_escapes_of_others(mark: str) -> None:
-    """A JSON text may spell the name of a tag with escapes, and means the same."""
+    """A tag in JSON text can be written with escapes."""
     those = documents(stringify=True)
     text = f'{{"roles": {{"{mark}": "tuple", "value": ["admin"]}}}}'
     found = read(those, document_of({}) | {"session": text})
@@ -99,8 +99,8 @@ def test_escapes_of_others(mark: str) -> None:
 
 @pytest.mark.parametrize("stringify", [False, True], ids=["native", "text"])
 @pytest.mark.parametrize("extra", [{}, {"roles": {"admin"}}], ids=["plain", "tagged"])
-def test_what_is_handed_out_is_no_part_of_what_is_kept(stringify: bool, extra: Any) -> None:
-    """A change deep inside a session that was loaded does not change what it is compared with."""
+def test_loaded_session_is_a_copy(stringify: bool, extra: Any) -> None:
+    """A nested change of a loaded session does not change the copy for comparison."""
     those = documents(stringify=stringify)
     found = stored(those, {"cart": [{"sku": "a"}], **extra})
     session = those.decode(found)
@@ -112,8 +112,8 @@ def test_what_is_handed_out_is_no_part_of_what_is_kept(stringify: bool, extra: A
     assert [{"sku": "a"}] == those.decode(found)["cart"]
 
 
-def test_new_tree_counts() -> None:
-    """After a save, what it left in the store is what there is, and not what was loaded."""
+def test_comparison_after_a_save() -> None:
+    """After a save, later changes are compared with what was saved."""
     those = documents()
     found = read(those, document_of({"n": 1, "_accessed_time": 1.5}))
     found = found.saved({"n": 2, "_accessed_time": 2.5})
@@ -121,13 +121,13 @@ def test_new_tree_counts() -> None:
     assert 2.5 == found.accessed_time
 
 
-def test_bson_that_is_none() -> None:
-    """Bytes that are no valid BSON are an error, which says that the document is kept."""
+def test_invalid_bson() -> None:
+    """Invalid BSON raises an error which says that the document is kept."""
     raw = bson.encode(document_of({"text": "valid"})).replace(b"valid", b"\xff\xff\xff\xff\xff")
     with pytest.raises(SerializationError, match=r"not valid BSON .* was not changed"):
         documents().read(raw, _NOW)
 
 
 def test_odd_id() -> None:
-    """A document whose id is no text holds nobody's session."""
+    """A document whose id is not a text is not a session."""
     assert documents().read(bson.encode(document_of({}) | {"_id": 1}), _NOW) is None

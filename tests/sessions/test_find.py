@@ -1,4 +1,4 @@
-"""SessionStore.find() and destroy_where(): whose sessions there are, and their end."""
+"""SessionStore.find() and destroy_where()."""
 
 import datetime
 import re
@@ -48,10 +48,10 @@ def _ids(store: SessionStore, **fields: object) -> list[str]:
 
 
 class TestFind:
-    """Which sessions."""
+    """Finding sessions by their values."""
 
     def test_by_one_key_and_by_two(self, store: SessionStore) -> None:
-        """All keys have to have their values."""
+        """A session is found if all given keys have their values."""
         assert ["ann 1", "ann 2"] == _ids(store, user="ann")
         assert ["ann 2"] == _ids(store, user="ann", device="desk")
         assert [] == _ids(store, user="carl")
@@ -74,11 +74,11 @@ class TestFind:
         ],
     )
     def test_values_are_data(self, store: SessionStore, value: object, ids: list[str]) -> None:
-        """A dict is no operator, a list no choice, None not a missing key, and text no path."""
+        """A dict, a list, None and a text are compared as values, never read as a query."""
         assert ids == _ids(store, user=value)
 
     def test_odd_keys(self, store: SessionStore) -> None:
-        """Keys that no field can be named after are found as well, but for dots."""
+        """Keys that cannot be field names are found too, except keys with dots."""
         store.set("odd", {"$where": 1, "__key__x": 2})
         assert ["odd"] == _ids(store, **{"$where": 1})
         assert ["odd"] == _ids(store, __key__x=2)
@@ -86,20 +86,20 @@ class TestFind:
             with pytest.raises(ValueError, match="cannot be searched"):
                 store.find(**{key: 1})
 
-    def test_live_ones_only(self, store: SessionStore, database: Db) -> None:
-        """Sessions past their date are not found."""
+    def test_expired_sessions_are_not_found(self, store: SessionStore, database: Db) -> None:
+        """Expired sessions are not found."""
         database.sessions.update_one({"_id": "ann 1"}, {"$set": {"expires": _PAST}})
         assert ["ann 2"] == _ids(store, user="ann")
 
-    def test_what_cannot_be_read_is_passed_over(self, store: SessionStore, database: Db) -> None:
-        """One unreadable document does not hide the others."""
+    def test_unreadable_documents_are_skipped(self, store: SessionStore, database: Db) -> None:
+        """An unreadable document does not hide the others."""
         damaged = {"user": "ann", "x": {"__type__": "decimal", "value": "no number"}}
         database.sessions.insert_one({"_id": "damaged", "session": damaged})
         database.sessions.insert_one({"_id": 7, "session": {"user": "ann"}})
         assert ["ann 1", "ann 2"] == _ids(store, user="ann")
 
     def test_sessions_of_mongo_session(self, options: Options) -> None:
-        """What MongoSession saved is found, and its id leads to it."""
+        """A session of MongoSession is found, and its id can be used."""
         session = MongoSession({}, **options)
         session["user"] = "ann"
         session.save()
@@ -107,7 +107,7 @@ class TestFind:
 
     @pytest.mark.parametrize("name", ["find", "destroy_where"])
     def test_refusals(self, store: SessionStore, options: Options, name: str) -> None:
-        """No field at all, text, and values that no document holds are errors, at the call."""
+        """No field, JSON text and values that cannot be stored raise an error at the call."""
         with pytest.raises(ValueError, match="Name a key"):
             getattr(store, name)()
         with pytest.raises(SerializationError):
@@ -123,7 +123,7 @@ class TestFind:
     def test_an_index_answers(
         self, store: SessionStore, database: Db, commands: Commands, name: str
     ) -> None:
-        """The index of store.indexes leads to the sessions of one user, and to no others."""
+        """An index of store.indexes is used, and finds only the sessions of one user."""
         for number in range(200):
             store.set(f"other {number}", {"user": f"user {number}"})
         commands.clear()
@@ -139,22 +139,22 @@ class TestFind:
             {"explain": {"find": "sessions", "filter": query}, "verbosity": "executionStats"}
         )
         assert "session.user_1" in repr(plan["queryPlanner"]["winningPlan"])
-        # A list that holds the value is met in the index, and not taken.
+        # The index also finds a list that contains the value; the query excludes it.
         assert 3 == plan["executionStats"]["totalDocsExamined"]
         assert 2 == plan["executionStats"]["nReturned"]
 
 
 class TestDestroyWhere:
-    """Log a user out."""
+    """Logging a user out everywhere."""
 
     def test_everywhere(self, store: SessionStore) -> None:
-        """All sessions of a user go in one call, and no others."""
+        """One call deletes all sessions of a user, and no others."""
         assert 2 == store.destroy_where(user="ann")
         assert 8 == store.length()
         assert 0 == store.destroy_where(user="ann")
 
     def test_everywhere_else(self, store: SessionStore, options: Options) -> None:
-        """The session of the visitor who asks can be kept, also where ids are digests."""
+        """The visitor's own session can be kept, with plain ids and with digests."""
         assert 1 == store.destroy_where("ann 1", user="ann")
         assert ["ann 1"] == _ids(store, user="ann")
         digesting = SessionStore(options | {"store": {"transformId": "sha256"}})
@@ -165,7 +165,7 @@ class TestDestroyWhere:
         assert digesting.get("carl 2") is not None
 
     def test_ids_that_are_digests(self, options: Options) -> None:
-        """With transformId, what find() and ids() yield is good for all that an id is good for."""
+        """With transformId, the ids from find() and ids() work in all methods."""
         store = SessionStore(options | {"store": {"transformId": "sha256"}})
         for name in ("one", "two", "three"):
             store.set(name, {"user": "ann"})
@@ -177,8 +177,8 @@ class TestDestroyWhere:
         assert 1 == store.destroy_where(found[0], user="ann")
         assert [found[0]] == list(store.ids())
 
-    def test_digests_are_no_session_ids(self, options: Options) -> None:
-        """With transformId, a digest that a cookie might bring is an id like any other: unknown."""
+    def test_digests_are_not_session_ids(self, options: Options) -> None:
+        """With transformId, a digest in a cookie is an unknown id."""
         store = SessionStore(options | {"store": {"transformId": "sha256"}})
         store.set("one", {"user": "ann"})
         (digest,) = store.ids()
@@ -186,7 +186,7 @@ class TestDestroyWhere:
         assert 0 == store.destroy(str(digest))
 
     def test_store_of_a_session_and_of_its_middleware(self, options: Options) -> None:
-        """Session and middleware lend the store of their sessions, with their timeout."""
+        """Session and middleware have a store of their sessions, with their timeout."""
         site = {f"session.{name}": value for name, value in options.items()}
         middleware = SessionMiddleware(
             lambda *_: [], site, timeout="600", secure=True, secret="a secret of the site"
@@ -200,15 +200,15 @@ class TestDestroyWhere:
         assert 1 == middleware.store.destroy_where(user="ann")
 
     def test_one_command(self, store: SessionStore, commands: Commands) -> None:
-        """It is one command, however many sessions there are."""
+        """It costs one command, however many sessions there are."""
         commands.clear()
         store.destroy_where(user="ann")
         assert ["delete"] == commands.names
 
-    def test_a_request_under_way_brings_nothing_back(
+    def test_a_running_request_does_not_restore(
         self, store: SessionStore, options: Options
     ) -> None:
-        """A visitor whose request runs while they are logged out stays logged out."""
+        """A running request does not restore a session that destroy_where() deletes."""
         session = MongoSession({}, use_cookies=False, id="ann 1", **options)
         store.destroy_where(user="ann")
         session["n"] = 1

@@ -1,4 +1,4 @@
-"""SessionStore by itself: the operations that the Node stores have, and their commands."""
+"""SessionStore without Beaker: its operations and their commands."""
 
 import datetime
 import logging
@@ -24,15 +24,15 @@ _SESSION = {"user": "ann", "roles": ("admin", "dev")}
 
 @pytest.fixture
 def store(options: Options, *, stringify: bool) -> SessionStore:
-    """Return a store of each form."""
+    """Return a store for each storage form."""
     return SessionStore(options | {"stringify": stringify})
 
 
 class TestById:
-    """One session."""
+    """Operations on one session."""
 
-    def test_reference_integration(self, store: SessionStore) -> None:
-        """The reference's own scenario: store, read, store over it, read, count, destroy, read."""
+    def test_scenario_of_the_reference(self, store: SessionStore) -> None:
+        """The test scenario of connect-mongo-soajs passes."""
         store.clear()
         store.set("id", {"name": "antoine"})
         assert store.get("id") == {"name": "antoine"}
@@ -43,8 +43,8 @@ class TestById:
         assert store.get("id") is None
         assert store.destroy("id") == 0
 
-    def test_set_replaces_the_session_alone(self, store: SessionStore, database: Db) -> None:
-        """set() replaces the session and what is said of it, and leaves all other fields."""
+    def test_set_keeps_other_fields(self, store: SessionStore, database: Db) -> None:
+        """set() replaces the session and its marks, and keeps all other fields."""
         store.set("id", _SESSION)
         database.sessions.update_one(
             {}, {"$set": {"lastModified": _PAST, "dataSerializer": "json"}}
@@ -56,7 +56,7 @@ class TestById:
         assert set(document) == {"_id", "session", "expires", "lastModified"}
 
     def test_expired_reads_as_absent(self, store: SessionStore, database: Db) -> None:
-        """A session past its date is absent though its document is still there: no sweep."""
+        """An expired session is absent, although its document still exists."""
         store.set("id", _SESSION)
         database.sessions.update_one({}, {"$set": {"expires": _PAST}})
         assert store.get("id") is None
@@ -67,14 +67,14 @@ class TestById:
         assert database.sessions.count_documents({}) == 1
 
     def test_new_session_replaces_an_expired_one(self, store: SessionStore, database: Db) -> None:
-        """A session saved under the id of an expired one has nothing of the old one."""
+        """A new session under the id of an expired one contains nothing of the old one."""
         store.set("id", {"user": "ann"})
         database.sessions.update_one({}, {"$set": {"expires": _PAST}})
         _load(store).save("id", {"n": 1})
         assert store.get("id") == {"n": 1}
 
-    def test_touch_moves_times_alone(self, store: SessionStore, database: Db) -> None:
-        """touch() moves the times forward, and nothing else."""
+    def test_touch_moves_only_times(self, store: SessionStore, database: Db) -> None:
+        """touch() moves the times forward and changes nothing else."""
         store.set("id", {**_SESSION, "_accessed_time": 5.0})
         soon = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=60)
         database.sessions.update_one({}, {"$set": {"expires": soon}})
@@ -88,8 +88,8 @@ class TestById:
         assert document["expires"] > soon.replace(tzinfo=None)
         assert not store.touch("other")
 
-    def test_documents_without_date_live(self, store: SessionStore, database: Db) -> None:
-        """A document that has no expires field never expires, as with connect-mongo."""
+    def test_documents_without_date_never_expire(self, store: SessionStore, database: Db) -> None:
+        """A document without an expires field never expires, as in connect-mongo."""
         store.set("id", {"user": "ann"})
         database.sessions.update_one({}, {"$unset": {"expires": ""}})
         assert store.get("id") == {"user": "ann"}
@@ -97,7 +97,7 @@ class TestById:
         assert list(store.ids()) == ["id"]
 
     def test_deleted_key_stays_deleted_beside_another_change(self, store: SessionStore) -> None:
-        """A deleted key counts as a change; keys that others changed meanwhile stay theirs."""
+        """A save deletes a key and keeps the changes of other requests."""
         store.set("id", {"a": 1, "b": 1, "c": 1})
         mine, theirs = _load(store), _load(store)
         theirs.save("id", {"a": 1, "b": 2, "c": 1})
@@ -108,7 +108,7 @@ class TestById:
         "key", ["a.b", "", "$set", "a.$b", "\0", "__type__", "__key__", "0", 5, ("t",)]
     )
     def test_odd_keys_are_changed_one_by_one(self, options: Options, key: Any) -> None:
-        """A key that no update path can hold is set, changed and deleted beside others' changes."""
+        """A key that an update path cannot contain is saved without losing others' changes."""
         store = SessionStore(options)
         store.set("id", {"plain": 0})
         for value in (1, [2]):
@@ -124,7 +124,7 @@ class TestById:
     def test_odd_keys_of_other_applications_are_changed_in_place(
         self, options: Options, database: Db, key: str
     ) -> None:
-        """An odd key that another application stored under its own name is changed and deleted."""
+        """Unusual keys of other applications can be changed and deleted."""
         database.sessions.insert_one({"_id": "id", "session": {key: 1, "plain": 1}})
         store = SessionStore(options)
         _load(store).save("id", {key: 2, "plain": 1})
@@ -150,20 +150,20 @@ def _times(store: SessionStore) -> dict[str, float]:
 
 
 class TestAll:
-    """All sessions."""
+    """Operations on all sessions."""
 
     def test_counts_and_lists_live_sessions(self, store: SessionStore) -> None:
-        """length(), ids() and all() tell of the live sessions."""
+        """length(), ids() and all() include only live sessions."""
         store.set("a", {"n": 1})
         store.set("b", {"n": 2})
         assert store.length() == 2
         assert sorted(store.ids()) == ["a", "b"]
         assert sorted(session["n"] for session in store.all()) == [1, 2]
 
-    def test_all_passes_over_what_cannot_be_read(
+    def test_all_skips_unreadable_documents(
         self, store: SessionStore, database: Db, caplog: pytest.LogCaptureFixture
     ) -> None:
-        """all() leaves out garbage and ciphertext, and a warning tells so without quoting it."""
+        """all() skips garbage and ciphertext, with a warning that does not quote them."""
         store.set("a", {"n": 1})
         database.sessions.insert_one({"_id": "garbage", "session": ["the-data"]})
         database.sessions.insert_one({"_id": 5, "session": {"n": 5}})
@@ -174,7 +174,7 @@ class TestAll:
         assert "the-data" not in caplog.text
 
     def test_clear_keeps_the_indexes(self, store: SessionStore, database: Db) -> None:
-        """clear() deletes the documents; the collection and its TTL index stay."""
+        """clear() deletes the documents and keeps the collection and its TTL index."""
         store.set("a", {"n": 1})
         assert store.clear() == 1
         assert store.length() == 0
@@ -183,24 +183,24 @@ class TestAll:
 
 
 class TestIndexes:
-    """What the store makes beside documents."""
+    """Indexes, and the removal of expired sessions."""
 
     def test_ttl_index_is_that_of_the_node_stores(self, options: Options, database: Db) -> None:
-        """The TTL index has the default name and exactly the Node stores' options."""
+        """The TTL index has the default name and the options of the Node stores."""
         SessionStore(options).set("a", {})
         wait_for_indexes()
         index = database.sessions.index_information()["expires_1"]
         assert index == {"v": 2, "key": [("expires", 1)], "expireAfterSeconds": 0}
 
     def test_native_removal(self, options: Options, database: Db) -> None:
-        """With autoRemove native, MongoDB removes a session past its date by itself."""
+        """With autoRemove native, MongoDB removes an expired session."""
         store = SessionStore(options)
         store.set("a", {})
         database.sessions.update_one({}, {"$set": {"expires": _PAST}})
         wait_until(lambda: database.sessions.count_documents({}) == 0, seconds=90)
 
     def test_interval_removal(self, options: Options, database: Db, commands: Commands) -> None:
-        """With autoRemove interval there is no index; a save now and then deletes what expired."""
+        """With autoRemove interval, no index is made, and requests remove expired sessions."""
         store = SessionStore(options | {"store": {"autoRemove": "interval"}})
         database.sessions.insert_one({"_id": "old", "session": {}, "expires": _PAST})
         store.set("a", {})
@@ -212,7 +212,7 @@ class TestIndexes:
         assert set(database.sessions.index_information()) == {"_id_"}
 
     def test_disabled_removal(self, options: Options, database: Db, commands: Commands) -> None:
-        """With autoRemove disabled, nothing is indexed and nothing deleted."""
+        """With autoRemove disabled, no index is made and nothing is removed."""
         SessionStore(options | {"store": {"autoRemove": "disabled"}}).set("a", {})
         assert commands.names == ["update"]
         assert set(database.sessions.index_information()) == {"_id_"}
@@ -230,13 +230,13 @@ class TestIndexes:
 
 
 class TestConfiguration:
-    """What the store takes."""
+    """The configuration of a store."""
 
     @pytest.mark.parametrize("write_concern", [1, "majority"])
     def test_client_of_any_write_concern(
         self, mongo_url: str, database_name: str, write_concern: str | int
     ) -> None:
-        """Sessions are stored and read with any client whose writes are acknowledged."""
+        """A client with any acknowledged write concern can be used."""
         with MongoClient[dict[str, Any]](mongo_url, w=write_concern) as client:
             self._check_client(SessionStore({"client": client, "name": database_name}))
 
@@ -249,12 +249,12 @@ class TestConfiguration:
         wait_until(lambda: store.get("id") is None)
 
     def test_lifetime_must_be_a_date(self, options: Options) -> None:
-        """A timeout beyond all dates is refused."""
+        """A timeout that is too long for a date is refused."""
         with pytest.raises(ConfigError, match="no date lies so far ahead"):
             SessionStore(options, timeout=1e12)
 
     def test_pickle_option(self, options: Options) -> None:
-        """With store.pickle any object is kept; signed, only under the same key and session id."""
+        """With store.pickle objects are stored; signed ones need the same key and session id."""
         value = {"logger": logging.getLogger("x"), "n": 1}
         store = SessionStore(options | {"store": {"pickle": True, "signingKey": "k" * 16}})
         store.set("id", value)
