@@ -100,7 +100,8 @@ def gather(
             continue
         if not skipped:
             single.add((), name, value, name)
-        elif name in UNUSED and not is_blank(value):
+        elif name in UNUSED and usage != "cache" and not is_blank(value):
+            # A cache region inherits those of regions with another backend.
             single.add_leftover(name, UNUSED[name])
     whole = _Flattener(on_error, usage)
     source = single.layer.pop(_DB_CONFIG, None)

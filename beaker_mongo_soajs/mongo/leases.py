@@ -6,7 +6,7 @@ import os
 import secrets
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Self
@@ -308,10 +308,12 @@ class Locks:
         with Locks(config).lease("nightly report"):
             ...
 
-    :param config: the configuration.
+    :param config: the configuration, its options as a mapping, or a connection string.
     """
 
-    def __init__(self, config: DbConfig) -> None:
+    def __init__(self, config: DbConfig | Mapping[str, object] | str) -> None:
+        if not isinstance(config, DbConfig):
+            config = DbConfig.from_options(config)
         indexes = [ttl_index()] if config.store.auto_remove == "native" else []
         self._collection = StoreCollection(config, f"{config.collection}{LOCKS_SUFFIX}", indexes)
 

@@ -18,6 +18,7 @@ from pymongo.errors import InvalidOperation
 from beaker_mongo_soajs import (
     ConfigError,
     DbConfig,
+    Locks,
     SerializationError,
     SessionStore,
     StoreRefused,
@@ -155,6 +156,15 @@ class TestSessionStore:
         with pytest.raises(ConfigError, match=words) as caught:
             SessionStore(options | {name: "60"})
         assert name == caught.value.option
+
+    def test_connection_string(self, mongo_url: str, database_name: str) -> None:
+        """A store and locks take a connection string instead of options."""
+        servers = mongo_url.partition("?")[0]
+        store = SessionStore(f"{servers.rstrip('/')}/{database_name}")
+        store.set("id", {"user": "ann"})
+        assert {"user": "ann"} == store.get("id")
+        with Locks(f"{servers.rstrip('/')}/{database_name}").lease("report") as lease:
+            assert lease.extend()
 
 
 class TestServer:

@@ -201,6 +201,11 @@ class TestLeftovers:
         assert "ext:memcached" in text
         assert "/var" not in text
 
+    def test_folders_of_a_cache(self) -> None:
+        """A cache region inherits the folders of other backends without a warning."""
+        region = {"name": "shop", "servers": "db1", "data_dir": "/var/cache", "lock_dir": "/var"}
+        assert () == DbConfig.from_options(region, "cache").leftovers
+
     def test_default_server(self) -> None:
         """A configuration without any server has a warning that names the default server."""
         [text] = find_start_warnings(DbConfig.from_options({"name": "shop"}))
