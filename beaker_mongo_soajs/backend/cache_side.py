@@ -1,4 +1,4 @@
-"""A namespace of a Beaker cache, as Beaker's ``Value`` and others use it."""
+"""One namespace of a Beaker cache, as Beaker's ``Value`` and other callers use it."""
 
 import logging
 import threading
@@ -23,12 +23,12 @@ _outage_log = OutageLog(logger, "Values are created without the cache.")
 
 
 class _Memory(threading.local):
-    """What a thread is in the middle of.
+    """The state of one thread in a namespace.
 
-    :param depth: how many of the namespace's locks it holds.
-    :param asked: what it last asked for: the key and the entry, for one answer more.
-    :param found: the key that it last asked for, and the entry without the value.
-    :param read_state: the key whose creation lock it last wanted, and what it then knew.
+    :param depth: how many of the namespace's locks the thread holds.
+    :param asked: the key and the entry of its last read, to be used once more.
+    :param found: the key and the entry of its last read, without the value.
+    :param read_state: the key of its last creation lock, and what it had read by then.
     """
 
     def __init__(self) -> None:
@@ -41,18 +41,17 @@ class _Memory(threading.local):
 class CacheSide:
     """The values of one namespace.
 
-    Beaker's ``Value`` holds the namespace's read or write lock in all that it does
-    (:meth:`enter` and :meth:`leave`), and stores ``(stored, expires after, value)``. It looks at
-    the times itself: an expired value is what it answers while somebody creates a new one. So
-    ``Value`` finds values for one ``store.lockLease`` after they expired, and for as long as a new
-    one is being created. It asks whether there is a value, then for the value: the second
-    answer is the first one's, which is forgotten when the lock is released.
+    Beaker's ``Value`` holds the namespace's read or write lock during all its calls (:meth:`enter`
+    and :meth:`leave`), and stores ``(stored, expires after, value)``. It compares the times itself,
+    and returns an expired value while another caller creates a new one. So ``Value`` finds values
+    for one ``store.lockLease`` after they expired, and while a new one is created. It asks whether
+    there is a value, and then for the value: the entry of the first question is used for the
+    second, and dropped when the lock is released.
 
-    Whoever uses the namespace without these locks is told what is stored at that moment, and
-    finds nothing that has expired.
+    Callers without these locks get what is stored at that moment, and nothing that has expired.
 
-    :param store: where the values are.
-    :param name: the namespace's name.
+    :param store: the store of the values.
+    :param name: the name of the namespace.
     """
 
     def __init__(self, store: CacheStore, name: str) -> None:
@@ -62,11 +61,11 @@ class CacheSide:
         store.warn_of_pickles()
 
     def enter(self) -> None:
-        """Begin a read or a write of ``Value``'s."""
+        """Begin a read or a write of ``Value``."""
         self._memory.depth += 1
 
     def leave(self) -> None:
-        """End it."""
+        """End a read or a write of ``Value``."""
         memory = self._memory
         memory.depth = max(0, memory.depth - 1)
         if not memory.depth:
@@ -107,9 +106,9 @@ class CacheSide:
         """Return a value.
 
         :param key: the value's key.
-        :raises KeyError: there is none, or it has expired. For ``Value`` also: it cannot be loaded,
-            so that a new one is created.
-        :raises SerializationError: it cannot be loaded.
+        :raises KeyError: there is no value, or it has expired. For ``Value`` also if it cannot be
+            loaded, so that a new one is created.
+        :raises SerializationError: the value cannot be loaded.
         """
         key = stored_key(key)
         memory = self._memory
@@ -136,8 +135,8 @@ class CacheSide:
 
         :param key: the value's key.
         :param value: the value.
-        :param expire_seconds: how long it lives; ``None`` for ever.
-        :raises SerializationError: it cannot be pickled, or is too large.
+        :param expire_seconds: its lifetime; ``None`` for ever.
+        :raises SerializationError: the value cannot be pickled, or is too large.
         """
         key = stored_key(key)
         memory = self._memory
@@ -168,7 +167,7 @@ class CacheSide:
         note_created(entry_key, entry)
 
     def delete(self, key: Key) -> int:
-        """Delete a value; return how many there were, 1 or 0.
+        """Delete a value; return the number of deleted values, 1 or 0.
 
         :param key: the value's key.
         """
@@ -192,7 +191,7 @@ class CacheSide:
             if read_state.has_prefetched:
                 return read_state.take_prefetched()
         entry = self._find(key)
-        # Without the value, which would stay in memory for as long as the thread.
+        # Without the value, which would stay in memory while the thread lives.
         memory.found = key, entry._replace(payload=b"") if entry is not None else None
         return entry
 
@@ -225,7 +224,7 @@ def _is_of_value(item: Any) -> bool:
 
 
 def _stored_time(value: Any) -> datetime | None:
-    """Return the time that ``Value`` stores with a value, and counts its age from."""
+    """Return the time that ``Value`` stores with a value; its age counts from then."""
     stored = value[0] if isinstance(value, tuple) and len(value) == 3 else None
     if not isinstance(stored, int | float):
         return None

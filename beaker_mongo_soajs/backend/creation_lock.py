@@ -1,4 +1,4 @@
-"""Who creates a cached value: one thread of one process, and how the others get it."""
+"""The lock under which a cached value is created, by one thread of one process."""
 
 import os
 import threading
@@ -21,7 +21,7 @@ Such a lease runs out within one length, unless its dates are not this package's
 
 
 class _Hold(SynchronizerImpl.SyncState):
-    """What a thread holds of a lock: Beaker's count, and the lease behind it."""
+    """A thread's hold on a lock: Beaker's count, and the lease."""
 
     __slots__ = ("created", "flight", "lease", "may_release_early", "thread")
 
@@ -34,26 +34,27 @@ class _Hold(SynchronizerImpl.SyncState):
         self.created: Entry | None = None
 
 
-# Plain dicts, found by process and thread: no lock is inherited across a fork, and none was made
-# before gevent patched the threading module.
+# Plain dicts, by process and thread: no lock is inherited across a fork, or made before gevent
+# patches the threading module.
 _flights: dict[tuple[int, EntryKey], SingleFlight] = {}
 _holds: dict[tuple[int, int, EntryKey], _Hold] = {}
 
 
 class CreationLock(SynchronizerImpl):
-    """The lock under which a cached value is created; with the API of Beaker's synchronizers.
+    """The lock under which a cached value is created, with the API of Beaker's synchronizers.
 
-    One writer or any number of readers, across threads and processes; each thread may acquire
-    what it holds once more. Acquiring waits for four times ``store.lockLease`` at most.
+    It has one writer or any number of readers, across threads and processes, and is reentrant for
+    each thread. A wait ends after four times ``store.lockLease``, and after one and a half times if
+    the owner does not extend its lease.
 
-    Beaker's ``Value`` reads an entry, acquires the lock where the entry is absent or expired, and
-    reads it again. So whoever waits here after such a read need not become the owner, one after
-    the other: once somebody has stored a fresh value, all go on with that. Who did not read before
-    waits until the lock is free.
+    Beaker's ``Value`` reads an entry, acquires the lock if the entry is absent or expired, and
+    reads it again. Callers that wait here after such a read need not acquire the lock one after the
+    other: as soon as a fresh value is stored, all of them return. Callers that did not read before
+    wait until the lock is free.
 
-    Within a process only one thread asks the server; the others wait for that thread.
+    In each process only one thread asks the server; the other threads wait for it.
 
-    :param entry_key: the value.
+    :param entry_key: the key of the value.
     :param read_state: what the thread has read.
     """
 
@@ -64,10 +65,10 @@ class CreationLock(SynchronizerImpl):
 
     @property
     def state(self) -> _Hold:  # type: ignore[override]
-        """Return what this thread holds of the lock, through whichever object."""
+        """Return this thread's hold on the lock; all objects for one entry key share it."""
         slot = _slot(self._entry_key)
         hold = _holds.get(slot)
-        # The number of a thread comes again when it has ended.
+        # The ids of threads are reused.
         if hold is None or hold.thread is not threading.current_thread():
             hold = _holds[slot] = _Hold()
         return hold
@@ -76,9 +77,9 @@ class CreationLock(SynchronizerImpl):
         """Acquire the lock.
 
         :param wait: whether to wait while others hold it.
-        :returns: whether it was acquired, or is not needed any more.
-        :raises LockTimeout: others held it all the time.
-        :raises StoreUnavailable: the database does not carry out a command.
+        :returns: whether the lock was acquired, or is no longer needed.
+        :raises LockTimeout: others held the lock until the wait limit.
+        :raises StoreError: the database does not carry out a command.
         """
         try:
             return bool(super().acquire_write_lock(wait))
@@ -95,7 +96,7 @@ class CreationLock(SynchronizerImpl):
     def release_write_lock(self) -> None:
         """Release the lock, once for each time that it was acquired.
 
-        :raises LockError: it is not held.
+        :raises LockError: the lock is not held.
         """
         try:
             super().release_write_lock()
@@ -105,7 +106,7 @@ class CreationLock(SynchronizerImpl):
     def release_read_lock(self) -> None:
         """Release the reader's lock, once for each time that it was acquired.
 
-        :raises LockError: it is not held.
+        :raises LockError: the lock is not held.
         """
         try:
             super().release_read_lock()
@@ -129,7 +130,7 @@ class CreationLock(SynchronizerImpl):
         lease.release()
 
     def do_acquire_write_lock(self, wait: bool) -> bool:
-        """Lead a round of this process, or wait for the end of the one that there is."""
+        """Lead the creation in this process, or wait for the thread that leads it."""
         start = time.monotonic()
         deadline = start + self._entry_key.store.lease_seconds * LEASES_TO_WAIT
         slot = (os.getpid(), self._entry_key)
@@ -155,7 +156,7 @@ class CreationLock(SynchronizerImpl):
                 return True
 
     def do_release_write_lock(self) -> None:
-        """Release the lease, if there is one, and end the round with what was created."""
+        """Release the lease, if there is one, and wake the waiters of this process."""
         hold = self.state
         self._read_state.take_prefetched()
         if hold.flight is not None:
@@ -197,7 +198,7 @@ class CreationLock(SynchronizerImpl):
         raise error
 
     def _ask(self, wait: bool, deadline: float) -> tuple[Lease | None, Entry | None]:
-        """Ask the server for the lease; return it once acquired, and the entry as it is then."""
+        """Ask the server for the lease; return it if it was acquired, and the entry it found."""
         lease = self._new_lease()
         lease.begin(self._read_state.known)
         patience_seconds = lease.lease_seconds * _LEASES_WITHOUT_A_SIGN
@@ -257,12 +258,11 @@ class CreationLock(SynchronizerImpl):
 
 
 def lease_to_release(entry_key: EntryKey) -> Lease | None:
-    """Return the lease under which this thread creates a value, if storing it is all that is left.
+    """Return this thread's lease of a value, if storing the value may release it.
 
-    That is so for Beaker's ``Value``, which releases the lock as soon as it has stored the value;
-    the two are one command then.
+    Beaker's ``Value`` releases the lock right after it has stored the value. One command does both.
 
-    :param entry_key: the value.
+    :param entry_key: the key of the value.
     """
     hold = _holds.get(_slot(entry_key))
     if hold is None or hold.thread is not threading.current_thread() or hold.lease is None:
@@ -274,17 +274,17 @@ def lease_to_release(entry_key: EntryKey) -> Lease | None:
 def is_creating(entry_key: EntryKey) -> bool:
     """Tell whether this thread holds the lock under which a value is created.
 
-    :param entry_key: the value.
+    :param entry_key: the key of the value.
     """
     hold = _holds.get(_slot(entry_key))
     return hold is not None and hold.thread is threading.current_thread()
 
 
 def note_created(entry_key: EntryKey, entry: Entry) -> None:
-    """Note what was created under the lock that this thread holds, for those who wait for it.
+    """Note the entry that was created under this thread's lock, for the waiters of this process.
 
-    :param entry_key: the value.
-    :param entry: what was stored.
+    :param entry_key: the key of the value.
+    :param entry: the entry.
     """
     hold = _holds.get(_slot(entry_key))
     if hold is not None and hold.thread is threading.current_thread():
@@ -296,7 +296,7 @@ def _slot(entry_key: EntryKey) -> tuple[int, int, EntryKey]:
 
 
 def _forget_all() -> None:
-    # They are the parent's; and a process id can come again.
+    # They belong to the parent, and process ids are reused.
     _flights.clear()
     _holds.clear()
 

@@ -1,4 +1,4 @@
-"""The stores of a configuration: made once, found again by each request."""
+"""The stores of each configuration, made once in a process."""
 
 from typing import Any, NamedTuple
 
@@ -12,11 +12,11 @@ from beaker_mongo_soajs.sessions.store import SessionStore
 
 
 class Stores(NamedTuple):
-    """What one configuration keeps.
+    """The stores of one configuration.
 
     :param config: the configuration.
-    :param sessions: its sessions.
-    :param cache: its cached values.
+    :param sessions: the store of its sessions.
+    :param cache: the store of its cached values.
     """
 
     config: DbConfig
@@ -34,10 +34,10 @@ _PLAIN = frozenset({str, int, float, bool, type(None)})
 def find_stores(
     timeout: float | None, options: dict[str, Any], usage: Usage | None = None
 ) -> Stores:
-    """Return the stores of some options; each request asks, so the options are parsed only once.
+    """Return the stores for the options that Beaker passes.
 
-    :param timeout: what Beaker passes: its session timeout and two minutes.
-    :param options: what else Beaker passes.
+    :param timeout: Beaker's session timeout plus two minutes.
+    :param options: the other options that Beaker passes.
     :param usage: whether the options are those of a session or of a cache.
     :raises ConfigError: when the options cannot be used.
     """

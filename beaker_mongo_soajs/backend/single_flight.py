@@ -1,4 +1,4 @@
-"""What threads know of a value that is being created, and how they wait for each other."""
+"""Creating a value once in a process: the other threads wait for the one that does it."""
 
 import threading
 import time
@@ -12,15 +12,15 @@ from beaker_mongo_soajs.exceptions import LockTimeout
 from beaker_mongo_soajs.mongo.documents import Document
 
 _LOOK_SECONDS = 1.0
-"""So often those who wait for a thread look whether it still lives."""
+"""How often waiters check that the creating thread is alive."""
 
 
 class EntryKey(NamedTuple):
-    """A value to create.
+    """The key of an entry, in all caches of this process.
 
-    :param store: where its cache is.
-    :param namespace: the cache's namespace.
-    :param key: the key in it.
+    :param store: the store of the entry.
+    :param namespace: the namespace.
+    :param key: the key in the namespace.
     """
 
     store: CacheStore
@@ -28,20 +28,20 @@ class EntryKey(NamedTuple):
     key: StoredKey
 
     def __repr__(self) -> str:
-        # Keys may tell of whom they are about.
+        # Keys may contain personal data.
         return f"<{type(self).__name__}>"
 
 
 @dataclass(repr=False)
 class ReadState:
-    """What a thread knows of a value that it may have to create.
+    """What a thread has read of a value that it may have to create.
 
     :param reads: whether it has just read the entry, as Beaker's ``Value`` does, and found it
         absent or expired.
     :param version: the version of the entry that it read; ``None`` if there was none.
     :param known: fields of the document that it read.
-    :param prefetched: the entry that acquiring the lock brought along, to be read next.
-    :param has_prefetched: whether there is one; that entry itself may be ``None``, for absent.
+    :param prefetched: the entry that was read when the lock was acquired; the next read returns it.
+    :param has_prefetched: whether there is such an entry; ``None`` stands for an absent one.
     """
 
     reads: bool = False
@@ -51,28 +51,37 @@ class ReadState:
     has_prefetched: bool = False
 
     def prefetch(self, entry: Entry | None) -> None:
-        """Have an entry read without another command."""
+        """Keep an entry for the next read, which then needs no command.
+
+        :param entry: the entry; ``None`` if it is absent.
+        """
         self.prefetched, self.has_prefetched = entry, True
 
     def take_prefetched(self) -> Entry | None:
-        """Read the entry that was brought along."""
+        """Return the prefetched entry, and drop it."""
         entry, self.prefetched, self.has_prefetched = self.prefetched, None, False
         return entry
 
     def is_answered_by(self, entry: Entry | None) -> bool:
-        """Tell whether an entry is what would be created: newer than what was read, and fresh."""
+        """Tell whether an entry is newer than what was read, and fresh: nothing need be created.
+
+        :param entry: the entry; ``None`` if it is absent.
+        """
         return self.reads and entry is not None and entry.version != self.version and entry.is_fresh
 
 
 class SingleFlight:
-    """The creation of a value in this process, from the first who wants the lock to its release."""
+    """The creation of one value in this process, led by the thread that makes this object."""
 
     def __init__(self) -> None:
         self._leader = threading.current_thread()
         self._outcome: Future[Entry | None] = Future()
 
     def end(self, entry: Entry | None) -> None:
-        """Let those who wait go on, with what was created, if it was."""
+        """Wake the waiters.
+
+        :param entry: the entry that was created; ``None`` if none was.
+        """
         self._outcome.set_result(entry)
 
     def give_up(self, error: LockTimeout) -> None:
@@ -84,13 +93,15 @@ class SingleFlight:
 
     @property
     def is_running(self) -> bool:
-        """Tell whether its thread can still end it."""
+        """Tell whether it has ended, or its thread can still end it."""
         return self._outcome.done() or self._leader.is_alive()
 
     def wait(self, deadline: float) -> Entry | None:
-        """Wait until it ends or cannot end any more; return what was created, if it was.
+        """Wait until it ends, or its thread dies; return the entry that was created, if any.
 
-        :raises TimeoutError: neither came about until the deadline.
+        :param deadline: how long to wait, by the monotonic clock.
+        :raises TimeoutError: it did not end before the deadline.
+        :raises LockTimeout: its thread gave up.
         """
         while self.is_running:
             left = deadline - time.monotonic()

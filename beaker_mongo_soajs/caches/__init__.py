@@ -1,1 +1,1 @@
-"""Cache entries: stored, loaded and locked. Nothing here knows Beaker."""
+"""Cache entries in MongoDB, without Beaker."""

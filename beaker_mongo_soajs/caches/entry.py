@@ -1,4 +1,4 @@
-"""A cached value as it is stored, and until when it counts."""
+"""A cached value as it is stored, and when it expires."""
 
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -11,9 +11,9 @@ class Entry(NamedTuple):
 
     :param payload: the pickled value.
     :param signature: its signature, if there is one.
-    :param version: another one each time that the value is set.
-    :param fresh_until: when the value expires; ``None``: never.
-    :param expires: when the document vanishes; ``None``: never.
+    :param version: the version, which differs for each value that is set.
+    :param fresh_until: when the value expires; ``None`` for never.
+    :param expires: when the document is removed; ``None`` for never.
     """
 
     payload: Any
@@ -23,7 +23,7 @@ class Entry(NamedTuple):
     expires: datetime | None
 
     def __repr__(self) -> str:
-        # What is cached stays out of logs and error pages.
+        # Cached values must not appear in logs and error pages.
         return f"<{type(self).__name__}>"
 
     @property
@@ -33,14 +33,14 @@ class Entry(NamedTuple):
 
     @property
     def is_there(self) -> bool:
-        """Tell whether the value is to be found, be it only until there is a newer one."""
+        """Tell whether the value can be returned, at least until there is a newer one."""
         return self.expires is None or self.expires > utc_now()
 
 
 def read_entry(document: Document) -> Entry | None:
-    """Return the entry that a document holds; ``None`` if that is no more than a lease.
+    """Return the entry that a document holds; ``None`` if it holds only a lease.
 
-    :param document: the document. What the database holds need not be what was stored.
+    :param document: the document, with any content: others may have written it.
     """
     if "value" not in document:
         return None

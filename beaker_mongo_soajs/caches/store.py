@@ -32,7 +32,7 @@ Key = str | bytes | int
 StoredKey = bytes | int
 """A key as it is stored. :func:`stored_key` returns it."""
 
-# The document's other fields, those of a lease included, have to fit into MongoDB's 16 MB as well.
+# The other fields of the document, with those of a lease, have to fit into MongoDB's 16 MB as well.
 _LARGEST_PAYLOAD_BYTES = 16 * 1024 * 1024 - 16 * 1024
 
 _KEY_LIMIT = 2**63
@@ -47,17 +47,17 @@ _warned: set[str] = set()
 class CacheStore:
     """Keep cache entries: ``{_id: {ns, key}, value, version, fresh_until, expires}``.
 
-    Values are any Python objects, hence pickled: whoever may write to the collection may run code
-    in the application, unless ``store.signingKey`` is set. Then a value without a good signature is
-    never loaded.
+    Values are Python objects of any kind, stored as pickles. Others who can write to the collection
+    can therefore run code in the application, unless ``store.signingKey`` is set. Then a value with
+    a wrong signature is never loaded.
 
-    The lease of who creates a value stands in the entry itself (:meth:`lease`), so that one command
-    acquires it and reads what others stored meanwhile.
+    The lease under which a value is created is part of the entry (:meth:`lease`), so that one
+    command acquires it and reads what others have stored.
 
-    Every method raises :class:`~beaker_mongo_soajs.StoreUnavailable` when the database does not
-    carry out its command.
+    Every method that sends a command raises a :class:`~beaker_mongo_soajs.exceptions.StoreError` if
+    it is not carried out.
 
-    :param config: the configuration; its ``collection`` if it names one, else ``cache``.
+    :param config: the configuration; the default collection is ``cache``.
     """
 
     def __init__(self, config: DbConfig) -> None:
@@ -81,20 +81,20 @@ class CacheStore:
             )
 
     def find(self, namespace: str, key: StoredKey) -> Entry | None:
-        """Return what is stored, in one command; see whether it :attr:`~Entry.is_there`.
+        """Return an entry, in one command; it may have expired.
 
-        :param namespace: the cache's namespace.
-        :param key: the key in it.
+        :param namespace: the namespace.
+        :param key: the key in the namespace.
         """
         return read_entry(self._collection.find_one(_id(namespace, key)) or {})
 
     def load(self, namespace: str, key: StoredKey, entry: Entry) -> Any:
-        """Return the value of an entry; no command.
+        """Return the value of an entry, without a command.
 
-        :param namespace: the namespace in which it was found.
-        :param key: the key under which it was found.
-        :param entry: what was found.
-        :raises SerializationError: when it cannot be loaded, or its signature does not match.
+        :param namespace: the namespace of the entry.
+        :param key: the key of the entry.
+        :param entry: the entry.
+        :raises SerializationError: the value cannot be loaded, or has a wrong signature.
         """
         payload = entry.payload
         if self._signer is not None and not (
@@ -110,10 +110,10 @@ class CacheStore:
     def get(self, namespace: str, key: StoredKey) -> Any:
         """Return a value.
 
-        :param namespace: the cache's namespace.
-        :param key: the key in it.
-        :raises KeyError: when it is absent or has expired.
-        :raises SerializationError: when it cannot be loaded, or its signature does not match.
+        :param namespace: the namespace.
+        :param key: the key in the namespace.
+        :raises KeyError: the value is absent or has expired.
+        :raises SerializationError: the value cannot be loaded, or has a wrong signature.
         """
         entry = self.find(namespace, key)
         if entry is None or not entry.is_fresh:
@@ -123,8 +123,8 @@ class CacheStore:
     def contains(self, namespace: str, key: StoredKey) -> bool:
         """Tell whether there is a value that has not expired.
 
-        :param namespace: the cache's namespace.
-        :param key: the key in it.
+        :param namespace: the namespace.
+        :param key: the key in the namespace.
         """
         entry = self.find(namespace, key)
         return entry is not None and entry.is_fresh
@@ -142,16 +142,16 @@ class CacheStore:
     ) -> Entry:
         """Store a value, in one command.
 
-        :param namespace: the cache's namespace.
-        :param key: the key in it.
+        :param namespace: the namespace.
+        :param key: the key in the namespace.
         :param value: the value.
-        :param expire_seconds: how long it lives; ``None`` for ever.
-        :param stored: since when it lives, if not from now on.
-        :param grace_seconds: how long it is still to be found by :meth:`find` after that.
-        :param lease: the entry's lease under which the value was created; released in the same
-            command. If it was lost, what others stored meanwhile stays.
-        :returns: what is stored now.
-        :raises SerializationError: when it cannot be pickled, or is larger than 16 MB; the old
+        :param expire_seconds: the lifetime of the value; ``None`` for ever.
+        :param stored: the start of the lifetime; now by default.
+        :param grace_seconds: how long :meth:`find` still finds the value after that.
+        :param lease: the lease under which the value was created; the same command releases it. If
+            it was lost, a value that others have stored is not overwritten.
+        :returns: the entry.
+        :raises SerializationError: the value cannot be pickled, or is larger than 16 MB. The old
             value stays.
         """
         payload = _pickled(key, value)
@@ -178,43 +178,43 @@ class CacheStore:
         return entry
 
     def delete(self, namespace: str, key: StoredKey) -> int:
-        """Delete a value; return how many there were, 1 or 0.
+        """Delete a value; return the number of deleted values, 1 or 0.
 
-        :param namespace: the cache's namespace.
-        :param key: the key in it.
+        :param namespace: the namespace.
+        :param key: the key in the namespace.
         """
         return self._collection.delete_one(_id(namespace, key))
 
     def clear(self, namespace: str) -> None:
-        """Delete all values of a namespace, and of no other.
+        """Delete all values of a namespace.
 
-        In one command; a namespace whose deletion takes longer than a second is deleted in several.
+        This is one command, or several if it takes longer than a second.
 
-        :param namespace: the cache's namespace.
+        :param namespace: the namespace.
         """
         batch_ms = _FIRST_BATCH_MS
         while not self._collection.delete_within(_range(namespace), batch_ms):
-            # What was deleted is deleted. Twice the time, lest a busy server never gets on.
+            # Twice the time, so that a busy server makes progress.
             batch_ms *= 2
 
     def keys(self, namespace: str) -> list[StoredKey]:
         """Return the keys of a namespace whose values have not expired.
 
-        :param namespace: the cache's namespace.
+        :param namespace: the namespace.
         """
         return list(self._keys(namespace))
 
     def lease(self, namespace: str, key: StoredKey, *, shared: bool = False) -> EntryLease:
-        """Return the lease of an entry, not acquired yet; the entry need not be there.
+        """Return the lease of an entry, which need not exist. The lease is not acquired yet.
 
-        :param namespace: the cache's namespace.
-        :param key: the key in it.
+        :param namespace: the namespace.
+        :param key: the key in the namespace.
         :param shared: as for :class:`~beaker_mongo_soajs.mongo.leases.Lease`.
         """
         return EntryLease(self._collection, _id(namespace, key), shared=shared)
 
     def entry_of(self, lease: Lease) -> Entry | None:
-        """Return what is stored beside a lease, as its last attempt found it; no command.
+        """Return the entry that the last attempt of a lease found, without a command.
 
         :param lease: a lease that :meth:`lease` returned.
         """
@@ -251,7 +251,7 @@ class CacheStore:
 
 
 def stored_key(key: Key) -> StoredKey:
-    """Return a key as it is stored: Beaker's ``Cache`` makes bytes of text in the same way.
+    """Return a key as it is stored: text is encoded as Beaker's ``Cache`` encodes it.
 
     :param key: the key.
     :raises SerializationError: it is neither text nor bytes nor a 64-bit number.
@@ -261,7 +261,7 @@ def stored_key(key: Key) -> StoredKey:
     if isinstance(key, bytes):
         return bytes(key)
     if isinstance(key, int) and abs(key) < _KEY_LIMIT:
-        # Of another type, an equal number would be another key: True and 1.
+        # Keys that are equal in Python, as True and 1, must be equal in MongoDB.
         return int(key)
     raise SerializationError(
         f"A cached value cannot be stored under {_shortened(key)}.",
@@ -275,7 +275,7 @@ def _id(namespace: str, key: StoredKey) -> Document:
 
 
 def _range(namespace: str) -> Document:
-    # _id sorts by namespace, then by key: one range of its index, and no neighbour's entries in it.
+    # _id sorts by namespace and key, so a namespace is one range of its index.
     return {
         "_id": {
             "$gt": {"ns": namespace, "key": MinKey()},
@@ -294,7 +294,7 @@ def _after(start: datetime | None, seconds: float | None) -> datetime | None:
     try:
         return start + timedelta(seconds=seconds)
     except OverflowError:
-        # Beyond Python's years: never.
+        # It is beyond the years of Python's dates, so it is never.
         return None
 
 
@@ -312,7 +312,7 @@ def _unstorable(key: StoredKey, problem: str) -> SerializationError:
     return SerializationError(
         f"The value to cache under {_shortened(key)} {problem}.",
         path=repr(key),
-        hint="What was stored there before is unchanged. Cache plain values of less than 16 MB.",
+        hint="The old value was not changed. Cache values that can be pickled, below 16 MB.",
     )
 
 
@@ -320,7 +320,7 @@ def _unreadable(key: StoredKey, problem: str) -> SerializationError:
     return SerializationError(
         f"The cached value of {_shortened(key)} {problem}.",
         path=repr(key),
-        hint="Remove it from the cache to have it created anew.",
+        hint="Remove it from the cache, so that it is created again.",
     )
 
 

@@ -1,1 +1,1 @@
-"""Everything that talks to a MongoDB server."""
+"""The connection to MongoDB: clients, collections, indexes, errors and locks."""

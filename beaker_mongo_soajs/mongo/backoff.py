@@ -1,4 +1,4 @@
-"""Waiting for others: pauses that grow, with jitter, up to a deadline."""
+"""Repeated attempts, with growing, random pauses, until a deadline."""
 
 import random
 import time
@@ -12,12 +12,12 @@ LONGEST_PAUSE_SECONDS = 0.05
 def attempts(
     deadline_seconds: float, longest_pause_seconds: float = LONGEST_PAUSE_SECONDS
 ) -> Iterator[int]:
-    """Yield the number of each attempt, the first at once, until a deadline has passed.
+    """Yield the number of each attempt, the first one at once, until the deadline.
 
-    The pauses double from a millisecond on; each is drawn at random up to its length ("full
-    jitter"), so that those who collided do not meet again.
+    The pauses double, starting at a millisecond. Each is drawn at random between zero and its
+    length ("full jitter"), so that callers that collided do not collide again.
 
-    :param deadline_seconds: seconds after which no new attempt is made; the first one always is.
+    :param deadline_seconds: seconds after which no new attempt begins; the first one always does.
     :param longest_pause_seconds: the length at which pauses stop growing.
     """
     deadline = time.monotonic() + deadline_seconds

@@ -227,5 +227,5 @@ def _serves(wanted: Mapping[str, Any], found: Mapping[str, Any]) -> bool:
 
 
 if hasattr(os, "register_at_fork"):
-    # The child inherits no thread; and a process id can come again.
+    # The child inherits no thread, and process ids are reused.
     os.register_at_fork(after_in_child=_building.clear)

@@ -1,4 +1,4 @@
-"""The thread of a process that extends its leases while their owners work."""
+"""The thread that extends the leases of a process while their owners work."""
 
 import logging
 import os
@@ -14,28 +14,28 @@ logger = logging.getLogger(__name__)
 
 _EXTENSIONS_PER_LEASE = 3
 _ATTEMPTS_PER_EXTENSION = 4
-"""So often an extension that failed is tried again until the next one is due."""
+"""How often an extension that failed is repeated before the next one is due."""
 
 
 class Renewable(Protocol):
-    """A lease, as its renewer knows it."""
+    """What a renewer needs of a lease."""
 
     @property
     def owner_lives(self) -> bool:
-        """Tell whether the thread that acquired it still runs."""
+        """Tell whether the thread that acquired the lease is alive."""
 
     def extend(self) -> bool:
-        """Extend it; return whether it was still its owner's."""
+        """Extend the lease; return whether its owner still held it."""
 
 
 class LeaseRenewer:
     """Extend leases until they are released, or their owners are gone.
 
-    A lease is forgotten as soon as nothing else refers to it and when the thread that acquired it
-    has ended, so that a lock whose owner never came to release it goes free after one more lease.
-    The thread ends when there is nothing to extend.
+    A lease is dropped when nothing else refers to it, or when the thread that acquired it has
+    ended. So a lock that its owner never released is free one lease later. The thread ends when
+    there is nothing to extend.
 
-    :param lease_seconds: how long the leases are.
+    :param lease_seconds: the length of the leases.
     """
 
     def __init__(self, lease_seconds: float) -> None:
@@ -45,14 +45,20 @@ class LeaseRenewer:
         self._thread: threading.Thread | None = None
 
     def add(self, lease: Renewable) -> None:
-        """Extend a lease from now on."""
+        """Extend a lease from now on.
+
+        :param lease: the lease.
+        """
         with self._lock:
             self._leases.add(lease)
             if self._thread is None:
                 self._start()
 
     def discard(self, lease: Renewable) -> None:
-        """Extend a lease no longer."""
+        """Stop extending a lease.
+
+        :param lease: the lease.
+        """
         with self._lock:
             self._leases.discard(lease)
 
@@ -61,8 +67,12 @@ class LeaseRenewer:
         try:
             thread.start()
         except RuntimeError as error:
-            # At the end of an interpreter, or at a limit of the system. The lease holds as it is.
-            logger.warning("Leases are not extended: no thread can be started (%s).", error)
+            # At the end of an interpreter, or at a limit of the system.
+            logger.warning(
+                "Leases are not extended: no thread can be started (%s). Locks are released after "
+                "store.lockLease. Check the limits of threads and memory.",
+                error,
+            )
         else:
             self._thread = thread
 
@@ -80,25 +90,31 @@ class LeaseRenewer:
             return self._thread is not None
 
     def _extend_all(self) -> bool:
-        """Extend all leases; return whether that failed for any."""
-        # No reference to a lease may outlive this function, as none counts as an owner.
+        """Extend all leases; return whether that failed for one of them."""
+        # No reference may be kept: a lease that nothing else refers to is not extended.
         with self._lock:
             leases = list(self._leases)
         failed = False
         for lease in leases:
             if not lease.owner_lives:
-                logger.warning("A lease is not extended: the thread that acquired it has ended.")
+                logger.warning(
+                    "A lease is not extended: the thread that acquired it has ended without a "
+                    "release. Release locks in a finally block, or use a with statement."
+                )
                 self.discard(lease)
                 continue
             try:
                 lost = not lease.extend()
             except BeakerMongoError as error:
-                logger.warning("A lease was not extended this time. %s", error)
+                logger.warning("A lease was not extended, and will be tried again. %s", error)
                 failed = True
                 continue
-            # Whoever released it meanwhile has not lost it.
+            # A lease that was released in the meantime is not lost.
             if lost and lease in self._leases:
-                logger.warning("A lease is lost: it was not extended in time.")
+                logger.warning(
+                    "A lease was lost: it was not extended in time, and another owner may hold the "
+                    "lock. Make store.lockLease longer than the pauses of this process."
+                )
                 self.discard(lease)
         return failed
 
@@ -107,12 +123,12 @@ _renewers: dict[tuple[int, Hashable, float], LeaseRenewer] = {}
 
 
 def get_renewer(connection: Hashable, lease_seconds: float) -> LeaseRenewer:
-    """Get this process's renewer of leases of one length on one connection.
+    """Return this process's renewer for leases of one length on one connection.
 
-    A server that is slow to answer delays the extension of no lease elsewhere.
+    A slow server delays only the extensions of its own leases.
 
-    :param connection: tells connections apart.
-    :param lease_seconds: how long the leases are.
+    :param connection: the connection.
+    :param lease_seconds: the length of the leases.
     """
     slot = (os.getpid(), connection, lease_seconds)
     renewer = _renewers.get(slot)
@@ -122,5 +138,5 @@ def get_renewer(connection: Hashable, lease_seconds: float) -> LeaseRenewer:
 
 
 if hasattr(os, "register_at_fork"):
-    # The child inherits no thread; and a process id can come again.
+    # The child inherits no thread, and process ids are reused.
     os.register_at_fork(after_in_child=_renewers.clear)

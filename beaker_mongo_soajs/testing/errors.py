@@ -1,13 +1,13 @@
-"""What can go wrong with a throw-away server."""
+"""The errors of temporary servers."""
 
 
 class ServerError(Exception):
-    """Tell that a MongoDB server could not be found, started or stopped."""
+    """A MongoDB server cannot be found, started or stopped."""
 
 
 class MongodNotFound(ServerError):
-    """Tell that no ``mongod`` program can be run here, and what to do about it."""
+    """There is no ``mongod`` program that can be run; the message says what to do."""
 
 
 class PortInUse(ServerError):
-    """Tell that another process listens on the port that the server was to have."""
+    """Another process listens on the port of the server."""

@@ -1,4 +1,4 @@
-"""Start a ``mongod`` process and wait until it takes connections."""
+"""Starting a ``mongod`` process, and waiting until it accepts connections."""
 
 import socket
 import subprocess
@@ -17,7 +17,7 @@ _SHOWN_CHARACTERS = 400
 
 
 def free_port() -> int:
-    """Find a port of 127.0.0.1 that nobody listens on at this moment."""
+    """Return a port of 127.0.0.1 on which no process listens at this moment."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -27,10 +27,11 @@ def free_port() -> int:
 def launch(
     command: Sequence[str], environment: Mapping[str, str], log_path: Path
 ) -> subprocess.Popen[bytes]:
-    """Start a server in a session of its own, where Ctrl-C in a terminal does not reach it.
+    """Start a server in its own session, so that Ctrl-C in a terminal does not stop it.
 
+    :param command: the program and its arguments.
     :param environment: all its environment variables.
-    :param log_path: the file that its output is appended to.
+    :param log_path: the file to which its output is appended.
     :raises ServerError: the program cannot be executed.
     """
     try:
@@ -48,13 +49,15 @@ def launch(
 
 
 def wait_until_ready(process: subprocess.Popen[bytes], log_path: Path, log_start: int) -> None:
-    """Wait until the server says in its log that it takes connections.
+    """Wait until the log says that the server accepts connections.
 
-    The log, unlike a ping, cannot be the answer of another server that took the port in between,
-    and it needs no certificate where the server wants TLS.
+    Unlike a ping, the log cannot come from another server that took the port in the meantime, and
+    it needs no certificate if the server requires TLS.
 
-    :param log_start: where in the log this start begins, in bytes.
-    :raises PortInUse: another process has the port.
+    :param process: the process of the server.
+    :param log_path: the log.
+    :param log_start: the offset in the log at which this start begins, in bytes.
+    :raises PortInUse: another process uses the port.
     :raises ServerError: the server ended, or was not ready within a minute.
     """
     deadline = time.monotonic() + _START_SECONDS
@@ -65,7 +68,7 @@ def wait_until_ready(process: subprocess.Popen[bytes], log_path: Path, log_start
             raise PortInUse(f"mongod cannot listen on its port; its log ends:\n{_end_of(log)}")
         if exit_code is not None:
             raise ServerError(f"mongod ended with {exit_code}; its log ends:\n{_end_of(log)}")
-        # "Waiting for connections" up to now, in lower case before MongoDB 4.4.
+        # "Waiting for connections", in lower case before MongoDB 4.4.
         if b"waiting for connections" in log.lower():
             return
         if time.monotonic() > deadline:

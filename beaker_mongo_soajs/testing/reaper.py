@@ -1,8 +1,8 @@
-"""The watching process itself: ``python -I -S reaper.py FOLDER``.
+"""The watching process: ``python -I -S reaper.py FOLDER``.
 
-Each line on its standard input is the id of the process to end, or 0 for none. At the end of the
-input, so when its owner is done or dead, it ends that process and removes FOLDER, where one is
-given. To start quickly it runs without site packages, on the standard library alone.
+Each line of its standard input is the id of the process to end, or 0 for none. When the input ends,
+because its owner has finished or died, it ends that process and removes FOLDER, if one is given. It
+uses only the standard library, and no site packages, so that it starts quickly.
 """
 
 import os
@@ -19,18 +19,18 @@ class Target:
     """One process to end."""
 
     def __init__(self, pid: int) -> None:
-        """Take hold of a process that still runs.
+        """Refer to a process that is running.
 
         :param pid: its id; 0 for none.
         """
         self._pid = pid
         self._descriptor: int | None = None
         if pid and sys.platform == "linux":
-            # Unlike the bare id, a descriptor never comes to mean another process.
+            # Unlike an id, a descriptor is never reused for another process.
             self._descriptor = os.pidfd_open(pid)
 
     def end(self) -> None:
-        """Kill the process, running or stopped, and wait until it is gone."""
+        """Kill the process, also if it is stopped, and wait until it has ended."""
         if not self._pid:
             return
         try:
@@ -51,9 +51,9 @@ class Target:
 
 
 def main(folder: str) -> None:
-    """Watch until the end of standard input, then clear away.
+    """Read standard input until it ends, then end the process and remove the folder.
 
-    :param folder: what to remove; an empty text removes nothing.
+    :param folder: the folder; nothing is removed if it is empty.
     """
     target = Target(0)
     for line in sys.stdin:

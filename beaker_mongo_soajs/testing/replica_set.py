@@ -1,4 +1,4 @@
-"""A throw-away replica set."""
+"""A temporary replica set."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -18,7 +18,7 @@ _ELECTION_TIMEOUT_MS = 2000
 
 
 class ReplicaSet:
-    """Several real ``mongod`` on 127.0.0.1 that replicate to each other.
+    """Several ``mongod`` processes on 127.0.0.1 that form a replica set.
 
     Use it as a context manager, or call :meth:`start` and :meth:`close`::
 
@@ -38,13 +38,15 @@ class ReplicaSet:
         env: Mapping[str, str] | None = None,
         for_tests: bool = False,
     ) -> None:
-        """Describe a replica set; nothing starts yet.
+        """Describe a replica set, without starting it.
 
-        :param members: how many servers, all of them with data and a vote.
-        :param tags: the tags of the first, second … member, for read preferences; members without
-            an entry have none.
-        :param args: like ``binary``, ``env`` and ``for_tests`` as in :class:`MongoServer`, for
-            each member.
+        :param members: the number of servers; each has data and a vote.
+        :param name: the name of the replica set.
+        :param tags: the tags of the members in order, for read preferences; the others have none.
+        :param args: as for :class:`MongoServer`, for each member.
+        :param binary: as for :class:`MongoServer`.
+        :param env: as for :class:`MongoServer`.
+        :param for_tests: as for :class:`MongoServer`.
         """
         if len(tags) > members:
             raise ValueError(f"tags for {len(tags)} members, but there are {members}")
@@ -66,15 +68,15 @@ class ReplicaSet:
 
     @property
     def url(self) -> str:
-        """The URL to connect with: to the whole set."""
+        """The URL of the whole replica set."""
         hosts = ",".join(_address(member) for member in self.members)
         return f"mongodb://{hosts}/?replicaSet={self._name}"
 
     @property
     def primary(self) -> MongoServer:
-        """The member that takes writes now, after waiting for an election where one is due.
+        """The current primary. During an election, this waits for its result.
 
-        :raises ServerError: there is none within a minute.
+        :raises ServerError: there is no primary within a minute.
         """
         deadline = time.monotonic() + _READY_SECONDS
         while time.monotonic() < deadline:
@@ -101,7 +103,7 @@ class ReplicaSet:
         return self
 
     def close(self) -> None:
-        """End all members and remove their folders; a second call does nothing."""
+        """End all members and remove their folders. It can be called again."""
         self._stack.close()
 
     def _initiate(self) -> None:
@@ -130,9 +132,9 @@ def _address(member: MongoServer) -> str:
 
 
 def _hello(member: MongoServer) -> dict[str, Any]:
-    """Ask a member what it is.
+    """Return a member's answer to the ``hello`` command; an empty one if it does not answer.
 
-    :returns: its answer; an empty one if it does not give any.
+    :param member: the member.
     """
     url = member.url
     try:

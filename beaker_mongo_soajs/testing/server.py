@@ -1,4 +1,4 @@
-"""One throw-away ``mongod``."""
+"""A temporary ``mongod``."""
 
 import os
 import signal
@@ -24,15 +24,15 @@ _FOR_TESTS = (
 
 
 class MongoServer:
-    """A real ``mongod`` on 127.0.0.1, with a temporary folder for its data.
+    """A ``mongod`` process on 127.0.0.1, with a temporary folder for its data.
 
     Use it as a context manager, or call :meth:`start` and :meth:`close`::
 
         with MongoServer() as server:
             client = MongoClient(server.url)
 
-    However the owning process ends, by SIGKILL too, the server ends and its folder is removed.
-    It needs a POSIX system.
+    When the owning process ends, even by SIGKILL, the server ends and its folder is removed. This
+    class needs a POSIX system.
     """
 
     def __init__(
@@ -47,17 +47,17 @@ class MongoServer:
         keep_data: bool = False,
         for_tests: bool = False,
     ) -> None:
-        """Describe a server; nothing starts yet.
+        """Describe a server, without starting it.
 
         :param args: more command line arguments for ``mongod``.
-        :param port: a fixed port; by default a free one is found.
-        :param dbpath: a data folder that outlives the server, made if it does not exist; by default
-            a temporary one.
-        :param binary: the program; by default what :func:`find_mongod` finds.
+        :param port: the port; a free one by default.
+        :param dbpath: a data folder that is kept, and made if it does not exist; a temporary folder
+            by default.
+        :param binary: the program; the one that :func:`find_mongod` finds by default.
         :param env: environment variables to add to those of this process.
-        :param replica_set: the name of the replica set that this server is to be a member of. It is
-            not initiated: :class:`ReplicaSet` does that.
-        :param keep_data: leave the temporary folder, with data and log, where it is.
+        :param replica_set: the name of the replica set of which this server will be a member. The
+            set is not initiated: :class:`ReplicaSet` does that.
+        :param keep_data: keep the temporary folder with data and log.
         :param for_tests: allow fail points, and remove expired documents every second instead of
             every minute.
         """
@@ -84,23 +84,23 @@ class MongoServer:
         self.close()
 
     def __repr__(self) -> str:
-        """Name the port and the state."""
+        """Return a text with the port and the state."""
         state = f"pid {self.pid}" if self.running else "not running"
         return f"<MongoServer 127.0.0.1:{self._port}, {state}>"
 
     @property
     def port(self) -> int:
-        """The port it listens on, the same after a restart; 0 before the first start."""
+        """The port of the server, which a restart does not change; 0 before the first start."""
         return self._port
 
     @property
     def url(self) -> str:
-        """The URL to connect with: to this one server, even if it belongs to a replica set."""
+        """The URL of this one server, even if it is a member of a replica set."""
         return f"mongodb://127.0.0.1:{self._port}/?directConnection=true"
 
     @property
     def running(self) -> bool:
-        """Whether the process exists; a paused one does."""
+        """Whether the process exists. A paused process does."""
         return self._process is not None and self._process.poll() is None
 
     @property
@@ -130,19 +130,20 @@ class MongoServer:
 
     @property
     def log_path(self) -> Path:
-        """The file with all that the server says."""
+        """The file with the output of the server."""
         return self.folder / "mongod.log"
 
     def start(self) -> Self:
-        """Start the server and wait until it takes connections.
+        """Start the server, and wait until it accepts connections.
 
         :returns: this server.
-        :raises MongodNotFound: there is no program to run.
-        :raises PortInUse: another process has the port that was asked for.
-        :raises ServerError: the program ended, or took too long; with the last lines of its log.
+        :raises MongodNotFound: there is no ``mongod`` program.
+        :raises PortInUse: another process uses the given port.
+        :raises ServerError: the program ended, or was not ready in time. The message has the last
+            lines of its log.
         """
         if self.running:
-            raise ServerError("the server runs already")
+            raise ServerError("the server is running already: call restart(), or stop() first")
         self._program()
         if self._folder is None:
             self._folder = Path(tempfile.mkdtemp(prefix="mongod-"))
@@ -155,9 +156,9 @@ class MongoServer:
         return self
 
     def stop(self) -> None:
-        """End the server in order (SIGTERM), or by force if that takes long; the data stay.
+        """Stop the server with SIGTERM, or with SIGKILL if it does not end; the data are kept.
 
-        The primary of a replica set takes its time: up to 15 s for the others to catch up.
+        The primary of a replica set waits up to 15 s until the other members have its data.
         """
         if not self.running:
             return
@@ -171,35 +172,35 @@ class MongoServer:
         self._reap(process)
 
     def kill(self) -> None:
-        """End the server at once (SIGKILL), as a crash would; the data stay."""
+        """Kill the server with SIGKILL, like a crash; the data are kept."""
         process = self._live_process()
         process.kill()
         self._reap(process)
 
     def pause(self) -> None:
-        """Freeze the server (SIGSTOP): connections stay open, and nothing is answered."""
+        """Pause the server with SIGSTOP: connections stay open, and it does not answer."""
         process = self._live_process()
         process.send_signal(signal.SIGSTOP)
         if hasattr(os, "waitid"):
-            # On a busy machine some of its threads go on until the first has met the signal. An end
-            # instead is left for others to see.
+            # On a busy machine some threads run until the first one has received the signal. If the
+            # process has ended instead, WNOWAIT leaves its status for other callers.
             os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
 
     def resume(self) -> None:
-        """Let a paused server go on (SIGCONT)."""
+        """Continue a paused server with SIGCONT."""
         self._live_process().send_signal(signal.SIGCONT)
 
     def restart(self) -> None:
-        """End the server if it runs, and start it on the same port with the same data."""
+        """Stop the server if it is running, and start it on the same port with the same data."""
         self.stop()
         self.start()
 
     def close(self) -> None:
-        """End the server and remove its temporary folder; a second call does nothing."""
+        """End the server and remove its temporary folder. It can be called again."""
         if self._dbpath is not None or self._keep_data:
             self.stop()
         elif self.running:
-            # Nobody will read these data again, so nobody need wait until they are flushed.
+            # The data are removed, so they need not be flushed.
             self.kill()
         if self._watchdog is not None:
             self._watchdog.close()
@@ -212,7 +213,7 @@ class MongoServer:
             try:
                 return self._start_on(free_port())
             except PortInUse:
-                # Somebody took it since we looked.
+                # Another process took it in the meantime.
                 continue
         return self._start_on(free_port())
 
@@ -247,7 +248,7 @@ class MongoServer:
 
     def _live_process(self) -> subprocess.Popen[bytes]:
         if self._process is None or self._process.poll() is not None:
-            raise ServerError("the server does not run")
+            raise ServerError("the server is not running: call start() first")
         return self._process
 
     def _reap(self, process: subprocess.Popen[bytes]) -> None:

@@ -117,7 +117,7 @@ class TestMongoServer:
         """What needs a process says clearly that there is none."""
         server.stop()
         for action in (server.kill, server.pause, server.resume, lambda: server.pid):
-            with pytest.raises(ServerError, match="does not run"):
+            with pytest.raises(ServerError, match="is not running"):
                 action()
         assert "not running" in repr(server)
 
@@ -132,7 +132,7 @@ class TestMongoServer:
     def test_a_running_server_cannot_be_started(self, server: MongoServer) -> None:
         """A second ``start`` is refused, and the first one's server goes on."""
         pid = server.pid
-        with pytest.raises(ServerError, match="runs already"):
+        with pytest.raises(ServerError, match="is running already"):
             server.start()
         assert pid == server.pid
 
