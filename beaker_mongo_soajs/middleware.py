@@ -33,6 +33,9 @@ StartResponse = Callable[..., Any]
 Application = Callable[[Environ, StartResponse], Iterable[bytes]]
 
 
+_ENVIRON_KEY = "beaker.session"
+
+
 class InsecureSessionWarning(UserWarning):
     """Warn at the start of an application that its session cookie could be safer.
 
@@ -75,11 +78,14 @@ class SessionMiddleware(BeakerMiddleware):
         self,
         wrap_app: Application,
         config: Mapping[str, Any] | None = None,
-        environ_key: str = "beaker.session",
+        environ_key: str = _ENVIRON_KEY,
         **options: Any,
     ) -> None:
         given = read_settings(config or {}, options, stacklevel=2)
-        super().__init__(wrap_app, environ_key=given.pop("environ_key", environ_key))
+        setting = given.pop("environ_key", None)
+        if setting and environ_key == _ENVIRON_KEY:
+            environ_key = setting
+        super().__init__(wrap_app, environ_key=environ_key)
         self.options = check_options({"invalidate_corrupt": True} | given, stacklevel=3)
         self.wrap_app = self._serve
 

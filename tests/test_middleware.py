@@ -281,6 +281,9 @@ class TestOptions:
         """environ_key may be a setting with a prefix."""
         middleware = SessionMiddleware(_count, {"session.environ_key": "mine"}, **options | _SAFE)
         assert "mine" == middleware.environ_key
+        settings = {"session.environ_key": "theirs"}
+        overridden = SessionMiddleware(_count, settings, "mine", **options | _SAFE)
+        assert "mine" == overridden.environ_key
         assert "environ_key" not in middleware.options
 
     def test_start_warning(self, caplog: pytest.LogCaptureFixture, options: Options) -> None:

@@ -91,7 +91,7 @@ def gather(
     for name, value in options.items():
         if not isinstance(name, str):
             kind = type(name).__name__
-            on_error(ConfigError(f"The name of an option is a {kind}; it must be text."))
+            on_error(ConfigError(f"The name of an option has the type {kind}; it must be text."))
             continue
         try:
             skipped = is_of_beaker(name, options, usage)

@@ -80,7 +80,7 @@ def read(options: dict[str, Any] | None = None, **more: Any) -> DbConfig:
         ({"store.touchAfter": float("nan")}, "store.touchAfter", None, "number"),
         ({"store.indexes": "session..a"}, "store.indexes", None, "field names"),
         ({"store.indexes": ["a", "a"]}, "store.indexes", None, "once"),
-        ({5: "shop"}, None, None, "name of an option is a int; it must be text"),
+        ({5: "shop"}, None, None, "name of an option has the type int; it must be text"),
         ({"store.touchAfter": -1}, "store.touchAfter", None, "0 or more"),
         ({"store.lockLease": 0}, "store.lockLease", None, "above 0"),
         ({"store.autoRemove": "never"}, "store.autoRemove", None, "native"),
