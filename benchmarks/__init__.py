@@ -1,1 +1,1 @@
-"""Measurements, against real servers."""
+"""Benchmarks with real servers."""

@@ -1,6 +1,6 @@
-"""What sessions cost, side by side: ``python -m benchmarks``.
+"""Compare what sessions cost: ``python -m benchmarks``.
 
-A full run writes its tables, raw figures and chart into the checkout that it is run from.
+A full run writes its tables, raw figures and chart into this repository.
 """
 
 import argparse
@@ -15,32 +15,34 @@ from benchmarks.report import report
 from benchmarks.run import Scope, run
 
 SCOPES = {
-    "full": Scope(plan.full(), seconds=175.0, slices=20, looking_seconds=2.5, besides=True),
-    "quick": Scope(plan.quick(), seconds=32.0, slices=10, looking_seconds=0.5),
-    "tiny": Scope(plan.tiny(), seconds=0.0, slices=1, looking_seconds=0.05, most_sessions=5),
+    "full": Scope(plan.full(), seconds=175.0, slices=20, sampling_seconds=2.5, with_extras=True),
+    "quick": Scope(plan.quick(), seconds=32.0, slices=10, sampling_seconds=0.5),
+    "tiny": Scope(plan.tiny(), seconds=0.0, slices=1, sampling_seconds=0.05, most_sessions=5),
 }
-"""By name."""
+"""The scopes of a run, by name."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure, print the tables, and write files.
+    """Measure, print the tables, and write the files.
 
-    :param arguments: of the command line.
+    :param arguments: the arguments of the command line.
     """
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     scopes = parser.add_mutually_exclusive_group()
     for name, words in (
-        ("quick", "what tells most, in less than a minute; writes no files"),
-        ("tiny", "just enough to see that it works; writes no files"),
+        ("quick", "the most important tables, in less than a minute; writes no files"),
+        ("tiny", "a few requests, to check that it works; writes no files"),
     ):
         scopes.add_argument(f"--{name}", action="store_const", dest="scope", const=name, help=words)
     parser.add_argument(
         "--node",
         action="store_true",
-        help="install connect-mongo elsewhere, and measure it as well",
+        help="install connect-mongo in a temporary folder, and measure it as well",
     )
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the raw figures there")
-    parser.add_argument("--root", type=Path, help="write into another checkout, however small")
+    parser.add_argument(
+        "--json", type=Path, metavar="FILE", help="write the raw figures to this file"
+    )
+    parser.add_argument("--root", type=Path, help="write the files into another checkout")
     parser.set_defaults(scope="full")
     options = parser.parse_args(arguments)
     found = run(SCOPES[options.scope], with_node=options.node)

@@ -1,4 +1,4 @@
-"""Beaker's caches: a value that is there, and one that is not."""
+"""Beaker's caches: reading a value, and creating a missing one."""
 
 import itertools
 import uuid
@@ -27,7 +27,7 @@ _OPTIONS: dict[str, Callable[[Place], dict[str, Any]]] = {
     REDIS: lambda place: {"type": "ext:redis", "url": place.redis_url},
 }
 CACHES = tuple(_OPTIONS)
-"""Who has caches."""
+"""The contenders that have caches."""
 
 _TITLES = {TYPE: "**this package**"}
 
@@ -35,10 +35,10 @@ _numbers = itertools.count(1)
 
 
 class CacheCell:
-    """A cache that is asked for values, as :class:`~benchmarks.cells.ServingCell`.
+    """A cell that reads from a cache: a :class:`~benchmarks.cells.ServingCell`.
 
-    :param spec: what is measured: the workload is a hit or a miss, which creates the value.
-    :param place: where the cache is to be.
+    :param spec: what is measured. The workload is a hit, or a miss that creates the value.
+    :param place: the servers.
     """
 
     def __init__(self, spec: Spec, place: Place) -> None:
@@ -51,18 +51,18 @@ class CacheCell:
         self.serve(self.prepare())
 
     def prepare(self) -> str:
-        """Return the key to ask for."""
+        """Return the key for the next request."""
         return "there" if self.spec.workload == HIT else f"absent {next(_numbers)}"
 
     def serve(self, key: str) -> object:
-        """Ask for a key.
+        """Read a value, and create it if it is missing.
 
         :param key: the key.
         """
         return self._cache.get(key, createfunc=self._create)
 
     def close(self) -> None:
-        """Drop the cache."""
+        """Drop the database of the cache."""
         self._place.direct.drop_database(self._place.database)
 
     def _create(self) -> Any:

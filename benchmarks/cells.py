@@ -1,4 +1,4 @@
-"""One combination of contender, workload and circumstances, ready to be served."""
+"""Cells: combinations of a contender, a workload and conditions, ready to serve requests."""
 
 import itertools
 import random
@@ -17,14 +17,14 @@ from benchmarks.workloads import WORKLOADS, Workload
 
 @dataclass(frozen=True)
 class Spec:
-    """What is measured.
+    """The description of a cell.
 
     :param contender: the name of the contender.
     :param workload: the name of the workload.
-    :param size: the bytes of a session.
-    :param sessions: how many sessions there are.
-    :param threads: how many requests are served at once.
-    :param round_trip_ms: how much longer than on loopback an answer takes.
+    :param size: the size of a session in bytes.
+    :param sessions: the number of stored sessions.
+    :param threads: the number of concurrent requests.
+    :param round_trip_ms: the additional time of a round trip, compared with loopback.
     """
 
     contender: str
@@ -35,32 +35,32 @@ class Spec:
     round_trip_ms: float = 0.0
 
     def of(self, contender: str) -> "Spec":
-        """Return the same of another contender."""
+        """Return the same spec for another contender."""
         return replace(self, contender=contender)
 
 
 class ServingCell(Protocol):
-    """Serves one kind of requests under one set of circumstances."""
+    """Serve one kind of request."""
 
     spec: Spec
     title: str
 
     def prepare(self) -> Any:
-        """Return what the next request needs."""
+        """Return the input of the next request."""
 
     def serve(self, visit: Any) -> object:
         """Serve a request.
 
-        :param visit: what :meth:`prepare` returned.
+        :param visit: the result of :meth:`prepare`.
         """
 
     def close(self) -> None:
-        """Drop what was stored."""
+        """Drop the stored data."""
 
 
 @runtime_checkable
 class SelfTimedCell(Protocol):
-    """The same in another process, which measures by itself how long requests take."""
+    """A cell in another process, which measures the times itself."""
 
     spec: Spec
     title: str
@@ -69,23 +69,23 @@ class SelfTimedCell(Protocol):
         """Serve a number of requests."""
 
     def close(self) -> None:
-        """Drop what was stored."""
+        """Drop the stored data."""
 
 
 Cell = ServingCell | SelfTimedCell
 
 
 class SessionCell:
-    """A site with its sessions, and visitors who do one thing: a :class:`ServingCell`.
+    """A site with sessions, and requests of one kind: a :class:`ServingCell`.
 
     :param spec: what is measured.
-    :param place: where the sessions are to be; each cell has a database of its own there.
-    :param most_sessions: no more than these are made, whatever the number should be.
+    :param place: the servers; each cell has a database of its own.
+    :param most_sessions: an upper limit for the number of sessions.
     """
 
     def __init__(self, spec: Spec, place: Place, most_sessions: int | None = None) -> None:
         self.spec = spec
-        # A million are made only once for all whose documents are the same.
+        # A million documents are made once, and shared by all contenders with the same format.
         own = spec.sessions if spec.sessions > SAMPLE else uuid.uuid4().hex[:16]
         self.place = replace(place, database=f"bench_{own}")
         contender = CONTENDERS[spec.contender]
@@ -96,21 +96,21 @@ class SessionCell:
         cookies = contender.populate(self.site, self.place, sessions)
         random.shuffle(cookies)
         self._cookies: Iterator[str] = itertools.cycle(cookies)
-        # Indexes, connections and whatever else is made once.
+        # The first request makes indexes and connections.
         self.serve(self.prepare())
 
     def prepare(self) -> Any:
-        """Return what the next request needs."""
+        """Return the input of the next request."""
         return self._workload.prepare(self.site, self._cookies)
 
     def serve(self, visit: Any) -> object:
         """Serve a request.
 
-        :param visit: what :meth:`prepare` returned.
+        :param visit: the result of :meth:`prepare`.
         """
         return self._workload.serve(self.site, visit)
 
     def close(self) -> None:
-        """Drop what was stored."""
+        """Drop the stored data."""
         self.place.direct.drop_database(self.place.database)
         self.place.close()

@@ -1,4 +1,4 @@
-"""A run as a picture."""
+"""The chart of a run."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -28,16 +28,16 @@ _COLOURS = {
 }
 _WIDTH_INCHES, _ROW_INCHES = 14.0, 0.34
 
-# Text as paths looks the same everywhere, and a fixed salt gives equal figures equal files.
+# Text as paths looks the same everywhere. With a fixed salt, equal figures give equal files.
 _STYLE: Any = {"svg.fonttype": "path", "svg.hashsalt": "benchmarks", "font.size": 9.0}
 
 
 def draw(results: Results, path: Path) -> list[Path]:
-    """Draw the medians of the requests that matter most.
+    """Draw the medians of the most important requests.
 
-    :param results: of a run.
-    :param path: of the files, without a suffix.
-    :returns: the files: PNG and SVG.
+    :param results: the results of a run.
+    :param path: the path of the files, without suffix.
+    :returns: the paths of the PNG and the SVG file.
     """
     panels = [(title, _bars(results, spec)) for title, spec in _PANELS]
     rows = max(len(bars) for _, bars in panels)
@@ -64,7 +64,7 @@ def draw(results: Results, path: Path) -> list[Path]:
 
 
 def _bars(results: Results, like: Spec) -> Sequence[tuple[str, Samples]]:
-    """Return the contenders with their samples, the fastest first."""
+    """Return the contenders with their samples, fastest first."""
     names = [name for name in CONTENDERS if name not in WITH_BEAKER]
     found = [(name, results.get(like.of(name))) for name in names]
     bars = [(name, samples) for name, samples in found if samples is not None]

@@ -1,8 +1,8 @@
-// connect-mongo's store in a process of its own: `node connect_mongo.mjs URL DATABASE SECONDS`.
+// The store of connect-mongo in its own process: `node connect_mongo.mjs URL DATABASE SECONDS`.
 //
-// Each line on standard input asks for something, and each answer is a line of JSON:
-// {"fill": 1000, "data": {...}} keeps so many sessions; {"read": 10} and {"change": 10} do what
-// express-session has the store do for so many requests, and answer how long each of them took.
+// Each line on standard input is a request in JSON, and each response is a line of JSON.
+// {"fill": 1000, "data": {...}} stores this number of sessions. {"read": 10} and {"change": 10} make
+// the calls of express-session for this number of requests, and return the time of each.
 import { randomBytes } from "node:crypto";
 import { createInterface } from "node:readline";
 import { promisify } from "node:util";

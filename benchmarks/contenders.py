@@ -1,4 +1,4 @@
-"""Who takes part: this package, Beaker's own backends, Flask-Session, and the driver alone."""
+"""The contenders: this package, Beaker's own backends, Flask-Session, and PyMongo alone."""
 
 import importlib
 import importlib.util
@@ -33,16 +33,16 @@ Copy = Callable[[Site, Place, str, int], list[str]]
 
 @dataclass(frozen=True)
 class Contender:
-    """One way to keep sessions.
+    """A way to store sessions.
 
-    :param name: short, as in the raw figures.
-    :param title: as in tables, in Markdown.
-    :param make: makes the site.
-    :param copy: makes copies of a session and returns their cookies; from the site, its place,
-        one cookie, and the number of copies.
-    :param workloads: the names of what it can do.
-    :param needs: the module that has to be installed.
-    :param needs_redis: whether a Redis server has to be there.
+    :param name: the short name in the raw figures.
+    :param title: the title in tables, in Markdown.
+    :param make: a function that makes the site.
+    :param copy: a function that copies a session and returns the cookies of the copies. Its
+        arguments are the site, its place, the cookie of the session and the number of copies.
+    :param workloads: the names of the supported workloads.
+    :param needs: the name of a required module.
+    :param needs_redis: whether a Redis server is required.
     """
 
     name: str
@@ -54,7 +54,7 @@ class Contender:
     needs_redis: bool = False
 
     def missing(self, place: Place) -> str | None:
-        """Return why it cannot take part, if it cannot."""
+        """Return the reason if it is not available."""
         if self.needs is not None and importlib.util.find_spec(self.needs) is None:
             return f"the Python module `{self.needs}` is not installed"
         if self.needs_redis and place.redis_url is None:
@@ -62,7 +62,7 @@ class Contender:
         return None
 
     def populate(self, site: Site, place: Place, number: int) -> list[str]:
-        """Have a site keep a number of sessions, and return their cookies."""
+        """Store a number of sessions, and return their cookies."""
         first = site.begin()
         return [first, *self.copy(site, place, first, number - 1)]
 
@@ -97,7 +97,7 @@ def _file(place: Place, data: Data) -> Site:
 
 
 def _flask(place: Place, data: Data) -> Site:
-    # It imports what need not be installed.
+    # It imports packages that may not be installed.
     flask_visits = importlib.import_module("benchmarks.flask_visits")
     site: Site = flask_visits.FlaskSite(data, place.client, place.database)
     return site
@@ -130,7 +130,7 @@ def _copy_ours(site: Site, place: Place, cookie: str, number: int) -> list[str]:
 
 def _copy_beakers(_site: Site, place: Place, cookie: str, number: int) -> list[str]:
     first = session_id(cookie)
-    # Beaker spells it so.
+    # The name of the collection in Beaker.
     collection = place.direct[place.database].backer_cache
     return cookies_for(copy_documents(collection, {"_id": f"{first}:session"}, first, number))
 
@@ -194,4 +194,4 @@ CONTENDERS = {
         ),
     )
 }
-"""By name, in the order of tables."""
+"""The contenders by name, in the order of the tables."""

@@ -1,4 +1,4 @@
-"""Servers a round trip away, as between real hosts, and how exactly that distance is kept."""
+"""Servers at the distance of a network round trip, and the precision of that distance."""
 
 import subprocess
 import sys
@@ -18,11 +18,11 @@ _CORRECTIONS = 3
 
 @dataclass(frozen=True)
 class Distance:
-    """How much longer than on loopback an answer takes through a proxy.
+    """The additional time of a round trip through a proxy, compared with loopback.
 
     :param server: the name of the server.
-    :param median_ms: the median of what it takes longer.
-    :param p95_ms: what 95 % of the answers take longer at most.
+    :param median_ms: the median.
+    :param p95_ms: the 95th percentile.
     """
 
     server: str
@@ -69,10 +69,10 @@ def proxy_process(port: int) -> Iterator[ProxyProcess]:
 
 @contextmanager
 def at_a_distance(servers: Servers, round_trip_ms: float) -> Iterator[tuple[Place, list[Distance]]]:
-    """Lend a place whose servers are so far away.
+    """Put proxies before the servers; yield their place and the measured distances.
 
     :param servers: the servers.
-    :param round_trip_ms: how much longer an answer is to take.
+    :param round_trip_ms: the additional time of a round trip.
     """
     with ExitStack() as stack:
         mongo = stack.enter_context(proxy_process(servers.mongo.port))
@@ -103,7 +103,7 @@ def _keep(
     far: Callable[[], object],
     round_trip_ms: float,
 ) -> Distance:
-    """Set a proxy so that the median is right, and measure how that came out."""
+    """Adjust the delay of a proxy until the median is right, and measure the distance."""
     held_ms = round_trip_ms / 2
     for _ in range(_CORRECTIONS):
         relay.delay(held_ms / 1000)

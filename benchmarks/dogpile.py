@@ -1,8 +1,9 @@
-"""Measure who creates a cached value, and how long others wait: ``python -m benchmarks.dogpile``.
+"""Measure the creation of cached values: ``python -m benchmarks.dogpile``.
 
-Beaker's own ``ext:mongodb`` and this package take turns within one run, and so do their single
-operations, beside Beaker's ``memory``. Prints the tables of ``docs/caches.md``. It starts a server
-of its own, or uses that of ``MONGODB_URL``.
+It compares this package with Beaker's own ``ext:mongodb``, in turns. The first table has the times
+of single operations, and of Beaker's ``memory``. The second one shows how often a value is created
+that many threads and processes request, and how long they wait. Both tables are in
+``docs/caches.md``. It starts a server, or uses that of ``MONGODB_URL``.
 """
 
 import argparse
@@ -32,7 +33,7 @@ THREADS = 8
 CREATION_SECONDS = 1.0
 LEASE_SECONDS = 3.0
 PATIENCE_SECONDS = 4 * LEASE_SECONDS
-"""How long after the death of a creator the others are given to take over."""
+"""How long to wait for another creation after the creating process was killed."""
 
 EXPIRE_SECONDS = 1
 ROUNDS = 300
@@ -43,11 +44,11 @@ MEMORY = "Beaker's `memory`"
 
 
 class Answers(NamedTuple):
-    """What one process's threads came to.
+    """The results of the threads of one process.
 
-    :param created: how often its creation function was called.
-    :param seconds: how long each thread waited.
-    :param commands: how many commands it sent.
+    :param created: the number of calls of the creation function.
+    :param seconds: the waiting time of each thread.
+    :param commands: the number of commands.
     """
 
     created: int
@@ -56,10 +57,10 @@ class Answers(NamedTuple):
 
 
 class Task(NamedTuple):
-    """What the threads of a process are to do together.
+    """A task for all threads of a process.
 
-    :param key: the key that they all ask for.
-    :param creation_seconds: how long its creation takes.
+    :param key: the key that all threads read.
+    :param creation_seconds: the time that creating its value takes.
     """
 
     key: str
@@ -67,18 +68,18 @@ class Task(NamedTuple):
 
 
 def work(options: Options, database: str, threads: int, pipe: Connection) -> None:
-    """Do what comes through a pipe, in a process of its own, and send what came of it.
+    """Run the tasks that arrive through a pipe, in a process of its own, and send the results.
 
     :param options: the options of the cache.
-    :param database: whose commands are counted.
-    :param threads: how many ask together.
-    :param pipe: tasks come in, answers go out; also ``None`` whenever a creation begins.
+    :param database: the database whose commands are counted.
+    :param threads: the number of threads.
+    :param pipe: receives tasks, and sends :class:`Answers`, and ``None`` when a creation begins.
     """
     recorder = Recorder()
     monitoring.register(recorder)
     recorder.commands = commands = Commands(database)
     cache = Cache("things", **options)
-    # What a process does once is not what is measured: connections, indexes.
+    # Connections and indexes, which a process makes once, are not measured.
     with ThreadPoolExecutor(threads) as pool:
         list(pool.map(cache.has_key, ["warm"] * threads))
         pipe.send(None)
@@ -119,16 +120,16 @@ def _ask_together(
 
 
 class Team:
-    """Processes that ask one cache for the same keys at the same time.
+    """Processes that read the same keys of a cache at the same time.
 
     :param options: the options of the cache.
-    :param database: its database.
-    :param processes: how many processes.
-    :param threads: how many threads in each.
+    :param database: the database of the cache.
+    :param processes: the number of processes.
+    :param threads: the number of threads in each process.
     """
 
     def __init__(self, options: Options, database: str, processes: int, threads: int) -> None:
-        # A process that is forked would inherit what its parent has connected.
+        # A forked process would inherit the connections of its parent.
         context = multiprocessing.get_context("spawn")
         self.pipes: list[Connection] = []
         self.processes: list[BaseProcess] = []
@@ -144,16 +145,16 @@ class Team:
             pipe.recv()
 
     def begin(self, task: Task) -> None:
-        """Have all begin."""
+        """Start a task in all processes."""
         for pipe in self.pipes:
             pipe.send(task)
 
     def wait_for_creation(self, seconds: float) -> bool:
-        """Wait until somebody begins to create; return whether that came about in time."""
+        """Wait until a creation begins; return whether it began in time."""
         return bool(wait(self.pipes, seconds))
 
     def answers(self) -> Answers:
-        """Wait for all, and return what they came to together."""
+        """Wait for all processes, and return their results together."""
         each = []
         for pipe in self.pipes:
             while not isinstance(answer := pipe.recv(), Answers):
@@ -181,14 +182,14 @@ def _team(options: Options, database: str, processes: int, threads: int) -> Iter
 
 
 def absent_value(options: Options, database: str) -> Answers:
-    """Have all ask for a value that is not there."""
+    """Read a missing value in all threads."""
     with _team(options, database, PROCESSES, THREADS) as team:
         team.begin(Task("absent", CREATION_SECONDS))
         return team.answers()
 
 
 def expired_value(options: Options, database: str) -> Answers:
-    """Have all ask for a value that has expired."""
+    """Read an expired value in all threads."""
     options = {**options, "expire": EXPIRE_SECONDS}
     with _team(options, database, PROCESSES, THREADS) as team:
         Cache("things", **options).put("expired", "old value")
@@ -198,7 +199,7 @@ def expired_value(options: Options, database: str) -> Answers:
 
 
 def killed_creator(options: Options, database: str) -> float | None:
-    """Kill who creates a value; return after how many seconds another one does, if one does."""
+    """Kill the creating process; return the seconds until another one creates, or ``None``."""
     with (
         _team(options, database, 1, 1) as creator,
         _team(options, database, PROCESSES - 1, 1) as others,
@@ -216,12 +217,12 @@ def killed_creator(options: Options, database: str) -> float | None:
 def dogpile_rows(
     backends: Mapping[str, tuple[Options, str]], *, kills: bool = True
 ) -> Iterator[list[str]]:
-    """Yield the rows of the table of many who ask for one value.
+    """Yield the rows of the table about many threads that read one value.
 
-    :param backends: cache options and database by the name of the backend.
-    :param kills: whether a creator is killed as well, and waited for.
+    :param backends: the options and the database of each backend, by its name.
+    :param kills: whether to include the killed process.
     """
-    yield ["64 threads in 8 processes ask for one value", *backends]
+    yield ["64 threads in 8 processes read one value", *backends]
     yield ["---", *("---:" for _ in backends)]
     for title, scene in (("absent", absent_value), ("expired", expired_value)):
         results = [scene(*backend) for backend in backends.values()]
@@ -233,28 +234,28 @@ def dogpile_rows(
         return
     waits = [killed_creator(*backend) for backend in backends.values()]
     yield [
-        "creator killed: another one creates after",
+        "creating process killed: created again after",
         *(_s(wait) if wait is not None else f"not within {_s(PATIENCE_SECONDS)}" for wait in waits),
     ]
 
 
 def operation_rows(backends: Mapping[str, tuple[Options, str]], rounds: int) -> Iterator[list[str]]:
-    """Yield the rows of the table of single operations, in turns.
+    """Yield the rows of the table of single operations, measured in turns.
 
-    :param backends: cache options and database by the name of the backend.
-    :param rounds: how often each is done.
+    :param backends: the options and the database of each backend, by its name.
+    :param rounds: the number of rounds.
     """
-    yield ["one thread, nothing else", *backends]
+    yield ["one thread", *backends]
     yield ["---", *("---:" for _ in backends)]
     recorder = Recorder()
     monitoring.register(recorder)
     recorder.commands = commands = Commands(*(database for _, database in backends.values()))
-    # Clients report to who was registered before they were made.
+    # Clients report to the listeners that were registered before them.
     caches = [Cache("operations", **options) for options, _ in backends.values()]
     for cache in caches:
         cache.put("key", "value")
     operations: dict[str, Callable[[Cache, str], object]] = {
-        "`cache.get`, the value is there": lambda cache, _: cache.get("key"),
+        "`cache.get`, the value exists": lambda cache, _: cache.get("key"),
         "`key in cache`": lambda cache, _: "key" in cache,
         "`cache.get`, the value is created": lambda cache, key: cache.get(
             key, createfunc=lambda: "value"
@@ -292,7 +293,7 @@ def _print(rows: Iterator[list[str]]) -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Print the tables.
 
-    :param arguments: of the command line.
+    :param arguments: the arguments of the command line.
     """
     parser = argparse.ArgumentParser(prog="python -m benchmarks.dogpile", description=__doc__)
     parser.add_argument("--rounds", type=int, default=ROUNDS, help="%(default)s by default")

@@ -1,4 +1,4 @@
-"""The files that a run leaves behind."""
+"""The files that a run writes."""
 
 import json
 from datetime import UTC, datetime
@@ -20,11 +20,11 @@ END = "<!-- end of what `make bench` writes -->"
 
 
 def write(run: Run, root: Path = ROOT) -> list[Path]:
-    """Write the results of a run, and put its tables and its chart into the documents.
+    """Write the results of a run, and update the documentation.
 
     :param run: the run.
-    :param root: of the checkout.
-    :returns: the files.
+    :param root: the root of the repository.
+    :returns: the paths of the files.
     """
     day = datetime.now(UTC).date().isoformat()
     tables = root / RESULTS / f"{day}.md"
@@ -33,7 +33,7 @@ def write(run: Run, root: Path = ROOT) -> list[Path]:
     document = root / DOCUMENT
     for path in (tables, chart):
         path.parent.mkdir(parents=True, exist_ok=True)
-    tables.write_text(f"# What sessions cost, {day}\n\n{report(run)}")
+    tables.write_text(f"# Cost of sessions, {day}\n\n{report(run)}")
     raw.write_text(json.dumps(raw_figures(run), indent=1) + "\n")
     files = f"[tables](../{RESULTS}/{day}.md), [raw figures](../{RESULTS}/{day}.json)"
     link = f"All figures of this run: {files}.\n"
@@ -43,11 +43,11 @@ def write(run: Run, root: Path = ROOT) -> list[Path]:
 
 
 def replaced(text: str, content: str) -> str:
-    """Return a document with other content between its marks.
+    """Return a document with new content between its marks.
 
     :param text: the document.
-    :param content: what is to stand there.
-    :raises ValueError: it has no such marks.
+    :param content: the new content.
+    :raises ValueError: the document has no marks.
     """
     before, begin, rest = text.partition(f"{BEGIN}\n")
     _, end, after = rest.partition(END)

@@ -1,4 +1,4 @@
-"""The same visits with Flask-Session, without Flask's own routing."""
+"""A site with Flask-Session, without Flask's routing."""
 
 from typing import Any
 
@@ -12,10 +12,10 @@ _SETTINGS = {"SERVER_NAME": None, "SECRET_KEY": "cookies"}
 
 
 class FlaskSite:
-    """What Flask does with Flask-Session before and after a request, and nothing else of Flask.
+    """A site that calls Flask-Session as Flask does, before and after a request.
 
-    :param data: what is put into a new session.
-    :param client: of the server.
+    :param data: the content of a new session.
+    :param client: the client of the server.
     :param database: the name of the database.
     """
 
@@ -38,11 +38,11 @@ class FlaskSite:
         self._cookie = str(self._app.config["SESSION_COOKIE_NAME"])
 
     def begin(self) -> str:
-        """Serve a visitor without a cookie, for whom a session is saved; return the cookie."""
+        """Serve a request without a cookie that saves a session; return the cookie."""
         return self._serve("", lambda session: session.update(self._data))
 
     def read(self, cookie: str) -> object:
-        """Serve a request that looks at its session."""
+        """Serve a request that reads its session."""
         return self._serve(cookie, self._look)
 
     def change(self, cookie: str, number: int) -> object:
@@ -50,11 +50,11 @@ class FlaskSite:
         return self._serve(cookie, lambda session: session.update(visits=number))
 
     def log_in(self, cookie: str) -> str:
-        """Serve a request that names its user and gets a new id; return the new cookie."""
+        """Serve a request that sets the user under a new id; return the new cookie."""
         return self._serve(cookie, self._log_in)
 
     def log_out(self, cookie: str) -> object:
-        """Serve a request that ends its session."""
+        """Serve a request that deletes its session."""
         return self._serve(cookie, lambda session: session.clear())
 
     def _serve(self, cookie: str, act: Act) -> str:
@@ -68,7 +68,7 @@ class FlaskSite:
 
     def _look(self, session: Any) -> None:
         if len(session["cart"]) != self._items:
-            raise AssertionError("the session is not the one that was saved")
+            raise AssertionError("the loaded session is not the saved one")
 
     def _log_in(self, session: Any) -> None:
         self._sessions.regenerate(session)

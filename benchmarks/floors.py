@@ -1,4 +1,4 @@
-"""The driver alone: what no session in MongoDB can be faster than."""
+"""PyMongo alone, as a lower limit for the cost of sessions in MongoDB."""
 
 import time
 from datetime import UTC, datetime
@@ -12,11 +12,11 @@ Documents = Collection[dict[str, Any]]
 
 
 class Floor:
-    """The session documents of a site of this package, read and written by PyMongo.
+    """Read and write the session documents of this package with PyMongo.
 
-    A cookie is the session's id, without a signature. There is nothing else to a visit.
+    A cookie is a session id without a signature.
 
-    :param sessions: where the documents are.
+    :param sessions: the collection.
     """
 
     def __init__(self, sessions: Documents) -> None:
@@ -27,22 +27,22 @@ class Floor:
         return _found(self._sessions.find_one({"_id": cookie}))
 
     def change(self, cookie: str, number: int) -> object:
-        """Find the document, and set one number in it."""
+        """Find the document, and set one number."""
         document = _found(self._sessions.find_one({"_id": cookie}))
         self._sessions.update_one({"_id": cookie}, {"$set": {"session.visits": number}})
         return document
 
     def log_in(self, cookie: str) -> str:
-        """Refuse: what a login is, is not the driver's business."""
+        """Raise an error: there is no login without sessions."""
         raise NotImplementedError
 
     def log_out(self, cookie: str) -> object:
-        """Refuse: what a logout is, is not the driver's business."""
+        """Raise an error: there is no logout without sessions."""
         raise NotImplementedError
 
 
 class TouchingFloor(Floor):
-    """Two commands for a read: one finds the document, another one moves its times."""
+    """Read with two commands: one finds the document, another one moves its times."""
 
     def read(self, cookie: str) -> object:
         """Find the document, and move its times."""
@@ -52,10 +52,10 @@ class TouchingFloor(Floor):
 
 
 class FloorSite:
-    """A floor, whose sessions a site of this package saves.
+    """A floor with the sessions of a site of this package.
 
-    :param site: saves them.
-    :param floor: reads and writes them.
+    :param site: the site, which saves the sessions.
+    :param floor: the floor, which reads and changes them.
     """
 
     def __init__(self, site: Site, floor: Floor) -> None:
@@ -71,10 +71,10 @@ class FloorSite:
 
 
 class WithBeaker:
-    """A floor, and Beaker without a store, one after the other in one request.
+    """A request that uses a floor, and then Beaker without a store.
 
-    Both together cost more than each for itself: while a process waits for the server, others use
-    the processor's caches, and what comes then is slower for it.
+    Together they cost more than separately: while the process waits for the server, other processes
+    use the processor's caches, and the code after the wait is slower.
 
     :param floor: the floor.
     :param beaker: a site with Beaker's ``memory``.
@@ -89,11 +89,11 @@ class WithBeaker:
         self.log_out = floor.log_out
 
     def read(self, cookie: str) -> object:
-        """Do what the floor does, and serve a request that looks at its session."""
+        """Read with the floor, and serve a request that reads its session."""
         return self._floor.read(cookie), self._beaker.read(self._cookie)
 
     def change(self, cookie: str, number: int) -> object:
-        """Do what the floor does, and serve a request that changes its session."""
+        """Change with the floor, and serve a request that changes its session."""
         return self._floor.change(cookie, number), self._beaker.change(self._cookie, number)
 
 
@@ -105,5 +105,5 @@ def _times() -> dict[str, Any]:
 
 def _found(document: Any) -> Any:
     if document is None:
-        raise AssertionError("the session is not the one that was saved")
+        raise AssertionError("the loaded session is not the saved one")
     return document

@@ -1,8 +1,8 @@
-"""Count what overlapping requests lose: ``python -m benchmarks.lost_updates``.
+"""Count the updates that overlapping requests lose: ``python -m benchmarks.lost_updates``.
 
-Plays the rounds of :mod:`tests.behaviour.scenarios` against Beaker's own ``ext:mongodb`` and this
-package, and prints the table of ``docs/concurrency.md``. It starts a server of its own, or uses
-that of ``MONGODB_URL``.
+It plays the rounds of :mod:`tests.behaviour.scenarios` with Beaker's own ``ext:mongodb`` and with
+this package, and prints the table of ``docs/concurrency.md``. It starts a server, or uses that of
+``MONGODB_URL``.
 """
 
 import argparse
@@ -33,7 +33,7 @@ from tests.behaviour.scenarios import (
 
 DEFAULT_ROUNDS = 200
 LONGEST_SECONDS = 30.0
-"""For one cell of the table; on a slow machine it then tells of fewer rounds."""
+"""The time limit for a cell of the table. A slow machine plays fewer rounds."""
 
 TITLES: Mapping[str, str] = {
     "read_overlaps_login": "a slow read overlaps a login",
@@ -48,12 +48,12 @@ TITLES: Mapping[str, str] = {
 
 
 def count(play_round: Round, server: Server, rounds: int) -> tuple[int, Tally]:
-    """Play a round again and again, until it was played often enough or for too long.
+    """Play a round repeatedly, up to a number of times or the time limit.
 
     :param play_round: one of :data:`tests.behaviour.scenarios.ROUNDS`.
     :param server: serves the requests.
-    :param rounds: how often at most.
-    :returns: how often it was played, and what all rounds came to.
+    :param rounds: the number of rounds.
+    :returns: the number of played rounds, and the sum of their tallies.
     """
     deadline = time.monotonic() + LONGEST_SECONDS
     tallies: list[Tally] = []
@@ -69,7 +69,7 @@ def rows(
 
     :param backends: session options by the name of the backend.
     :param workers: as for :class:`tests.behaviour.scenarios.ProcessServer`.
-    :param rounds: how often each round is played.
+    :param rounds: the number of times that each round is played.
     """
     yield ["overlapping requests", "rounds", *backends]
     yield ["---", "---:", *("---:" for _ in backends)]
@@ -87,7 +87,7 @@ def rows(
 
 def _row(title: str, counts: Sequence[tuple[int, Tally]]) -> list[str]:
     played = [number for number, _ in counts]
-    # Where time ran out, not all were played as often.
+    # The numbers differ if the time limit was reached.
     rounds = str(played[0]) if len(set(played)) == 1 else " / ".join(map(str, played))
     return [title, rounds, *(_cell(tally) for _, tally in counts)]
 
@@ -112,7 +112,7 @@ def _databases(url: str, number: int) -> Iterator[list[str]]:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Print the table.
 
-    :param arguments: of the command line.
+    :param arguments: the arguments of the command line.
     """
     parser = argparse.ArgumentParser(prog="python -m benchmarks.lost_updates", description=__doc__)
     parser.add_argument("--rounds", type=int, default=DEFAULT_ROUNDS, help="%(default)s by default")

@@ -1,4 +1,4 @@
-"""Which machine and which versions a run was made on."""
+"""The machine and the versions of a run."""
 
 import os
 import platform
@@ -22,7 +22,7 @@ def machine() -> dict[str, Any]:
 def versions(servers: dict[str, str]) -> dict[str, str]:
     """Return the versions of Python, packages and servers, by name.
 
-    :param servers: those of the servers.
+    :param servers: the versions of the servers.
     """
     found = {"Python": platform.python_version()}
     for name in _PACKAGES:

@@ -1,4 +1,4 @@
-"""Cells take turns, in random order, until each has served its requests or time is up."""
+"""Measure cells in turns, in random order, up to a number of requests or a time limit."""
 
 import random
 import threading
@@ -12,7 +12,7 @@ from benchmarks.cells import Cell, SelfTimedCell, ServingCell, Spec
 from benchmarks.samples import Samples, Turn
 
 BURST = 10
-"""The requests of one turn: a server, too, serves the same kind again and again."""
+"""The requests of a turn. Real servers also serve the same kind of request repeatedly."""
 
 _BURST_OF_EACH_THREAD = 4
 
@@ -21,11 +21,11 @@ Progress = Callable[[int], object]
 
 @dataclass
 class Group:
-    """Cells that are compared with each other, and so take turns with each other.
+    """Cells that are compared with each other, and take turns with each other.
 
-    :param title: what they have in common.
+    :param title: the title of the table.
     :param cells: the cells.
-    :param requests: how many requests each is to serve.
+    :param requests: the number of requests for each cell.
     """
 
     title: str
@@ -36,27 +36,26 @@ class Group:
         self.samples = {cell.spec: Samples() for cell in self.cells}
 
     def add(self, cell: Cell) -> None:
-        """Let another cell take turns with the others."""
+        """Add a cell."""
         self.cells = [*self.cells, cell]
         self.samples[cell.spec] = Samples()
 
     @property
     def served(self) -> int:
-        """How many requests each cell has served."""
+        """The number of requests that each cell has served."""
         return min(len(samples.wall_ns) for samples in self.samples.values())
 
 
 def measure(groups: Sequence[Group], slices: int, deadline: float, progress: Progress) -> None:
-    """Have all groups serve their requests, slice by slice.
+    """Measure all groups, slice by slice.
 
-    Each group serves a part of its requests in each slice, and slices go round: a moment when the
-    machine is busy with something else meets every group.
+    Each group serves a part of its requests in each slice. A busy moment of the machine therefore
+    affects all groups.
 
-    :param groups: the groups; their samples are filled.
-    :param slices: in how many slices.
-    :param deadline: when it ends at the latest, as :func:`time.monotonic` counts; but the first
-        slice is measured in any case.
-    :param progress: is told of each request served.
+    :param groups: the groups, whose samples are filled.
+    :param slices: the number of slices.
+    :param deadline: the latest end, by :func:`time.monotonic`. The first slice is measured anyway.
+    :param progress: a function that is called with the number of served requests.
     """
     for group in groups:
         for cell in group.cells:
@@ -71,7 +70,7 @@ def measure(groups: Sequence[Group], slices: int, deadline: float, progress: Pro
 
 
 def requests_to_serve(groups: Sequence[Group]) -> int:
-    """Return how often :func:`measure` will tell of a request, at most a turn's more or less."""
+    """Return the number of requests that :func:`measure` will serve, give or take one turn."""
     return sum(len(group.cells) * (group.requests + BURST) for group in groups)
 
 
@@ -113,7 +112,7 @@ def _serve_together(cell: ServingCell, visits: Sequence[Sequence[Any]]) -> Turn:
             wall_ns.append(time.perf_counter_ns() - start)
         return wall_ns
 
-    # Its threads are old ones after the first turn.
+    # After the first turn, its threads exist already.
     pool = _pool(len(visits))
     answers = [pool.submit(serve, mine) for mine in visits]
     cpu = time.process_time_ns()

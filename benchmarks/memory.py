@@ -1,7 +1,7 @@
-"""What many sessions take up: in the store, and in the process that serves them.
+"""Memory of many sessions: in the store, and in the process that serves them.
 
-``python -m benchmarks.memory CONTENDER URL DATABASE NUMBER`` is the process: it serves so many
-visitors and prints how many bytes it has allocated for them and kept.
+``python -m benchmarks.memory CONTENDER URL DATABASE NUMBER`` is that process. It serves a number of
+visitors, and prints the number of bytes that it allocated for them and still keeps.
 """
 
 import gc
@@ -25,12 +25,12 @@ _REDIS_SESSIONS = 100_000
 
 @dataclass(frozen=True)
 class Stored:
-    """What sessions take up in a store.
+    """The size of sessions in a store.
 
-    :param title: of the store, in Markdown.
-    :param data_mb: megabytes of data for a million sessions.
-    :param index_mb: megabytes of its indexes.
-    :param where: in which kind of memory, and how it was found.
+    :param title: the title of the store, in Markdown.
+    :param data_mb: the size of a million sessions in megabytes.
+    :param index_mb: the size of the indexes in megabytes.
+    :param where: the kind of memory, and how it was measured.
     """
 
     title: str
@@ -40,12 +40,12 @@ class Stored:
 
 
 def in_collection(cell: SessionCell) -> Stored:
-    """Return what a million sessions take up in MongoDB.
+    """Return the size of a million sessions in MongoDB.
 
-    :param cell: one that has a million.
+    :param cell: a cell with a million sessions.
     """
     name = "backer_cache" if cell.spec.contender == BEAKER else "sessions"
-    # What is not yet on disk is not yet counted.
+    # Only data on disk are counted.
     cell.place.direct.admin.command("fsync")
     stats = cell.place.direct[cell.place.database].command("collStats", name)
     title = CONTENDERS[cell.spec.contender].title
@@ -59,9 +59,9 @@ def in_collection(cell: SessionCell) -> Stored:
 
 
 def in_redis(place: Place) -> Stored:
-    """Return what a million sessions take up in Redis, from a tenth of that number.
+    """Return the size of a million sessions in Redis, estimated from a tenth of them.
 
-    :param place: on its server.
+    :param place: the servers.
     """
     contender = CONTENDERS[REDIS]
     site = contender.make(place, cart(SMALL))
@@ -76,10 +76,10 @@ def in_redis(place: Place) -> Stored:
 
 
 def in_process(contender: str, place: Place) -> float:
-    """Return how many bytes a process allocates for each further visitor, and keeps.
+    """Return the number of bytes that a process keeps for each additional visitor.
 
-    :param contender: whose.
-    :param place: where sessions are.
+    :param contender: the name of the contender.
+    :param place: the servers.
     """
     command = [sys.executable, "-m", "benchmarks.memory", contender, place.mongo_url]
     command += [place.database, str(_VISITORS)]
@@ -88,15 +88,15 @@ def in_process(contender: str, place: Place) -> float:
 
 
 def main(arguments: list[str]) -> None:
-    """Serve visitors, and print how many bytes were allocated for them and are still.
+    """Serve visitors, and print the number of bytes that are kept for them.
 
-    :param arguments: the name of the contender, a URL, a database, and the number of visitors.
+    :param arguments: the contender, the URL, the database, and the number of visitors.
     """
     contender, url, database, number = arguments
     with Client(url) as client, tempfile.TemporaryDirectory() as folder:
         place = Place(url, None, client, None, Path(folder), database)
         site = CONTENDERS[contender].make(place, cart(SMALL))
-        # Also what is made once, at the first visits.
+        # The first visitors also make connections and other things that are made once.
         tracemalloc.start()
         for _ in range(_FIRST_VISITORS):
             site.read(site.begin())

@@ -1,7 +1,6 @@
-"""connect-mongo beside the others, where Node is there: the store alone, in a process of its own.
+"""The store of connect-mongo in a process of Node, if Node is installed.
 
-What express and express-session do besides, in Python WSGI and Beaker, is not in its figures; nor
-is the way to that process.
+Its figures do not include express, express-session, or the communication with the process.
 """
 
 import json
@@ -25,11 +24,11 @@ _INSTALL_SECONDS = 120.0
 
 
 class NodeCell:
-    """A process of Node that does what express-session has connect-mongo do for a request.
+    """A process of Node that makes the calls of express-session to connect-mongo.
 
     :param spec: what is measured: a read or a change.
-    :param place: where the sessions are to be.
-    :param folder: where the packages are installed.
+    :param place: the servers.
+    :param folder: the folder of the installed packages.
     """
 
     def __init__(self, spec: Spec, place: Place, folder: Path) -> None:
@@ -47,15 +46,15 @@ class NodeCell:
         self._ask({"fill": spec.sessions, "data": cart(spec.size)})
 
     def take_turn(self, requests: int) -> Turn:
-        """Serve requests, and return how long they took as Node saw it.
+        """Serve requests, and return the times that Node measured.
 
-        :param requests: how many.
+        :param requests: the number of requests.
         """
         answer = self._ask({self.spec.workload: requests})
         return Turn(answer["wall_ns"], answer["cpu_ns"], sum(answer["wall_ns"]))
 
     def close(self) -> None:
-        """End the process, and drop what was stored."""
+        """End the process, and drop the stored data."""
         self._process.kill()
         self._process.wait()
         for pipe in (self._process.stdin, self._process.stdout):
@@ -72,7 +71,7 @@ class NodeCell:
 
 
 def missing() -> str | None:
-    """Return why Node cannot take part, if it cannot."""
+    """Return the reason if Node is not available."""
     for program in ("node", "npm"):
         if shutil.which(program) is None:
             return f"there is no `{program}` on the `PATH`"
@@ -80,10 +79,10 @@ def missing() -> str | None:
 
 
 def install(folder: Path) -> Path:
-    """Install what Node needs in a folder beneath another one, which is not the checkout.
+    """Install the packages for Node in a new subfolder.
 
-    :param folder: the other one.
-    :returns: the new one.
+    :param folder: a folder outside of the repository.
+    :returns: the new subfolder.
     """
     home = folder / "node"
     home.mkdir()

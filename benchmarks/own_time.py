@@ -1,10 +1,10 @@
-"""How much of a request's processor time is spent in the code of this package.
+"""The processor time of a request in the code of this package.
 
-Two ways, because neither is beyond doubt. The first subtracts from a request's what another one
-takes, in which PyMongo alone sends the same commands and Beaker's ``memory`` then serves a request.
-The second looks into the process now and then and notes whose code runs: the innermost frame that
-belongs to this package, to PyMongo, or to Beaker. Code of the standard library, and of C, counts
-for who called it. Unlike a tracing profiler, that slows nothing down.
+It is measured in two ways, because neither is exact. The first subtracts the time of a request in
+which PyMongo alone sends the same commands and Beaker's ``memory`` then serves a request. The
+second samples the process: the running code is attributed to the innermost frame that belongs to
+this package, PyMongo or Beaker. The standard library and C code count for their callers. Unlike a
+tracing profiler, sampling slows nothing down.
 """
 
 import signal
@@ -34,10 +34,10 @@ LEAST = {
     TYPE: FIND_AND_MEMORY,
     MONGO_SESSION: FIND_AND_MEMORY,
 }
-"""Who does for a request that only reads what PyMongo and Beaker do for a contender, no more."""
+"""For each contender, one that does only the work of PyMongo and Beaker, for a read."""
 
 OTHERS = ("PyMongo", "Beaker", "the benchmark")
-"""Whose code runs besides that of this package."""
+"""The owners of the other code."""
 
 _PERIOD_SECONDS = 0.001
 _CHUNK = 50
@@ -58,10 +58,10 @@ _OWNERS = {
 
 
 def subtracted_us(samples: Mapping[Spec, Samples], spec: Spec) -> float:
-    """Return what a request takes beyond PyMongo's and Beaker's processor time.
+    """Return the processor time of a request beyond that of PyMongo and Beaker.
 
-    :param samples: of a run.
-    :param spec: one of this package.
+    :param samples: the samples of a run.
+    :param spec: a spec of this package.
     """
     least = FIND_UPDATE_AND_MEMORY if spec.workload == CHANGE else LEAST[spec.contender]
     return samples[spec].cpu_us - samples[spec.of(least)].cpu_us
@@ -69,12 +69,12 @@ def subtracted_us(samples: Mapping[Spec, Samples], spec: Spec) -> float:
 
 @dataclass
 class Shares:
-    """Whose code ran.
+    """The owners of the code that ran.
 
-    :param requests: how many requests were served.
-    :param cpu_seconds: how much processor time they took.
-    :param owners: how often each was seen.
-    :param functions: how often each function of this package was seen.
+    :param requests: the number of served requests.
+    :param cpu_seconds: their processor time.
+    :param owners: the number of samples of each owner.
+    :param functions: the number of samples of each function of this package.
     """
 
     requests: int = 0
@@ -83,20 +83,20 @@ class Shares:
     functions: Counter[str] = field(default_factory=Counter)
 
     def us(self, seen: int) -> float:
-        """Return for how many microseconds of a request something ran.
+        """Return the microseconds of a request for a number of samples.
 
-        :param seen: how often it was seen.
+        :param seen: the number of samples.
         """
         total = max(1, self.owners.total())
         return seen / total * self.cpu_seconds / max(1, self.requests) * 1e6
 
     @property
     def own_us(self) -> float:
-        """The microseconds of a request that this package's code ran."""
+        """The microseconds of a request in the code of this package."""
         return self.us(self.owners[_OWN])
 
     def see(self, frame: FrameType | None) -> None:
-        """Note whose code runs."""
+        """Count a sample for the owner of the running code."""
         while frame is not None:
             name = frame.f_code.co_filename
             for folder, owner in _OWNERS.items():
@@ -113,23 +113,23 @@ class Shares:
 def sampled(
     cells: Sequence[SessionCell], seconds: float, progress: Callable[[float], object]
 ) -> dict[Spec, Shares]:
-    """Serve requests and look whose code runs, in turns.
+    """Serve requests in turns, and sample the running code.
 
-    :param cells: whose requests.
-    :param seconds: for how much processor time each.
-    :param progress: is told of the processor time that went by.
-    :returns: by what was measured.
+    :param cells: the cells.
+    :param seconds: the processor time for each cell.
+    :param progress: a function that is called with the elapsed processor time.
+    :returns: the shares of each cell.
     """
     shares = {cell.spec: Shares() for cell in cells}
-    while ahead := [cell for cell in cells if shares[cell.spec].cpu_seconds < seconds]:
-        for cell in ahead:
+    while pending := [cell for cell in cells if shares[cell.spec].cpu_seconds < seconds]:
+        for cell in pending:
             before = shares[cell.spec].cpu_seconds
-            _look(cell, shares[cell.spec])
+            _sample(cell, shares[cell.spec])
             progress(shares[cell.spec].cpu_seconds - before)
     return shares
 
 
-def _look(cell: SessionCell, shares: Shares) -> None:
+def _sample(cell: SessionCell, shares: Shares) -> None:
     visits = [cell.prepare() for _ in range(_CHUNK)]
     before = signal.signal(signal.SIGPROF, lambda _, frame: shares.see(frame))
     start = time.process_time()

@@ -1,4 +1,4 @@
-"""Where a site keeps its sessions."""
+"""The servers of a site."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,15 +12,14 @@ Client = MongoClient[dict[str, Any]]
 
 @dataclass(frozen=True)
 class Place:
-    """Where a site keeps its sessions.
+    """The servers of a site, its database, and a folder.
 
-    :param mongo_url: the URL by which the site reaches MongoDB.
-    :param redis_url: the same for Redis; ``None`` where there is none.
-    :param direct: a client that reaches MongoDB without a detour, to prepare things and look at
-        them.
+    :param mongo_url: the URL of MongoDB for the site.
+    :param redis_url: the URL of Redis for the site; ``None`` without Redis.
+    :param direct: a client of MongoDB without a proxy, to prepare and to check data.
     :param direct_redis: the same for Redis.
-    :param folder: for files.
-    :param database: the name of a database that nobody else uses.
+    :param folder: a folder for files.
+    :param database: the name of a database that only this site uses.
     """
 
     mongo_url: str
@@ -32,11 +31,11 @@ class Place:
 
     @cached_property
     def client(self) -> Client:
-        """A client for a site that is to be given one."""
+        """A client for sites that need one."""
         return MongoClient(self.mongo_url)
 
     def close(self) -> None:
-        """Close the client for a site, if one was made."""
+        """Close the client, if it was made."""
         client = self.__dict__.pop("client", None)
         if client is not None:
             client.close()

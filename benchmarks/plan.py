@@ -1,4 +1,4 @@
-"""What a run measures: the groups of cells, and how many requests each cell serves."""
+"""The plan of a run: groups of cells, and the number of requests for each cell."""
 
 import itertools
 from collections.abc import Iterator
@@ -22,11 +22,11 @@ FLOORS = (
 
 SMALL, MIDDLE, LARGE = 200, 2_000, 100_000
 THOUSAND, MILLION = 1_000, 1_000_000
-# A thousand of a hundred kilobytes would be read from a disk, not from memory.
+# A thousand sessions of 100 kB would not fit into the memory of the server.
 LARGE_SESSIONS = 50
 
 
-# The first one makes the documents for all others of this package.
+# The first contender makes the documents for all contenders of this package.
 _AMONG_A_MILLION = (
     contenders.TYPE,
     contenders.MONGO_SESSION,
@@ -37,11 +37,11 @@ _AMONG_A_MILLION = (
 
 @dataclass(frozen=True)
 class Outline:
-    """A group before there are servers.
+    """The plan of a group.
 
-    :param title: what its cells have in common.
-    :param specs: the cells.
-    :param requests: how many requests each serves.
+    :param title: the title of the table.
+    :param specs: the specs of the cells.
+    :param requests: the number of requests for each cell.
     """
 
     title: str
@@ -50,16 +50,16 @@ class Outline:
 
 
 def full() -> list[Outline]:
-    """Return all that is measured."""
+    """Return the plan of a full run."""
     return [
-        _everybody("read only, 2 kB", READ, 3_000),
-        _everybody("small change, 2 kB", CHANGE, 3_000),
-        _everybody("login and logout, 2 kB", LOGIN, 500),
-        _everybody("new visitor, 2 kB", NEW, 800),
-        _everybody("read only, 200 B", READ, 1_000, size=SMALL),
-        _everybody("small change, 200 B", CHANGE, 1_000, size=SMALL),
-        _everybody("read only, 100 kB", READ, 100, size=LARGE, sessions=LARGE_SESSIONS),
-        _everybody("small change, 100 kB", CHANGE, 100, size=LARGE, sessions=LARGE_SESSIONS),
+        _all_contenders("read only, 2 kB", READ, 3_000),
+        _all_contenders("small change, 2 kB", CHANGE, 3_000),
+        _all_contenders("login and logout, 2 kB", LOGIN, 500),
+        _all_contenders("new visitor, 2 kB", NEW, 800),
+        _all_contenders("read only, 200 B", READ, 1_000, size=SMALL),
+        _all_contenders("small change, 200 B", CHANGE, 1_000, size=SMALL),
+        _all_contenders("read only, 100 kB", READ, 100, size=LARGE, sessions=LARGE_SESSIONS),
+        _all_contenders("small change, 100 kB", CHANGE, 100, size=LARGE, sessions=LARGE_SESSIONS),
         *_threads(8, 1_000),
         *_threads(32, 1_000),
         *_far(1_200),
@@ -77,29 +77,29 @@ def full() -> list[Outline]:
 
 
 def quick() -> list[Outline]:
-    """Return what tells most in little time."""
+    """Return the plan of a quick run."""
     return [
-        _everybody("read only, 2 kB", READ, 1_500),
-        _everybody("small change, 2 kB", CHANGE, 1_000),
+        _all_contenders("read only, 2 kB", READ, 1_500),
+        _all_contenders("small change, 2 kB", CHANGE, 1_000),
         *_far(300),
     ]
 
 
 def tiny() -> list[Outline]:
-    """Return just enough to see that it works."""
+    """Return the plan of a tiny run, which only shows that everything works."""
     return [
-        _everybody("read only, 2 kB", READ, 10),
-        _everybody("small change, 2 kB", CHANGE, 10),
-        _everybody("login and logout, 2 kB", LOGIN, 10),
+        _all_contenders("read only, 2 kB", READ, 10),
+        _all_contenders("small change, 2 kB", CHANGE, 10),
+        _all_contenders("login and logout, 2 kB", LOGIN, 10),
         *itertools.islice(_threads(8, 10), 1),
         *itertools.islice(_far(10), 1),
         *itertools.islice(_caches(10, 10), 1),
     ]
 
 
-def _everybody(title: str, workload: str, requests: int, **of: int) -> Outline:
+def _all_contenders(title: str, workload: str, requests: int, **of: int) -> Outline:
     specs = [Spec(name, workload, **of) for name in _able(workload)]
-    # These are for the figures of our own code alone.
+    # These are only needed for the time of our own code.
     taking = [each for each in specs if each.size == MIDDLE or each.contender not in WITH_BEAKER]
     return Outline(title, tuple(taking), requests)
 
@@ -120,8 +120,8 @@ def _far(requests: int) -> Iterator[Outline]:
 
 def _caches(hits: int, misses: int) -> Iterator[Outline]:
     for workload, title, requests in (
-        (HIT, "cache: the value of 2 kB is there", hits),
-        (MISS, "cache: the value of 2 kB is created", misses),
+        (HIT, "cache: reading a value of 2 kB", hits),
+        (MISS, "cache: creating a value of 2 kB", misses),
     ):
         yield Outline(title, tuple(Spec(name, workload, sessions=0) for name in CACHES), requests)
 

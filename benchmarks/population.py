@@ -1,4 +1,4 @@
-"""Many sessions, copied from one that a site has saved."""
+"""Many sessions, copied from one saved session."""
 
 import math
 import secrets
@@ -9,18 +9,18 @@ from bson.raw_bson import RawBSONDocument
 from pymongo.collection import Collection
 
 SAMPLE = 20_000
-"""So many of a million sessions are visited, at random; they lie all over the collection."""
+"""The number of sessions that are visited, at random, of a million."""
 
 _THOUSAND = 1000
-# Sixteen of them; two make an id that is as long as one of Beaker's.
+# Sixteen digits; twice as many are as long as an id of Beaker.
 _RANDOM_DIGITS = {"$toString": {"$toLong": {"$multiply": [{"$add": [{"$rand": {}}, 1]}, 10**15]}}}
 
 
 def new_ids(number: int, like: str) -> list[str]:
     """Return random session ids.
 
-    :param number: how many.
-    :param like: an id that is as long.
+    :param number: the number of ids.
+    :param like: an id of the same length.
     """
     return [secrets.token_hex(len(like))[: len(like)] for _ in range(number)]
 
@@ -30,20 +30,20 @@ def copy_documents(
 ) -> list[str]:
     """Insert copies of a document under other session ids.
 
-    The copies differ in nothing but the id, so that they need not be encoded one by one.
+    The copies differ in the id only, so they are not encoded one by one.
 
-    :param collection: where it is, and where the copies go.
-    :param query: finds the document.
-    :param session_id: the id that it bears.
-    :param number: how many copies.
-    :returns: their session ids, or some of them where there are very many.
+    :param collection: the collection of the document and of the copies.
+    :param query: the query for the document.
+    :param session_id: the session id in the document.
+    :param number: the number of copies.
+    :returns: the session ids of the copies, or of some of them if there are very many.
     """
     if number > SAMPLE:
         return multiply_document(collection, query, session_id, number)
     document = collection.find_one(query)
     assert document is not None
     if isinstance(document["_id"], bson.ObjectId):
-        # The server gives each copy one of its own.
+        # The server sets a new one in each copy.
         del document["_id"]
     pattern = bson.encode(document)
     before = session_id.encode()
@@ -57,13 +57,13 @@ def copy_documents(
 def multiply_document(
     collection: Collection[dict[str, Any]], query: dict[str, Any], session_id: str, number: int
 ) -> list[str]:
-    """Have the server fill a collection with copies of a document, unless it is full already.
+    """Fill a collection with copies of a document on the server, unless it is full already.
 
-    :param collection: where the document is; the copies take its place.
-    :param query: finds the document by its ``_id``, which the session id is a part of.
+    :param collection: the collection of the document, which the copies replace.
+    :param query: the query for the document by its ``_id``, which contains the session id.
     :param session_id: the session id.
-    :param number: how many copies at least; they come in thousands.
-    :returns: the session ids of some, from all over the collection.
+    :param number: the number of copies, rounded up to thousands.
+    :returns: the session ids of some random copies.
     """
     before, _, after = query["_id"].partition(session_id)
     if collection.estimated_document_count() < number:
@@ -90,11 +90,11 @@ def multiply_document(
 def copy_keys(client: Any, pattern: str, session_id: str, number: int) -> list[str]:
     """Set copies of a Redis value under other session ids.
 
-    :param client: of the server.
-    :param pattern: the name of a key, with ``{}`` in the place of the session id.
+    :param client: the client of the server.
+    :param pattern: the key, with ``{}`` for the session id.
     :param session_id: the id of the session to copy.
-    :param number: how many copies.
-    :returns: their session ids.
+    :param number: the number of copies.
+    :returns: the session ids of the copies.
     """
     name = pattern.format(session_id)
     value, seconds = client.get(name), client.ttl(name)

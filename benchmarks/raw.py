@@ -8,7 +8,7 @@ from benchmarks.run import Run
 
 
 def raw_figures(run: Run) -> dict[str, Any]:
-    """Return the figures of a run, as they go into a file of JSON.
+    """Return the figures of a run, for a JSON file.
 
     :param run: the run.
     """

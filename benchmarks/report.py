@@ -1,4 +1,4 @@
-"""A run in Markdown."""
+"""The report of a run in Markdown."""
 
 from collections.abc import Container, Iterable, Iterator
 
@@ -48,7 +48,7 @@ def report(run: Run) -> str:
 
 
 def summary(run: Run) -> str:
-    """Return the tables of a run that tell most.
+    """Return the most important tables of a run.
 
     :param run: the run.
     """
@@ -138,7 +138,7 @@ def _memory_and_dogpiles(run: Run) -> list[str]:
         parts += _part("A million sessions of 200 B", *_memory(run))
     if run.dogpile:
         head, _, *rows = run.dogpile
-        parts += _part("Many ask a cache for one value", table(head, rows))
+        parts += _part("Many requests for one cached value", table(head, rows))
     return parts
 
 

@@ -1,4 +1,4 @@
-"""One run: servers, cells, turns, and all that is counted besides."""
+"""A run: servers, cells, turns, and other measurements."""
 
 import gc
 import time
@@ -33,41 +33,41 @@ _MILLION_CACHE_GIGABYTES = 2
 
 @dataclass(frozen=True)
 class Scope:
-    """How much a run does.
+    """The scope of a run.
 
-    :param outlines: what is measured.
-    :param seconds: so long after its start cells take no more turns.
-    :param slices: in how many slices.
-    :param looking_seconds: of processor time, in which it is noted whose code runs; for each of
-        this package's contenders and two workloads.
-    :param most_sessions: the most sessions that are made for a cell, to try things out.
-    :param besides: whether memory and dogpiles are measured as well.
+    :param outlines: the groups.
+    :param seconds: the time limit for the turns of the cells.
+    :param slices: the number of slices.
+    :param sampling_seconds: the processor time of sampling, for each contender of this package and
+        each of two workloads.
+    :param most_sessions: an upper limit for the sessions of a cell.
+    :param with_extras: whether to measure memory and dogpiles as well.
     """
 
     outlines: Sequence[Outline]
     seconds: float
     slices: int
-    looking_seconds: float
+    sampling_seconds: float
     most_sessions: int | None = None
-    besides: bool = False
+    with_extras: bool = False
 
 
 @dataclass
 class Run:
-    """What a run found.
+    """The results of a run.
 
-    :param machine: which machine, and its load before.
-    :param versions: of all that took part.
-    :param missing: who did not take part, and why not.
-    :param groups: the groups that were measured.
-    :param distances: how exactly the round trips were kept.
-    :param traffic: what requests cost besides time.
-    :param shares: whose code ran.
-    :param stored: what a million sessions take up in stores.
-    :param process_bytes: what each further visitor takes up in the process.
-    :param dogpile: a table of what many come to who ask a cache for one value.
-    :param load_after: the load of the machine afterwards.
-    :param seconds: how long the run took.
+    :param machine: the machine, with its load before the run.
+    :param versions: the versions of all software.
+    :param missing: the contenders that did not take part, with the reasons.
+    :param groups: the measured groups.
+    :param distances: the measured distances of the servers.
+    :param traffic: the commands and bytes of requests.
+    :param shares: the owners of the code that ran.
+    :param stored: the sizes of a million sessions.
+    :param process_bytes: the memory for each additional visitor.
+    :param dogpile: the table about many requests for one cached value.
+    :param load_after: the load of the machine after the run.
+    :param seconds: the duration of the run.
     """
 
     machine: dict[str, Any]
@@ -90,11 +90,11 @@ class Run:
 
 
 def run(scope: Scope, *, with_node: bool = False, quiet: bool = False) -> Run:
-    """Measure.
+    """Run the benchmarks.
 
-    :param scope: what, and for how long.
-    :param with_node: whether connect-mongo takes part.
-    :param quiet: draw no progress bar.
+    :param scope: the scope.
+    :param with_node: whether to measure connect-mongo.
+    :param quiet: whether to hide the progress bar.
     """
     start = time.monotonic()
     with ExitStack() as stack:
@@ -107,8 +107,8 @@ def run(scope: Scope, *, with_node: bool = False, quiet: bool = False) -> Run:
             found.missing[node.TITLE] = "`--node` was not given"
         _measure(scope, found, start + scope.seconds, quiet=quiet)
         _count(scope, found, quiet=quiet)
-        if scope.besides:
-            _measure_besides(found, running.place, quiet=quiet)
+        if scope.with_extras:
+            _measure_extras(found, running.place, quiet=quiet)
         for group in found.groups:
             for cell in group.cells:
                 cell.close()
@@ -158,7 +158,7 @@ def _cell(spec: Spec, place: Place, most_sessions: int | None) -> Cell:
 
 
 def _measure(scope: Scope, found: Run, deadline: float, *, quiet: bool) -> None:
-    # What was made up to now is not looked through again and again.
+    # The garbage collector skips objects that exist already.
     gc.collect()
     gc.freeze()
     total = requests_to_serve(found.groups)
@@ -183,19 +183,18 @@ def _count(scope: Scope, found: Run, *, quiet: bool) -> None:
         found.traffic[cell.spec] = traffic(cell)
     ours = [cells[Spec(name, workload)] for workload in (READ, CHANGE) for name in OURS]
     with tqdm(
-        total=scope.looking_seconds * len(ours),
-        desc="looking whose code runs",
-        # Seconds in all their digits tell nobody anything.
+        total=scope.sampling_seconds * len(ours),
+        desc="sampling",
         bar_format="{l_bar}{bar}",
         leave=False,
         disable=quiet,
     ) as bar:
-        found.shares = sampled(ours, scope.looking_seconds, bar.update)
+        found.shares = sampled(ours, scope.sampling_seconds, bar.update)
 
 
-def _measure_besides(found: Run, place: Place, *, quiet: bool) -> None:
+def _measure_extras(found: Run, place: Place, *, quiet: bool) -> None:
     million = Spec("", READ, SMALL, MILLION)
-    lone = replace(place, database="bench_besides")
+    lone = replace(place, database="bench_extras")
     cells = [cell for group in found.groups for cell in group.cells]
     for cell in cells:
         if isinstance(cell, SessionCell) and cell.spec in (million.of(TYPE), million.of(BEAKER)):

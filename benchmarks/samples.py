@@ -1,4 +1,4 @@
-"""What was measured of one cell, and what follows from it."""
+"""The measured times of a cell, and the figures that are computed from them."""
 
 import math
 import statistics
@@ -10,11 +10,11 @@ _KEPT_PERCENTILES = (1, 5, 10, 25, 50, 75, 90, 95, 99)
 
 
 class Turn(NamedTuple):
-    """What was measured in one turn.
+    """The times of a turn.
 
-    :param wall_ns: how long each request took.
-    :param cpu_ns: how much processor time all of them took.
-    :param elapsed_ns: how long the turn took.
+    :param wall_ns: the time of each request.
+    :param cpu_ns: the processor time of all requests.
+    :param elapsed_ns: the time of the turn.
     """
 
     wall_ns: list[int]
@@ -26,9 +26,9 @@ class Turn(NamedTuple):
 class Samples:
     """The figures of one cell.
 
-    :param wall_ns: how long each request took.
-    :param cpu_ns: how much processor time of this process a request took, for each turn.
-    :param requests_a_second: for each turn.
+    :param wall_ns: the time of each request.
+    :param cpu_ns: the processor time per request in this process, for each turn.
+    :param requests_a_second: the requests per second, for each turn.
     """
 
     wall_ns: list[int] = field(default_factory=list)
@@ -48,12 +48,12 @@ class Samples:
 
     @property
     def p95_us(self) -> float:
-        """The time within which 95 % of the requests were served."""
+        """The 95th percentile of the times of requests, in microseconds."""
         return percentile(self.wall_ns, 95) / 1000
 
     @property
     def p99_us(self) -> float:
-        """The time within which 99 % of the requests were served."""
+        """The 99th percentile of the times of requests, in microseconds."""
         return percentile(self.wall_ns, 99) / 1000
 
     @property
@@ -63,11 +63,11 @@ class Samples:
 
     @property
     def throughput(self) -> float:
-        """Requests a second, the median of the turns."""
+        """The median of the requests per second."""
         return statistics.median(self.requests_a_second)
 
     def raw(self) -> dict[str, Any]:
-        """Return the figures for a file."""
+        """Return the figures for a JSON file."""
         return {
             "requests": len(self.wall_ns),
             "wall_ns": {f"p{p}": percentile(self.wall_ns, p) for p in _KEPT_PERCENTILES},
@@ -78,10 +78,10 @@ class Samples:
 
 
 def percentile(values: Sequence[float], percent: float) -> float:
-    """Return the least value that so many percent of the values do not exceed.
+    """Return the smallest value that a percentage of the values does not exceed.
 
-    :param values: in any order; at least one.
-    :param percent: above 0, at most 100.
+    :param values: the values, in any order; at least one.
+    :param percent: the percentage, above 0 and at most 100.
     """
     ordered = sorted(values)
     return ordered[max(0, math.ceil(len(ordered) * percent / 100) - 1)]

@@ -1,4 +1,4 @@
-"""The servers that are measured, each of them a throw-away one on 127.0.0.1."""
+"""The measured servers: temporary ones on 127.0.0.1."""
 
 import importlib
 import importlib.util
@@ -26,12 +26,12 @@ _POLL_SECONDS = 0.01
 
 @dataclass(frozen=True)
 class Servers:
-    """Servers that run.
+    """The running servers.
 
-    :param mongo: a ``mongod``.
-    :param redis_port: where Redis listens; ``None`` where there is none.
-    :param versions: their versions, by name.
-    :param place: a place on them for sites that reach them on loopback.
+    :param mongo: the ``mongod``.
+    :param redis_port: the port of Redis; ``None`` without Redis.
+    :param versions: the versions of the servers, by name.
+    :param place: the place for sites that connect without a proxy.
     """
 
     mongo: MongoServer
@@ -42,7 +42,7 @@ class Servers:
 
 @contextmanager
 def servers() -> Iterator[Servers]:
-    """Start the servers, and end them afterwards."""
+    """Start the servers, and stop them afterwards."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="benchmarks-")))
         mongo = stack.enter_context(MongoServer())
@@ -66,7 +66,7 @@ def servers() -> Iterator[Servers]:
 
 
 def redis_url(port: int | None) -> str | None:
-    """Return the URL of Redis on a port of 127.0.0.1, if there is one."""
+    """Return the URL of Redis on a port of 127.0.0.1; ``None`` without a port."""
     return None if port is None else f"redis://127.0.0.1:{port}/0"
 
 
@@ -79,10 +79,10 @@ def redis_client(port: int) -> Any:
 
 
 def grow_cache(place: Place, gigabytes: int) -> None:
-    """Let MongoDB keep more in memory than a throw-away server is started with.
+    """Increase the cache of MongoDB, which is small in a temporary server.
 
-    :param place: on the server.
-    :param gigabytes: how much; a server of a million sessions has it.
+    :param place: the servers.
+    :param gigabytes: the new size.
     """
     setting = f"cache_size={gigabytes}G"
     place.direct.admin.command("setParameter", 1, wiredTigerEngineRuntimeConfig=setting)
@@ -92,9 +92,9 @@ def grow_cache(place: Place, gigabytes: int) -> None:
 def _redis_server(program: str, folder: Path) -> Iterator[int]:
     port = free_port()
     command = [program, "--bind", "127.0.0.1", "--port", str(port), "--dir", str(folder)]
-    # Nothing is written to disk.
+    # Redis writes nothing to disk.
     command += ["--save", "", "--appendonly", "no", "--logfile", os.devnull]
-    # However this process ends, the watchdog ends the server.
+    # The watchdog stops the server if this process is killed.
     watchdog = Watchdog(None)
     process = subprocess.Popen(command, start_new_session=True)
     try:
@@ -117,7 +117,7 @@ def _wait_for_port(port: int, process: subprocess.Popen[bytes]) -> None:
             time.sleep(_POLL_SECONDS)
         else:
             return
-    raise RuntimeError("redis-server does not listen on its port")
+    raise RuntimeError("redis-server does not listen on its port. Check that it can be started.")
 
 
 def _redis_version(program: str) -> str:

@@ -25,7 +25,7 @@ def table(head: Row, rows: Iterable[Row]) -> str:
 def group_table(group: Group) -> str:
     """Return the figures of a group.
 
-    :param group: one that was measured.
+    :param group: a measured group.
     """
     together = group.cells[0].spec.threads > 1
     ours = next(cell.title for cell in group.cells if cell.spec.contender == TYPE)
@@ -48,8 +48,8 @@ def group_table(group: Group) -> str:
 def medians_table(columns: Mapping[str, Spec], results: Results) -> str:
     """Return the medians of several groups in one table, in microseconds.
 
-    :param columns: what a column is of, whoever the contender, by its title.
-    :param results: what was measured.
+    :param columns: the specs of the columns, for any contender, by title.
+    :param results: the results of a run.
     """
     rows = []
     for name, contender in CONTENDERS.items():
@@ -66,7 +66,7 @@ def ratios_table(ratios: Iterable[Ratio], results: Results) -> str:
     """Return ratios of medians as a table.
 
     :param ratios: the ratios.
-    :param results: what was measured.
+    :param results: the results of a run.
     """
     rows = []
     for ratio in ratios:

@@ -1,4 +1,4 @@
-"""What goes over the line for a request, as the servers count it."""
+"""The commands and bytes of a request, as the servers count them."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -12,12 +12,12 @@ _MONGO_COMMANDS = ("find", "update", "insert", "delete", "findAndModify")
 
 @dataclass(frozen=True)
 class Traffic:
-    """What a request costs besides time.
+    """The commands and bytes of a request.
 
-    :param commands: how many commands it sends.
-    :param sent: how many bytes.
-    :param received: how many bytes of answers.
-    :param written: how many documents, or keys of Redis, it inserts, changes or deletes.
+    :param commands: the number of commands.
+    :param sent: the number of sent bytes.
+    :param received: the number of received bytes.
+    :param written: the number of documents, or keys of Redis, that are written or deleted.
     """
 
     commands: float
@@ -26,7 +26,7 @@ class Traffic:
     written: float
 
     def __sub__(self, other: "Traffic") -> "Traffic":
-        """Return what came after another one."""
+        """Return the difference to an earlier count."""
         return Traffic(
             self.commands - other.commands,
             self.sent - other.sent,
@@ -35,7 +35,7 @@ class Traffic:
         )
 
     def each(self, number: int) -> "Traffic":
-        """Return what one of so many requests costs."""
+        """Return the average of a number of requests."""
         return Traffic(
             round(self.commands / number, 2),
             round(self.sent / number),
@@ -45,12 +45,12 @@ class Traffic:
 
 
 def traffic(cell: SessionCell) -> Traffic:
-    """Serve requests of a cell and return what one costs.
+    """Serve requests of a cell, and return the traffic of one.
 
     :param cell: the cell.
     """
     visits = [cell.prepare() for _ in range(_REQUESTS)]
-    # To ask the servers is traffic as well; the difference of two questions is what one costs.
+    # Counting is traffic as well; the difference of two counts is the traffic of one.
     first, begin = _counted(cell.place), _counted(cell.place)
     for visit in visits:
         cell.serve(visit)
@@ -79,7 +79,7 @@ def _of_mongo(place: Place) -> Traffic:
         commands=sum(commands[name]["total"] for name in _MONGO_COMMANDS),
         sent=network["bytesIn"],
         received=network["bytesOut"],
-        # An upsert that inserts counts as neither, but there is a document more.
+        # An upsert that inserts is counted by neither, but adds a document.
         written=documents["updated"] + 2 * documents["deleted"] + stored["objects"],
     )
 

@@ -1,4 +1,4 @@
-"""Applications that keep a visitor's cart, as each kind of sessions is spoken to."""
+"""Applications with a shopping cart in the session."""
 
 import warnings
 from collections.abc import Callable, Iterable, Mapping
@@ -17,43 +17,43 @@ COOKIE_NAME = "beaker.session.id"
 
 
 def cart(size_bytes: int) -> Data:
-    """Return what a visitor's session holds.
+    """Return the content of a session.
 
-    :param size_bytes: how many bytes of BSON it is to be, or a few more.
+    :param size_bytes: the size as BSON; the content may be a few bytes larger.
     """
     items: list[dict[str, Any]] = []
     data: Data = {"user": "ann", "visits": 0, "cart": items}
     while (missing := size_bytes - len(bson.encode(data))) > 0:
-        # An item takes 60 bytes or a few more; to encode all after each would take its time.
+        # An item takes some 60 bytes. Encoding all items after each one would be slow.
         numbers = range(len(items), len(items) + max(1, missing // 64))
         items += [{"sku": f"article-{n}", "count": n, "price": n * 1.25} for n in numbers]
     return data
 
 
 class Site(Protocol):
-    """One visitor after the other, served by an application in this process."""
+    """An application in this process, which serves one request after the other."""
 
     def begin(self) -> str:
-        """Serve a visitor without a cookie, for whom a session is saved; return the cookie."""
+        """Serve a request without a cookie that saves a session; return the cookie."""
 
     def read(self, cookie: str) -> object:
-        """Serve a request that looks at its session."""
+        """Serve a request that reads its session."""
 
     def change(self, cookie: str, number: int) -> object:
         """Serve a request that changes one number in its session."""
 
     def log_in(self, cookie: str) -> str:
-        """Serve a request that names its user and gets a new id; return the new cookie."""
+        """Serve a request that sets the user under a new id; return the new cookie."""
 
     def log_out(self, cookie: str) -> object:
-        """Serve a request that ends its session."""
+        """Serve a request that deletes its session."""
 
 
 class BeakerSite:
-    """An application behind Beaker's SessionMiddleware, or one derived from that.
+    """An application behind Beaker's SessionMiddleware, or a subclass of it.
 
-    :param data: what is put into a new session.
-    :param options: of the session, without prefix.
+    :param data: the content of a new session.
+    :param options: the options of the session, without prefix.
     :param middleware: the class of the middleware.
     """
 
@@ -65,18 +65,18 @@ class BeakerSite:
     ) -> None:
         self._data = data
         self._items = len(data["cart"])
-        # Cookies are not signed: what that costs depends on the cryptography library that happens
-        # to be installed, and not on where the sessions are.
+        # Cookies are not signed: the cost depends on the installed cryptography library, and is
+        # the same for all stores.
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", InsecureSessionWarning)
             self._wsgi = middleware(_respond, {}, timeout=TIMEOUT_SECONDS, **options)
 
     def begin(self) -> str:
-        """Serve a visitor without a cookie, for whom a session is saved; return the cookie."""
+        """Serve a request without a cookie that saves a session; return the cookie."""
         return self._serve("", self._fill)
 
     def read(self, cookie: str) -> object:
-        """Serve a request that looks at its session."""
+        """Serve a request that reads its session."""
         return self._serve(cookie, self._look)
 
     def change(self, cookie: str, number: int) -> object:
@@ -89,11 +89,11 @@ class BeakerSite:
         return self._serve(cookie, count)
 
     def log_in(self, cookie: str) -> str:
-        """Serve a request that names its user and gets a new id; return the new cookie."""
+        """Serve a request that sets the user under a new id; return the new cookie."""
         return self._serve(cookie, _log_in)
 
     def log_out(self, cookie: str) -> object:
-        """Serve a request that ends its session."""
+        """Serve a request that deletes its session."""
         return self._serve(cookie, _log_out)
 
     def _serve(self, cookie: str, act: Act) -> str:
@@ -110,9 +110,9 @@ class BeakerSite:
         session.save()
 
     def _look(self, session: Any) -> None:
-        # A session that was not found would make for fast figures.
+        # A missing session would be fast, but wrong.
         if len(session["cart"]) != self._items:
-            raise AssertionError("the session is not the one that was saved")
+            raise AssertionError("the loaded session is not the saved one")
 
 
 def _respond(environ: dict[str, Any], start_response: Any) -> list[bytes]:
@@ -132,15 +132,15 @@ def _log_out(session: Any) -> None:
 
 
 def session_id(cookie: str) -> str:
-    """Return the session id in a cookie of Beaker's.
+    """Return the session id in a cookie of Beaker.
 
-    :param cookie: name and value.
+    :param cookie: the name and the value.
     """
     return cookie.removeprefix(f"{COOKIE_NAME}=")
 
 
 def cookies_for(session_ids: Iterable[str]) -> list[str]:
-    """Return the cookies that bring session ids to the sites here.
+    """Return the cookies for session ids.
 
     :param session_ids: the ids.
     """

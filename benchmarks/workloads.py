@@ -1,4 +1,4 @@
-"""What visitors do: the kinds of requests, and in which combinations they are measured."""
+"""Workloads: the kinds of requests."""
 
 import itertools
 from collections.abc import Callable, Iterator
@@ -12,12 +12,12 @@ _numbers = itertools.count(1)
 
 
 class Workload(NamedTuple):
-    """One kind of requests.
+    """A kind of request.
 
-    :param title: as in tables.
-    :param prepare: returns what the next request needs, from the site and cookies of visitors who
-        have a session; its time does not count.
-    :param serve: serves the request.
+    :param title: the title in tables.
+    :param prepare: a function that returns the input of the next request, from the site and the
+        cookies of its sessions; its time is not measured.
+    :param serve: a function that serves the request.
     """
 
     title: str

@@ -24,7 +24,7 @@ _PIECES = (
     *("flag", "ga=1 2 3", "=v", "a[]=1", "x=\xe9", '{"a": 1}', "path=/", "expires=never", "\x00"),
     *("\r\n", "\x7f", "\xa0", "\u20ac", "\udce9", "\ud800", "\x85", "'", "%3B", "\x1f"),
 )
-"""What the headers of the fuzzing are put together from."""
+"""The pieces of the fuzzed headers."""
 
 
 def sign(session_id: str, secret: str = SECRET) -> str:
@@ -43,7 +43,7 @@ def plain_ids(header: str) -> list[str]:
 
 
 class TestSplitting:
-    """How a header is split."""
+    """Splitting of a header."""
 
     @pytest.mark.parametrize(
         "header",
@@ -135,7 +135,7 @@ def fuzzed_headers(seed: int, count: int, *more: str) -> Iterator[str]:
 
 
 class TestAnyHeader:
-    """Headers that nobody would send."""
+    """Arbitrary and hostile headers."""
 
     def test_fuzzed_headers(self) -> None:
         """No header is an error; the ids are those of a reader that follows RFC 6265 by steps."""

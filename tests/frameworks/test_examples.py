@@ -96,7 +96,7 @@ class TestProgram:
         env = {"PORT": "0", "MONGODB_URL": mongo_url}
         run = run_python(f"{code}program.main(['flask'])", env, check=False)
         assert 1 == run.returncode
-        assert run.stderr.startswith("The example flask needs flask, which is not installed: ")
+        assert run.stderr.startswith("The example flask needs flask, which is not installed. ")
         assert 1 == run.stderr.count("\n")
 
     def test_no_database(self, run_python: RunPython) -> None:
