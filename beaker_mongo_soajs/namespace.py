@@ -1,4 +1,4 @@
-"""Beaker's container API over the stores: the only code that knows it."""
+"""The classes of Beaker's container API."""
 
 from functools import cached_property
 from typing import Any
@@ -17,9 +17,9 @@ from beaker_mongo_soajs.mongo.client import get_client
 
 
 class MongoNamespaceManager(NamespaceManager):
-    """Keep a Beaker session, or the values of a Beaker cache, in MongoDB.
+    """Store a Beaker session, or the values of a Beaker cache, in MongoDB.
 
-    As Beaker configures it::
+    Beaker makes it for this configuration::
 
         session.type = ext:mongodb_soajs
         session.name = core_session
@@ -28,9 +28,9 @@ class MongoNamespaceManager(NamespaceManager):
     :param namespace: the session id, or the name of a cache.
     :param digest_filenames: ``beaker.session.Session`` always passes ``False``. In the options of a
         cache it has no effect.
-    :param timeout: seconds that an untouched session lives: Beaker passes its session timeout and
+    :param timeout: seconds that an untouched session lives: Beaker passes its session timeout plus
         two minutes.
-    :param options: the dbConfig, in any of its forms, and what else Beaker passes on.
+    :param options: the dbConfig, in any of its forms, and Beaker's own options.
     :raises ConfigError: when the options cannot be used.
     """
 
@@ -55,7 +55,7 @@ class MongoNamespaceManager(NamespaceManager):
             self._session = SessionSide(self._stores.sessions, namespace, timeout, session)
 
     def __repr__(self) -> str:
-        # Beaker calls a session's id its namespace: it stays out.
+        # Beaker calls a session id the namespace; the repr must not show it.
         return f"<{type(self).__name__} in {self._stores.config.database}>"
 
     @cached_property
@@ -68,21 +68,21 @@ class MongoNamespaceManager(NamespaceManager):
         return get_client(self._stores.config)
 
     def get_creation_lock(self, key: Key) -> CreationLock:
-        """Return the lock under which one thread of one process creates a cached value."""
+        """Return the lock for creating a cached value in one thread of one process."""
         return self._cache.creation_lock(key)
 
     def acquire_read_lock(self) -> None:
-        """Note that Beaker's ``Value`` begins to read; nothing is locked."""
+        """Begin a read by Beaker's ``Value``; nothing is locked."""
         if not self._is_session:
             self._cache.enter()
 
     def release_read_lock(self) -> None:
-        """Note that Beaker's ``Value`` has read."""
+        """End a read by Beaker's ``Value``."""
         if not self._is_session:
             self._cache.leave()
 
     def acquire_write_lock(self, wait: bool = True, replace: bool = False) -> bool:
-        """Note that Beaker begins to write; nothing is locked."""
+        """Begin a write by Beaker; nothing is locked."""
         del wait, replace
         if self._is_session:
             self._session.begin_save()
@@ -124,9 +124,9 @@ class MongoNamespaceManager(NamespaceManager):
             raise KeyError(key)
 
     def release_write_lock(self) -> None:
-        """Note that Beaker has written, or failed to.
+        """End a write by Beaker.
 
-        :raises SerializationError: when it could not serialize its session, naming the value.
+        :raises SerializationError: if Beaker could not serialize its session; names the value.
         """
         if self._is_session:
             self._session.end_save()

@@ -1,4 +1,4 @@
-"""A Beaker session that knows its store: what a backend cannot do from below."""
+"""MongoSession: a Beaker session with the protections that a backend cannot add."""
 
 import logging
 import secrets
@@ -25,35 +25,32 @@ _settings: IdentityCache[SessionSettings] = IdentityCache()
 
 
 class MongoSession(LockableSession):
-    """Beaker's session, hardened.
+    """A session of Beaker that is stored in MongoDB and protected against known attacks.
 
     With Beaker's own ``SessionMiddleware``, or with pyramid_beaker::
 
         {"session.type": "ext:mongodb_soajs", "session.session_class": MongoSession,
          "session.name": "core_session"}
 
-    It keeps the documents that ``session.type = ext:mongodb_soajs`` keeps, so that one can be put
-    in the place of the other at any time. Beyond that:
+    It stores the same documents as ``session.type = ext:mongodb_soajs`` alone, so that an
+    application can switch between the two at any time. In addition:
 
-    - A request that only reads costs one command, which loads the session and moves its times.
-      (Two, where a document holds text or ciphertext.)
-    - An id that the store does not know is never adopted, and ids have 192 random bits.
-    - :meth:`invalidate`, :meth:`regenerate_id` and :meth:`delete` remove what was stored; a session
-      past its timeout is removed when it is met.
-    - :meth:`locked` keeps all other processes from the session, and loads it anew.
-    - With ``store.onUnavailable = anonymous``, a request meets an empty session while the database
+    - An id that the store does not contain is never adopted, and new ids have 192 random bits.
+    - :meth:`invalidate`, :meth:`regenerate_id` and :meth:`delete` remove the old document. A
+      session past its timeout is removed when a request loads it.
+    - :meth:`locked` gives one request at a time access to the session, across all processes.
+    - With ``store.onUnavailable = anonymous``, a request gets an empty session while the database
       does not answer, and :attr:`available` is false.
 
-    Takes the arguments of ``beaker.session.Session`` and the dbConfig; ``httponly`` is on unless it
-    is turned off. With ``use_cookies`` off it is a session to look at: its times do not move before
-    it is saved.
+    It takes the arguments of ``beaker.session.Session`` and the dbConfig. ``httponly`` is on by
+    default. With ``use_cookies`` off, loading a session does not move its times.
 
     :param request: Beaker's dict of cookies.
-    :param id: the id of a session to look at; without it, the cookie's.
-    :param type: ``ext:mongodb_soajs`` if anything.
-    :param httponly: whether scripts in the browser are kept from the cookie.
+    :param id: the id of another session than the visitor's.
+    :param type: ``ext:mongodb_soajs``, or nothing.
+    :param httponly: whether scripts in the browser cannot read the cookie.
     :param invalidate_corrupt: whether a visitor whose session cannot be read gets a new one.
-    :param options: as above.
+    :param options: Beaker's other session options, and the dbConfig.
     :raises ConfigError: when the options cannot be used.
     :raises StoreUnavailable: when the database does not answer, also with ``invalidate_corrupt``.
     :raises SerializationError: when the document cannot be read, without ``invalidate_corrupt``.
@@ -70,7 +67,7 @@ class MongoSession(LockableSession):
     ) -> None:
         options |= {"type": type, "httponly": httponly}
         self._settings = settings = _settings.get(options, SessionSettings)
-        # Beaker would take every error for the sign of a corrupt session, an outage as well.
+        # Beaker would treat every error as a corrupt session, even an outage.
         self._replaces_corrupt = invalidate_corrupt
         self._is_over = False
         # Beaker's middleware asks for this even with use_cookies off.
@@ -101,7 +98,7 @@ class MongoSession(LockableSession):
         self.accessed_dict = self.accessed_dict or dict(self)
 
     def __repr__(self) -> str:
-        # A dict's repr would carry the session's data into logs and error pages.
+        # A dict's repr would show the session's data in logs and error pages.
         return f"<{type(self).__name__} with {len(self)} keys>"
 
     @property
@@ -110,11 +107,11 @@ class MongoSession(LockableSession):
         return SessionNamespaceManager(self.id, **self.namespace_args)
 
     @property
-    def _goes_on_in_outages(self) -> bool:
+    def _continues_in_outages(self) -> bool:
         return self._stores.config.store.on_unavailable == "anonymous"
 
     def load(self) -> None:
-        """Load the session, or start a new one where there is none.
+        """Load the session, or start a new one if it does not exist.
 
         :raises StoreUnavailable: when the database does not answer.
         :raises SerializationError: when the document cannot be read, without
@@ -126,7 +123,7 @@ class MongoSession(LockableSession):
         try:
             session = self._find_first(now)
         except StoreUnavailable as error:
-            if not self._goes_on_in_outages:
+            if not self._continues_in_outages:
                 raise
             self.clear()
             self._stay_anonymous(error)
@@ -148,7 +145,7 @@ class MongoSession(LockableSession):
     def save(self, accessed_only: bool = False) -> None:
         """Save what changed.
 
-        :param accessed_only: nothing did; only the times are to move.
+        :param accessed_only: save only the access time, of a session without changes.
         :raises SerializationError: for a value that cannot be stored, naming its path.
         :raises StoreUnavailable: when the database does not answer.
         """
@@ -171,7 +168,7 @@ class MongoSession(LockableSession):
     def delete(self) -> None:
         """Delete the session from the store, and the cookie from the browser.
 
-        What is saved in it afterwards becomes a new session.
+        A later save stores a new session.
 
         :raises StoreUnavailable: when the database does not answer.
         """
@@ -179,11 +176,11 @@ class MongoSession(LockableSession):
         self._is_over = True
         cookie_expires = self.cookie_expires
         super().delete()
-        # Beaker leaves the past date there that ended the cookie.
+        # Beaker leaves the past date that removes the cookie.
         self.cookie_expires = cookie_expires
 
     def invalidate(self) -> None:
-        """Delete the session from the store, and go on with an empty one under a new id.
+        """Delete the session from the store, and continue with an empty one under a new id.
 
         :raises StoreUnavailable: when the database does not answer.
         """
@@ -192,18 +189,18 @@ class MongoSession(LockableSession):
         self._start()
 
     def regenerate_id(self) -> None:
-        """Give the session a new id; when it is saved, at the latest with the answer, the old dies.
+        """Give the session a new id, at the next save or at the end of the request.
 
         The old document is removed before the new one is written. A crash between the two logs the
-        visitor out; there are never two live ids.
+        visitor out; there are never two valid ids.
         """
         self._create_id(set_new=False)
         if not self.save_atime:
-            # Beaker's middleware does not save what the application only gave another id.
+            # Beaker's middleware does not save a session that only has a new id.
             self.save(accessed_only=True)
 
     def _create_id(self, set_new: bool = True) -> None:
-        # Beaker's own, with more random bits and without a uuid's fixed ones.
+        # More random bits than Beaker's own ids, which are UUIDs with fixed bits.
         self.id = secrets.token_urlsafe(_ID_BYTES)
         if set_new:
             self.is_new = True
@@ -212,12 +209,12 @@ class MongoSession(LockableSession):
             self._update_cookie_out(set_cookie=not set_new)
 
     def _update_cookie_out(self, set_cookie: bool = True) -> None:
-        # While nothing can be saved, the browser keeps the cookie that it has.
+        # While nothing can be saved, the browser keeps its cookie.
         if self.available:
             super()._update_cookie_out(set_cookie)
 
     def _find_first(self, now: float) -> dict[Any, Any] | None:
-        """Load the session of the first id that leads to one, and take that id."""
+        """Load the session of the first id that exists, and use that id."""
         other_ids, self._other_ids = self._other_ids, []
         record = self._record
         session = self._find(record, record.id or self.id, now)
@@ -228,7 +225,7 @@ class MongoSession(LockableSession):
         return session
 
     def _find(self, record: SessionRecord, session_id: str, now: float) -> dict[Any, Any] | None:
-        """Load the stored session, if there is one that this visitor may have."""
+        """Load the stored session, unless it is past its timeout."""
         session: dict[Any, Any] | None = record.find(session_id, self.timeout)
         if session is None or self.timeout is None:
             return session
@@ -241,14 +238,14 @@ class MongoSession(LockableSession):
         return None
 
     def _hold(self, session: dict[Any, Any], now: float) -> None:
-        """Be a session that was loaded."""
+        """Become a loaded session."""
         session[ACCESSED_TIME] = now
         self.clear()
         self.update(session)
         self.accessed_dict = session
 
     def _start(self) -> None:
-        """Be a new session."""
+        """Become a new session."""
         self.clear()
         self._record.forget()
         self._is_over = False
@@ -268,7 +265,7 @@ class MongoSession(LockableSession):
 
     def _save(self) -> None:
         if self._is_over and not self.keys() <= COOKIE_KEYS:
-            # The old id is dead, and stays so.
+            # The old id is not used again.
             self._is_over = False
             self._create_id()
             for key in (CREATION_TIME, ACCESSED_TIME):
@@ -280,23 +277,23 @@ class MongoSession(LockableSession):
             is_removed = self._record.id is None and not self._record.is_destroyed
             self._is_over |= was_stored and is_removed
         except StoreUnavailable as error:
-            # A visitor without a session had nothing loaded that would have told of the outage.
-            if not self.is_new or not self._goes_on_in_outages:
+            # Without a session nothing was loaded, so the outage is noticed here.
+            if not self.is_new or not self._continues_in_outages:
                 raise
             self._stay_anonymous(error)
         if self._record.is_destroyed:
             self._keep_cookie()
 
     def _move(self) -> None:
-        """Save under the new id what is stored, and nothing that the application did not save."""
+        """Save the stored session under the new id, without unsaved changes."""
         times = {ACCESSED_TIME: self.accessed_dict[ACCESSED_TIME]}
         self._record.save(self.id, self._record.session() | times)
         if self._record.is_destroyed:
             self._keep_cookie()
 
     def _keep_cookie(self) -> None:
-        # Another request gave the session its new id, or ended it; its cookie is the one that
-        # counts.
+        # Another request gave the session a new id, or ended it; the browser has to keep the cookie
+        # of that request.
         if self.use_cookies:
             self.request.update(cookie_out=None, set_cookie=False)
 
@@ -304,6 +301,6 @@ class MongoSession(LockableSession):
         try:
             self._record.touch(self.accessed_dict[ACCESSED_TIME])
         except StoreUnavailable as error:
-            if not self._goes_on_in_outages:
+            if not self._continues_in_outages:
                 raise
             _outages.report(error)

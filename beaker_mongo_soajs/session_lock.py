@@ -1,4 +1,4 @@
-"""Sessions that one request keeps from all others, in all processes."""
+"""Locks of sessions: one request at a time, across all processes."""
 
 import functools
 import time
@@ -36,18 +36,18 @@ class SessionLock:
         self._sure_until = 0.0
 
     def acquire(self, session_id: str, timeout_seconds: float | None) -> bool:
-        """Acquire the lock, or note that it is held one time more.
+        """Acquire the lock, or count one more use of it.
 
-        :param session_id: which session's lock, if none is held yet.
+        :param session_id: the session to lock, if its lock is not held yet.
         :param timeout_seconds: how long to wait; four times ``store.lockLease`` by default.
         :returns: whether the lock was not held before.
-        :raises LockTimeout: others held it all the time.
-        :raises StoreUnavailable: the database does not answer.
+        :raises LockTimeout: if the lock is not acquired in time.
+        :raises StoreUnavailable: if the database does not answer.
         """
         if self._lease is None:
             lease = _locks(self._config).lease(f"session {session_id}")
             lease.acquire(timeout_seconds=timeout_seconds)
-            # Each attempt lasts a moment; the lease counts from the last one's end at the server.
+            # The lease began when the server carried out the last attempt, a moment ago.
             self._sure_until = time.monotonic() + lease.lease_seconds / 2
             self._lease = lease
         self._depth += 1
@@ -55,15 +55,15 @@ class SessionLock:
 
     @property
     def is_last(self) -> bool:
-        """Tell whether the next release frees the lock."""
+        """Tell whether the next release releases the lock itself."""
         return self._depth == 1
 
     def check(self) -> None:
-        """Make sure that the lock is still held.
+        """Check that the lock is still held.
 
-        Nobody is asked within the first half of the lease, in which nobody else can hold it.
+        Within the first half of the lease no command is sent, because no other request can hold it.
 
-        :raises LockTimeout: the lease ran out, as this process was stopped for longer than it.
+        :raises LockTimeout: if this process was stopped for longer than the lease.
         :raises StoreUnavailable: the database does not answer.
         """
         if self._lease is None or time.monotonic() < self._sure_until or self._lease.extend():
@@ -75,7 +75,7 @@ class SessionLock:
         )
 
     def release(self) -> None:
-        """Release the lock, once for each time that it was acquired; not held, do nothing."""
+        """Release the lock, once for each :meth:`acquire`; do nothing if it is not held."""
         if self._lease is None:
             return
         self._depth -= 1
@@ -85,7 +85,7 @@ class SessionLock:
 
 
 class SessionCipher:
-    """Encrypt and decrypt with Beaker's Session, or use its serializer of the application.
+    """Encrypt and decrypt with Beaker's Session, or use the application's serializer.
 
     :param session: the Session.
     """
@@ -131,7 +131,7 @@ class LockableSession(SessionWithCookie):
     """A session with a record and a lock; subclasses load and save."""
 
     available: bool = True
-    """Whether the database answered; a session that is not available is empty, and not saved."""
+    """Whether the database answered; otherwise the session is empty and cannot be saved."""
     _own_record: SessionRecord | None = None
     _settings: SessionSettings
 
@@ -151,7 +151,7 @@ class LockableSession(SessionWithCookie):
 
     @property
     def store(self) -> SessionStore:
-        """Return the store that has all sessions: to find those of a user, and to destroy them."""
+        """Return the store of all sessions, for finding and destroying those of a user."""
         return self._stores.sessions
 
     @property
@@ -172,13 +172,13 @@ class LockableSession(SessionWithCookie):
         return SessionLock(self._stores.config)
 
     def lock(self, timeout: float | None = None) -> None:
-        """Lock the session against other requests, in all processes, and load it anew.
+        """Lock the session against other requests, in all processes, and load it again.
 
-        What this request changed in it and did not save yet stays changed. To be followed by
-        :meth:`unlock`; :meth:`locked` does both. Locks of one request nest.
+        Unsaved changes of this request are kept. Call :meth:`unlock` afterwards, or use
+        :meth:`locked`, which does both. Locks of one request can be nested.
 
         :param timeout: seconds to wait at most; four times ``store.lockLease`` by default.
-        :raises LockTimeout: when others held the lock all the time.
+        :raises LockTimeout: if the lock is not acquired in time.
         :raises StoreUnavailable: when the database does not answer.
         """
         if self.available and self._lock.acquire(self._record.id or self.id, timeout):
@@ -191,8 +191,8 @@ class LockableSession(SessionWithCookie):
     def unlock(self) -> None:
         """Save the session, and unlock it.
 
-        :raises LockTimeout: when this process was stopped for longer than the lease; then nothing
-            is saved.
+        :raises LockTimeout: if this process was stopped for longer than the lease; nothing is
+            saved then.
         :raises SerializationError: as :meth:`save`; the session is unlocked all the same.
         :raises StoreUnavailable: the same.
         """
@@ -207,8 +207,8 @@ class LockableSession(SessionWithCookie):
     def locked(self, timeout: float | None = None) -> Iterator[None]:
         """Hold the session's lock while a block runs: ``with session.locked(timeout=5): …``.
 
-        The session is loaded anew when the block begins, and saved when it ends. When it ends with
-        an error nothing is saved, and the session is what it was loaded as.
+        The session is loaded again when the block begins, and saved when it ends. If the block
+        raises an error, nothing is saved, and the session is as it was loaded.
 
         :param timeout: as for :meth:`lock`.
         :raises LockTimeout: as :meth:`lock` and :meth:`unlock`.
@@ -231,12 +231,12 @@ class LockableSession(SessionWithCookie):
         self.load()
         if self._is_unsaved():
             return
-        # The time of the visit before this one, which is what the application asks for.
+        # This is the time of the previous request, which applications expect.
         self.last_accessed = last_accessed
         self._become(merged(dict(self), changes))
 
     def _take_back(self) -> None:
-        """Be again what was loaded or last saved."""
+        """Restore the session as it was loaded or last saved."""
         if self._record.id is None:
             self.revert()
         else:
@@ -257,12 +257,12 @@ class LockableSession(SessionWithCookie):
 
     @property
     def _is_untouched(self) -> bool:
-        """Whether this is a new session that nothing was put into."""
+        """Whether this is a new session without values."""
         own_keys = COOKIE_KEYS | {CREATION_TIME, ACCESSED_TIME}
         return self._is_unsaved() and self.keys() <= own_keys
 
 
 @functools.lru_cache(maxsize=64)
 def _locks(config: DbConfig) -> Locks:
-    # One for each configuration, so that its indexes are made once.
+    # One for each configuration, so that indexes are made once.
     return Locks(config)
