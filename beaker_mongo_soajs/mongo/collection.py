@@ -11,7 +11,7 @@ import bson
 import pymongo
 from bson.errors import BSONError
 from bson.raw_bson import RawBSONDocument
-from pymongo import IndexModel, ReadPreference, ReturnDocument, WriteConcern
+from pymongo import IndexModel, ReturnDocument, WriteConcern
 from pymongo.collection import Collection
 from pymongo.errors import (
     ConnectionFailure,
@@ -79,33 +79,32 @@ class StoreCollection:
         :param stored_id: the ``_id``.
         :param from_primary: whether to ask the primary only.
         """
+        raw = self.find_one_raw(stored_id, from_primary=from_primary, or_primary=False)
+        try:
+            return None if raw is None else bson.decode(raw, CODEC_OPTIONS)
+        except DRIVER_ERRORS as error:
+            raise_translated(error, self.namespace, reads=True)
 
-        def find(bound: Bound) -> Document | None:
-            collection = bound.decoded
-            if from_primary and bound.primary is not bound.raw:
-                collection = collection.with_options(read_preference=ReadPreference.PRIMARY)
-            return collection.find_one({"_id": stored_id}, **bound.exact)
-
-        return self._run(find, reads=True)
-
-    def find_one_raw(self, stored_id: object, *, from_primary: bool = False) -> bytes | None:
+    def find_one_raw(
+        self, stored_id: object, *, from_primary: bool = False, or_primary: bool = True
+    ) -> bytes | None:
         """Return the document with an ``_id`` as BSON, if there is one.
-
-        If a secondary does not find it, the primary is asked: the secondary may be behind.
 
         :param stored_id: the ``_id``.
         :param from_primary: whether to ask the primary only.
+        :param or_primary: whether to ask the primary if a secondary does not find the document: the
+            secondary may be behind.
         """
         try:
             bound = self._get()
             first = bound.primary if from_primary else bound.raw
             document = _find_without_cursor(first, stored_id, bound.exact)
-            if document is None and first is not bound.primary:
+            if document is None and or_primary and first is not bound.primary:
                 document = _find_without_cursor(bound.primary, stored_id, bound.exact)
         except DRIVER_ERRORS as error:
             if not self._binding.lacks_collation(error):
                 raise_translated(error, self.namespace, reads=True, config=self.config)
-            return self.find_one_raw(stored_id, from_primary=from_primary)
+            return self.find_one_raw(stored_id, from_primary=from_primary, or_primary=or_primary)
         return document
 
     def find(self, query: Document, projection: Document | None = None) -> Iterator[Document]:
