@@ -4,27 +4,19 @@ import logging
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import nullcontext
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import bson
-import pymongo
 from bson.errors import BSONError
 from bson.raw_bson import RawBSONDocument
 from pymongo import IndexModel, ReturnDocument, WriteConcern
-from pymongo.collection import Collection
 from pymongo.errors import (
-    ConnectionFailure,
     DuplicateKeyError,
-    ExecutionTimeout,
-    OperationFailure,
-    ServerSelectionTimeoutError,
-    WriteError,
 )
 
 from beaker_mongo_soajs.config import DbConfig
 from beaker_mongo_soajs.mongo.binding import Binding, Bound
-from beaker_mongo_soajs.mongo.documents import CODEC_OPTIONS, RAW_OPTIONS, Document, utc_now
+from beaker_mongo_soajs.mongo.documents import CODEC_OPTIONS, Document, utc_now
 from beaker_mongo_soajs.mongo.errors import (
     DRIVER_ERRORS,
     is_duplicate_id,
@@ -32,16 +24,13 @@ from beaker_mongo_soajs.mongo.errors import (
     translated,
 )
 from beaker_mongo_soajs.mongo.indexes import IndexMaker
+from beaker_mongo_soajs.mongo.raw_commands import TimeIsOver, delete_within, find_without_cursor
 
 logger = logging.getLogger(__name__)
-
-# MongoDB's specification of retryable reads; the others are connection failures to PyMongo.
-_RETRYABLE_CODES = frozenset({6, 7, 89, 134, 262, 9001})
 
 _Result = TypeVar("_Result")
 
 _MOST_COLLISIONS = 5
-_MAX_TIME_EXPIRED = 50
 
 
 class StoreCollection:
@@ -98,9 +87,9 @@ class StoreCollection:
         try:
             bound = self._get()
             first = bound.primary if from_primary else bound.raw
-            document = _find_without_cursor(first, stored_id, bound.exact)
+            document = find_without_cursor(first, stored_id, bound.exact)
             if document is None and or_primary and first is not bound.primary:
-                document = _find_without_cursor(bound.primary, stored_id, bound.exact)
+                document = find_without_cursor(bound.primary, stored_id, bound.exact)
         except DRIVER_ERRORS as error:
             if not self._binding.lacks_collation(error):
                 raise_translated(error, self.namespace, reads=True, config=self.config)
@@ -258,8 +247,8 @@ class StoreCollection:
         :param most_ms: the time limit, in milliseconds.
         """
         try:
-            self._run(lambda bound: _delete_within(bound, query, most_ms))
-        except _TimeIsOver:
+            self._run(lambda bound: delete_within(bound.decoded, query, most_ms, bound.exact))
+        except TimeIsOver:
             return False
         return True
 
@@ -326,63 +315,6 @@ class StoreCollection:
 
 class _Collision(Exception):
     """An upsert found another document with its ``_id``."""
-
-
-class _TimeIsOver(Exception):
-    """A deletion reached its time limit."""
-
-
-def _delete_within(bound: Bound, query: Document, most_ms: int) -> None:
-    collection = bound.decoded
-    delete: Document = {"q": query, "limit": 0, **bound.exact}
-    command: Document = {"delete": collection.name, "deletes": [delete]}
-    concern = collection.write_concern
-    if not concern.is_server_default:
-        command["writeConcern"] = concern.document
-    try:
-        answer: dict[str, Any] = collection.database.command(command, maxTimeMS=most_ms)
-    except ExecutionTimeout:
-        raise _TimeIsOver from None
-    # A router reports in its answer what a server raises.
-    for error in answer.get("writeErrors", ()):
-        if error.get("code") == _MAX_TIME_EXPIRED:
-            raise _TimeIsOver
-        raise WriteError("", error.get("code"), error)
-    if "writeConcernError" in answer:
-        raise OperationFailure("", answer["writeConcernError"].get("code"))
-
-
-def _find_without_cursor(
-    collection: Collection[RawBSONDocument], stored_id: object, exact: Document
-) -> bytes | None:
-    """Find a document by its ``_id``; PyMongo's ``find_one`` makes a cursor, which takes longer."""
-    command = {"find": collection.name, "filter": {"_id": stored_id}, "limit": 1} | exact
-    command["singleBatch"] = True
-    if collection.read_concern.level is not None:
-        command["readConcern"] = collection.read_concern.document
-    database = collection.database
-    began = time.monotonic()
-    try:
-        answer = database.command(
-            command, read_preference=collection.read_preference, codec_options=RAW_OPTIONS
-        )
-    except ServerSelectionTimeoutError:
-        # Another search for a server would take as long as this one.
-        raise
-    except (ConnectionFailure, OperationFailure) as error:
-        options = database.client.options
-        is_retryable = isinstance(error, ConnectionFailure) or error.code in _RETRYABLE_CODES
-        if not is_retryable or not options.retry_reads:
-            raise
-        # timeoutMS limits all attempts together.
-        left = None if options.timeout is None else began + options.timeout - time.monotonic()
-        if left is not None and left <= 0:
-            raise
-        with nullcontext() if left is None else pymongo.timeout(left):
-            # Only PyMongo's own methods are tried again.
-            return _bytes(collection.find_one({"_id": stored_id}, **exact))
-    batch = answer["cursor"]["firstBatch"]
-    return bytes(batch[0].raw) if batch else None
 
 
 def _bytes(document: RawBSONDocument | None) -> bytes | None:

@@ -1,0 +1,95 @@
+"""Commands for which PyMongo has no method, or a slower one."""
+
+import time
+from contextlib import nullcontext
+from typing import Any
+
+import pymongo
+from bson.raw_bson import RawBSONDocument
+from pymongo.collection import Collection
+from pymongo.errors import (
+    ConnectionFailure,
+    ExecutionTimeout,
+    OperationFailure,
+    ServerSelectionTimeoutError,
+    WriteError,
+)
+
+from beaker_mongo_soajs.mongo.documents import RAW_OPTIONS, Document
+
+# MongoDB's specification of retryable reads; the others are connection failures to PyMongo.
+_RETRYABLE_CODES = frozenset({6, 7, 89, 134, 262, 9001})
+_MAX_TIME_EXPIRED = 50
+
+
+class TimeIsOver(Exception):
+    """A deletion reached its time limit."""
+
+
+def delete_within(
+    collection: Collection[Document], query: Document, most_ms: int, exact: Document
+) -> None:
+    """Delete documents for a limited time.
+
+    :param collection: the collection.
+    :param query: the filter.
+    :param most_ms: the time limit, in milliseconds.
+    :param exact: the fields with which a command compares texts exactly.
+    :raises TimeIsOver: there are more documents.
+    """
+    delete: Document = {"q": query, "limit": 0, **exact}
+    command: Document = {"delete": collection.name, "deletes": [delete]}
+    concern = collection.write_concern
+    if not concern.is_server_default:
+        command["writeConcern"] = concern.document
+    try:
+        answer: dict[str, Any] = collection.database.command(command, maxTimeMS=most_ms)
+    except ExecutionTimeout:
+        raise TimeIsOver from None
+    # A router reports in its answer what a server raises.
+    for error in answer.get("writeErrors", ()):
+        if error.get("code") == _MAX_TIME_EXPIRED:
+            raise TimeIsOver
+        raise WriteError("", error.get("code"), error)
+    if "writeConcernError" in answer:
+        raise OperationFailure("", answer["writeConcernError"].get("code"))
+
+
+def find_without_cursor(
+    collection: Collection[RawBSONDocument], stored_id: object, exact: Document
+) -> bytes | None:
+    """Find a document by its ``_id``; PyMongo's ``find_one`` makes a cursor, which takes longer.
+
+    :param collection: the collection.
+    :param stored_id: the ``_id``.
+    :param exact: as for :func:`delete_within`.
+    :returns: the document as BSON, if there is one.
+    """
+    command = {"find": collection.name, "filter": {"_id": stored_id}, "limit": 1} | exact
+    command["singleBatch"] = True
+    if collection.read_concern.level is not None:
+        command["readConcern"] = collection.read_concern.document
+    database = collection.database
+    began = time.monotonic()
+    try:
+        answer = database.command(
+            command, read_preference=collection.read_preference, codec_options=RAW_OPTIONS
+        )
+    except ServerSelectionTimeoutError:
+        # Another search for a server would take as long as this one.
+        raise
+    except (ConnectionFailure, OperationFailure) as error:
+        options = database.client.options
+        is_retryable = isinstance(error, ConnectionFailure) or error.code in _RETRYABLE_CODES
+        if not is_retryable or not options.retry_reads:
+            raise
+        # timeoutMS limits all attempts together.
+        left = None if options.timeout is None else began + options.timeout - time.monotonic()
+        if left is not None and left <= 0:
+            raise
+        with nullcontext() if left is None else pymongo.timeout(left):
+            # Only PyMongo's own methods are tried again.
+            document = collection.find_one({"_id": stored_id}, **exact)
+            return None if document is None else bytes(document.raw)
+    batch = answer["cursor"]["firstBatch"]
+    return bytes(batch[0].raw) if batch else None
