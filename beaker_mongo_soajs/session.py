@@ -191,8 +191,8 @@ class MongoSession(LockableSession):
     def regenerate_id(self) -> None:
         """Give the session a new id, at the next save or at the end of the request.
 
-        The old document is removed before the new one is written. A crash between the two logs the
-        visitor out; there are never two valid ids.
+        Two ids are never valid at the same time. If the change fails or the process crashes, the
+        old id stays valid.
         """
         self._create_id(set_new=False)
         if not self.save_atime:
@@ -281,14 +281,14 @@ class MongoSession(LockableSession):
             if not self.is_new or not self._continues_in_outages:
                 raise
             self._stay_anonymous(error)
-        if self._record.is_destroyed:
+        if self._record.is_destroyed or self._record.is_moved:
             self._keep_cookie()
 
     def _move(self) -> None:
         """Save the stored session under the new id, without unsaved changes."""
         times = {ACCESSED_TIME: self.accessed_dict[ACCESSED_TIME]}
         self._record.save(self.id, self._record.session() | times)
-        if self._record.is_destroyed:
+        if self._record.is_destroyed or self._record.is_moved:
             self._keep_cookie()
 
     def _keep_cookie(self) -> None:

@@ -15,9 +15,14 @@ COOKIE = "beaker.session.id"
 
 def only_document(database: Database[dict[str, Any]]) -> dict[str, Any]:
     """Return the one session document in a database."""
-    documents = list(database.sessions.find())
+    documents = live_documents(database)
     assert len(documents) == 1
     return documents[0]
+
+
+def live_documents(database: Database[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the documents of sessions, without what is left of those whose id changed."""
+    return list(database.sessions.find({"moved_to": {"$exists": False}}))
 
 
 class Site:

@@ -9,14 +9,19 @@ from typing import TypeVar
 import bson
 from bson.errors import BSONError
 from bson.raw_bson import RawBSONDocument
-from pymongo import IndexModel, ReturnDocument, WriteConcern
+from pymongo import IndexModel, WriteConcern
 from pymongo.errors import (
     DuplicateKeyError,
 )
 
 from beaker_mongo_soajs.config import DbConfig
 from beaker_mongo_soajs.mongo.binding import Binding, Bound
-from beaker_mongo_soajs.mongo.documents import CODEC_OPTIONS, Document, utc_now
+from beaker_mongo_soajs.mongo.documents import (
+    CODEC_OPTIONS,
+    EXACT_OPTIONS,
+    Document,
+    utc_now,
+)
 from beaker_mongo_soajs.mongo.errors import (
     DRIVER_ERRORS,
     is_duplicate_id,
@@ -172,7 +177,7 @@ class StoreCollection:
         return self._run(send)
 
     def find_and_modify(
-        self, query: Document, update: Document, *, upsert: bool = False
+        self, query: Document, update: Document, *, upsert: bool = False, returns_old: bool = False
     ) -> Document | None:
         """Update one document; return it as it is afterwards, or ``None`` if none was found.
 
@@ -182,11 +187,14 @@ class StoreCollection:
         :param query: the filter.
         :param update: the update.
         :param upsert: whether to insert a document if none is found.
+        :param returns_old: return the document as it was before, with the types that BSON has.
         """
 
         def send(bound: Bound) -> Document | None:
-            return bound.decoded.find_one_and_update(
-                query, update, upsert=upsert, return_document=ReturnDocument.AFTER, **bound.exact
+            # Never as raw BSON: PyMongo cannot add labels to the errors of such a command.
+            options = EXACT_OPTIONS if returns_old else CODEC_OPTIONS
+            return bound.decoded.with_options(codec_options=options).find_one_and_update(
+                query, update, upsert=upsert, return_document=not returns_old, **bound.exact
             )
 
         try:
@@ -194,15 +202,14 @@ class StoreCollection:
         except _Collision:
             return None
 
-    def find_and_delete(self, stored_id: object) -> bytes | None:
-        """Delete the document with an ``_id`` and return its BSON, if there is one.
+    def update_all(self, query: Document, update: Document) -> int:
+        """Update the documents that a query finds; return their number.
 
-        :param stored_id: the ``_id``.
+        :param query: the filter.
+        :param update: the update.
         """
-        return _bytes(
-            self._run(
-                lambda bound: bound.raw.find_one_and_delete({"_id": stored_id}, **bound.exact)
-            )
+        return self._run(
+            lambda bound: bound.decoded.update_many(query, update, **bound.exact).matched_count
         )
 
     def replace(self, query: Document, document: Document) -> bool:

@@ -31,6 +31,12 @@ CODEC_OPTIONS: CodecOptions[Document] = CodecOptions(
     type_registry=TypeRegistry([_Int64Decoder()]),
 )
 
+# Types that another program may have stored stay as they are, so that the document can be encoded
+# again without a loss.
+EXACT_OPTIONS: CodecOptions[Document] = CodecOptions(
+    tz_aware=False, datetime_conversion=DatetimeConversion.DATETIME_MS
+)
+
 RAW_OPTIONS: CodecOptions[RawBSONDocument] = CodecOptions(document_class=RawBSONDocument)
 
 

@@ -12,6 +12,7 @@ from beaker_mongo_soajs.exceptions import KEPT, ConfigError, SerializationError
 from beaker_mongo_soajs.mongo.documents import Document
 from beaker_mongo_soajs.sessions.changes import ACCESSED_TIME
 from beaker_mongo_soajs.sessions.codec import JsonCodec, NativeCodec, has_escapes, is_plain
+from beaker_mongo_soajs.sessions.id_change import MOVED_TO
 from beaker_mongo_soajs.sessions.serializer import Serializer
 from beaker_mongo_soajs.sessions.stored import (
     EXPRESS_COOKIE,
@@ -65,6 +66,7 @@ class SessionDocuments:
         self._json = JsonCodec(pickled=store.pickle, signer=self._signer)
         self.form = StorageForm.JSON if config.stringify else StorageForm.NATIVE
         self._digests_ids = store.transform_id is not None
+        self.signs_pickles = store.pickle and self._signer is not None
         self._cookie = self._express_cookie(lifetime_seconds) if store.express_cookie else None
         store.check_touch_after(lifetime_seconds)
         self.touch_after_seconds = store.touch_after_seconds(lifetime_seconds)
@@ -124,7 +126,7 @@ class SessionDocuments:
         :raises SerializationError: when it is no session document.
         """
         document = decode_document(raw)
-        if type(document["_id"]) is not str:
+        if type(document["_id"]) is not str or MOVED_TO in document:
             return None
         expires = document.get("expires", _MISSING)
         if type(expires) is datetime:

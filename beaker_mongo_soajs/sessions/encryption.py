@@ -4,12 +4,30 @@ Beaker unpickles what it decrypted. Ciphertext without authentication can be cha
 (its beginning is known: that of every pickle), so that whoever writes to the database runs code.
 """
 
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Protocol
 
 from beaker_mongo_soajs.exceptions import ConfigError, SerializationError
 
 _AUTHENTICATED = frozenset({"beaker.crypto.pyca_cryptography"})
 """Beaker's modules that encrypt with AES-GCM; its others use AES-CTR, or nothing at all."""
+
+
+class Cipher(Protocol):
+    """How a Session turns its dict into a text that only the Session can read, and back."""
+
+    is_encryption: bool
+    """Whether the text is ciphertext; otherwise a serializer of the application made it."""
+    has_exact_times: bool
+    """Whether the Session ends by the time in the text, so that it must not be late."""
+
+    def encrypt(self, session: dict[Any, Any]) -> str:
+        """Return the text of a session."""
+
+    def decrypt(self, text: str) -> Any:
+        """Return what ``SessionRecord.find`` returns for a text."""
+
+    def touch(self, text: str, accessed_time: float) -> str:
+        """Return the text of the same session with another access time."""
 
 
 def check_cipher(crypto_module: Any, *, signed: bool) -> None:

@@ -1,7 +1,8 @@
 """One session in one request."""
 
 import time
-from typing import Any, Protocol
+from datetime import datetime
+from typing import Any
 
 from beaker_mongo_soajs.exceptions import SerializationError
 from beaker_mongo_soajs.mongo.documents import utc_now
@@ -9,9 +10,9 @@ from beaker_mongo_soajs.sessions.changes import (
     ACCESSED_TIME,
     Changes,
     changes_between,
-    merged,
 )
-from beaker_mongo_soajs.sessions.encryption import unencrypted, without_key
+from beaker_mongo_soajs.sessions.encryption import Cipher, unencrypted, without_key
+from beaker_mongo_soajs.sessions.moved_document import MovedDocument, read_exact
 from beaker_mongo_soajs.sessions.native_update import NO_CHANGES, FieldChanges, field_changes
 from beaker_mongo_soajs.sessions.serializer import Serializer, as_json_if_possible, through_json
 from beaker_mongo_soajs.sessions.stored import StorageForm, StoredSession
@@ -23,24 +24,6 @@ COOKIE_KEYS = frozenset({"_domain", "_path"})
 
 _CLOCK_STEP_SECONDS = 1.0
 """A session that is just about to end does not end while it is loaded."""
-
-
-class Cipher(Protocol):
-    """How a Session turns its dict into a text that only the Session can read, and back."""
-
-    is_encryption: bool
-    """Whether the text is ciphertext; otherwise a serializer of the application made it."""
-    has_exact_times: bool
-    """Whether the Session ends by the time in the text, so that it must not be late."""
-
-    def encrypt(self, session: dict[Any, Any]) -> str:
-        """Return the text of a session."""
-
-    def decrypt(self, text: str) -> Any:
-        """Return what :meth:`SessionRecord.find` is to return for a text."""
-
-    def touch(self, text: str, accessed_time: float) -> str:
-        """Return the text of the same session with another access time."""
 
 
 class SessionRecord:
@@ -61,7 +44,7 @@ class SessionRecord:
 
     __slots__ = (
         *("_cipher", "_known", "_latest", "_touched_time", "_writer"),
-        *("id", "is_destroyed", "serializer"),
+        *("id", "is_destroyed", "is_moved", "serializer"),
     )
 
     def __init__(
@@ -77,6 +60,8 @@ class SessionRecord:
         """The id under which the session is stored, if it is."""
         self.is_destroyed = False
         """Whether a save found that another request destroyed the session."""
+        self.is_moved = False
+        """Whether a save found that another request changed the id of the session."""
         self._known: StoredSession | None = None
         # What is stored, if it holds more than this request knows: others saved a text meanwhile.
         self._latest: StoredSession | None = None
@@ -183,8 +168,8 @@ class SessionRecord:
         elif known.form is StorageForm.ENCRYPTED:
             # The times in the ciphertext stay as they are.
             self._note(self._writer.move_expiry(known))
-        else:
-            self._write(known, NO_CHANGES, accessed_time, touches=True)
+        elif not self._write(known, NO_CHANGES, accessed_time, touches=True):
+            self._save_moved(known, Changes(), accessed_time)
         self._touched_time = accessed_time
         return not self.is_destroyed
 
@@ -192,7 +177,7 @@ class SessionRecord:
         """Delete the session; return whether this request had one."""
         if self.id is None:
             return False
-        self._writer.delete(self._writer.documents.stored_id(self.id))
+        self._writer.id_changes.destroy(self._writer.documents.stored_id(self.id))
         self.forget()
         return True
 
@@ -257,7 +242,7 @@ class SessionRecord:
             # request put into its empty session is a change.
             changes = changes_between({}, session)
             fields = field_changes(documents.codec(found.form), found, changes)
-            self._write(found, fields, session.get(ACCESSED_TIME), touches=True)
+            self._note(self._write(found, fields, session.get(ACCESSED_TIME), touches=True))
             if self._known is not None:
                 self._latest = self._latest or self._known
                 self._known = self._known.saved(tree, self._known.text)
@@ -278,7 +263,10 @@ class SessionRecord:
             self.touch(time.time() if accessed_time is None else accessed_time)
             return
         fields = field_changes(documents.codec(known.form), known, changes)
-        self._write(known, fields, accessed_time, touches=self._is_due(known, accessed_time))
+        if not self._write(
+            known, fields, accessed_time, touches=self._is_due(known, accessed_time)
+        ):
+            self._save_moved(known, changes, accessed_time)
         self._touched_time = max(self._touched_time, accessed_time or 0.0)
 
     def _changes(self, known: StoredSession, session: dict[Any, Any]) -> Changes:
@@ -295,25 +283,26 @@ class SessionRecord:
         accessed_time: float | None,
         *,
         touches: bool,
-    ) -> None:
-        """Write changes of fields, or the times alone."""
+    ) -> bool:
+        """Write changes of fields, or the times alone; return whether the document is there."""
         documents = self._writer.documents
         marks = documents.marks(known, self.serializer)
         cookie = documents.missing_cookie(known)
         if known.form is StorageForm.JSON:
             latest = self._latest or known
             swapped = self._writer.swap_json(known, latest, fields, accessed_time, marks)
-            self._note(swapped is not None)
-            if swapped is not None:
-                self._known, self._latest = swapped
-            return
-        is_there = self._writer.update(known, fields, accessed_time, marks, cookie, touches=touches)
-        self._note(is_there)
+            if swapped is None:
+                return False
+            self._known, self._latest = swapped
+            return True
+        if not self._writer.update(known, fields, accessed_time, marks, cookie, touches=touches):
+            return False
         self._known = known.saved(
             fields.applied_to(known.tree),
             serializer=marks.get("dataSerializer"),
             cookie=cookie,
         )
+        return True
 
     def _swap_encrypted(self, known: StoredSession, text: str, *, accessed_only: bool) -> None:
         if text == known.text:
@@ -323,32 +312,52 @@ class SessionRecord:
         self._known = swapped or known
 
     def _move(self, session_id: str, session: dict[Any, Any]) -> None:
-        """Give the session a new id. At no time are there two live ids.
-
-        A crash between the two commands logs the visitor out.
-        """
-        old_id, known = self.id, self.session()
-        # An error here leaves everything as it was.
-        if self._cipher is None:
-            self._writer.documents.check(self._as_serialized(session))
-        else:
+        """Give the session a new id. If another request did, save under that what changed."""
+        known, documents, old_id = self._known, self._writer.documents, self.id
+        assert known is not None
+        assert old_id is not None
+        new_id = documents.stored_id(session_id)
+        accessed_time = session.get(ACCESSED_TIME)
+        if (cipher := self._cipher_for(known)) is not None:
+            changes = changes_between(self.session(), session)
+            # An error here leaves everything as it was.
             self._encrypt(session)
-        taken = self._writer.take(self._writer.documents.stored_id(old_id))
-        if taken is None:
-            self._drop()
-            self.id = self._known = None
+        else:
+            documents.check_own_keys(session)
+            session = self._as_serialized(session)
+            changes = self._changes(known, session)
+            field_changes(documents.codec(known.form), known, changes)
+
+        make_document = MovedDocument(
+            documents, known, new_id, changes, accessed_time, self.serializer, self._encrypt, cipher
+        )
+        document = self._writer.id_changes.move(
+            documents.stored_id(old_id), new_id, self._expires(), make_document
+        )
+        if document is None:
+            self._save_moved(known, changes, accessed_time)
             return
         self.forget()
-        latest = self._read(taken)
-        moved = merged(latest, changes_between(known, session))
-        if ACCESSED_TIME in session:
-            moved[ACCESSED_TIME] = session[ACCESSED_TIME]
-        try:
-            self._insert(session_id, moved)
-        except SerializationError:
-            # Too large or too deep: only the server can say. The session stays what it was.
-            self._insert(str(old_id), latest)
-            raise
+        self.id = session_id
+        self._known = read_exact(documents, document)
+        self._touched_time = accessed_time or 0.0
+
+    def _save_moved(
+        self, known: StoredSession, changes: Changes, accessed_time: float | None
+    ) -> None:
+        """Save changes of a session whose document is gone: under its new id, if it has one."""
+        moved = self._writer.moved(known)
+        if moved is None:
+            self._drop()
+            return
+        self.is_moved = True
+        self._known, self._latest = moved, None
+        fields = field_changes(self._writer.documents.codec(moved.form), moved, changes)
+        if not self._write(moved, fields, accessed_time, touches=True):
+            self._save_moved(moved, changes, accessed_time)
+
+    def _expires(self) -> datetime:
+        return self._writer.documents.expires(utc_now())
 
     def _encrypt(self, session: dict[Any, Any]) -> str:
         assert self._cipher is not None

@@ -17,7 +17,9 @@ from beaker_mongo_soajs.mongo.documents import Document, utc_now
 from beaker_mongo_soajs.mongo.indexes import ttl_index
 from beaker_mongo_soajs.sessions.codec import NativeCodec
 from beaker_mongo_soajs.sessions.document import SessionDocuments
-from beaker_mongo_soajs.sessions.record import Cipher, SessionRecord
+from beaker_mongo_soajs.sessions.encryption import Cipher
+from beaker_mongo_soajs.sessions.id_change import CONTROL_FIELDS, MOVED_TO, NOT_MOVED
+from beaker_mongo_soajs.sessions.record import SessionRecord
 from beaker_mongo_soajs.sessions.serializer import Serializer
 from beaker_mongo_soajs.sessions.stored import StorageForm, StoredId
 from beaker_mongo_soajs.sessions.tags import Tree
@@ -102,7 +104,10 @@ class SessionStore:
         tree = self._documents.encode(self._documents.form, dict(session), stored_id)
         fields = self._documents.build(stored_id, tree, None, utc_now())
         del fields["_id"]
-        update = {"$set": fields, "$unset": {"dataSerializer": "", "signature": ""}}
+        update = {
+            "$set": fields,
+            "$unset": CONTROL_FIELDS | {"dataSerializer": "", "signature": ""},
+        }
         self._collection.update({"_id": stored_id}, update, upsert=True)
         self._collection.sweep_if_due()
 
@@ -121,7 +126,7 @@ class SessionStore:
         :param session_id: the session id.
         :returns: how many documents that removed, 1 or 0.
         """
-        return self._collection.delete_one(self._documents.stored_id(session_id))
+        return self._writer.id_changes.destroy(self._documents.stored_id(session_id))
 
     def length(self) -> int:
         """Return the number of live sessions."""
@@ -132,7 +137,9 @@ class SessionStore:
 
         :returns: how many documents that removed.
         """
-        return self._collection.delete({})
+        closed = {MOVED_TO: {"$type": "string"}, "move": {"$exists": False}}
+        self._collection.delete(closed)
+        return self._writer.id_changes.destroy_all({})
 
     def ids(self) -> Iterator[str]:
         """Yield the ids of the live sessions, which the other methods take.
@@ -175,7 +182,7 @@ class SessionStore:
         query = self._query(fields)
         if keep is not None:
             query["_id"] = {"$ne": self._documents.stored_id(keep)}
-        return self._collection.delete(query)
+        return self._writer.id_changes.destroy_all(query)
 
     def record(
         self, cipher: Cipher | None = None, serializer: Serializer | None = None
@@ -261,4 +268,5 @@ def _equals(tree: Tree) -> Document:
 
 
 def _live() -> Document:
-    return {"$or": [{"expires": {"$gt": utc_now()}}, {"expires": {"$exists": False}}]}
+    living = [{"expires": {"$gt": utc_now()}}, {"expires": {"$exists": False}}]
+    return {"$or": living} | NOT_MOVED

@@ -126,6 +126,23 @@ class StoredSession:
             cookie=self.cookie if cookie is None else cookie,
         )
 
+    def moved(self, new_id: str, tree: dict[str, Tree]) -> "StoredSession":
+        """Return the same session under another id.
+
+        :param new_id: the ``_id`` of the new document.
+        :param tree: the tree, signed for that.
+        """
+        return StoredSession(
+            new_id,
+            self.form,
+            tree,
+            self.text,
+            is_plain=self.is_plain,
+            serializer=self.serializer,
+            expires=self.expires,
+            cookie=self.cookie,
+        )
+
 
 def decode_document(raw: bytes) -> Document:
     """Decode a document, with 64-bit integers as Python's own.

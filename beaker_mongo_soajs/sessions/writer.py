@@ -9,8 +9,15 @@ from beaker_mongo_soajs.mongo.collection import StoreCollection
 from beaker_mongo_soajs.mongo.documents import Document, utc_now
 from beaker_mongo_soajs.sessions.changes import ACCESSED_TIME
 from beaker_mongo_soajs.sessions.document import SessionDocuments
+from beaker_mongo_soajs.sessions.id_change import MOVED_TO, NOT_MOVED, IdChanges
+from beaker_mongo_soajs.sessions.moved_document import signed_again
 from beaker_mongo_soajs.sessions.native_update import FieldChanges, native_swap, native_update
-from beaker_mongo_soajs.sessions.stored import EXPRESS_COOKIE, StorageForm, StoredSession
+from beaker_mongo_soajs.sessions.stored import (
+    EXPRESS_COOKIE,
+    StorageForm,
+    StoredSession,
+    decode_document,
+)
 from beaker_mongo_soajs.sessions.tags import Tree
 
 logger = logging.getLogger(__name__)
@@ -31,6 +38,7 @@ class SessionWriter:
     def __init__(self, documents: SessionDocuments, collection: StoreCollection) -> None:
         self.documents = documents
         self._collection = collection
+        self.id_changes = IdChanges(collection)
 
     def find(self, stored_id: str, *, from_primary: bool = False) -> StoredSession | None:
         """Load a session; return ``None`` if it is absent or has expired.
@@ -39,23 +47,13 @@ class SessionWriter:
         :param from_primary: read from the primary, whatever the read preference.
         """
         self._collection.sweep_if_due()
-        raw = self._collection.find_one_raw(stored_id, from_primary=from_primary)
-        return None if raw is None else self.documents.read(raw, utc_now())
-
-    def take(self, stored_id: str) -> StoredSession | None:
-        """Delete a session and return what it was; ``None`` if it was absent or had expired.
-
-        :param stored_id: the document's ``_id``.
-        """
-        raw = self._collection.find_and_delete(stored_id)
-        return None if raw is None else self.documents.read(raw, utc_now())
-
-    def delete(self, stored_id: str) -> int:
-        """Delete a session; return 1, or 0 if there was none.
-
-        :param stored_id: the document's ``_id``.
-        """
-        return self._collection.delete_one(stored_id)
+        for _ in attempts(_CONFLICT_DEADLINE_SECONDS):
+            raw = self._collection.find_one_raw(stored_id, from_primary=from_primary)
+            found = None if raw is None else self.documents.read(raw, utc_now())
+            if raw is None or found is not None or not self._reopens(raw):
+                return found
+            from_primary = True
+        raise _conflict_error()
 
     def insert(self, document: Document) -> StoredSession | None:
         """Insert a new session, or replace an expired one.
@@ -97,7 +95,7 @@ class SessionWriter:
         :returns: whether the session still exists.
         """
         expires = self.documents.expires(utc_now()) if touches else None
-        by_id = {"_id": stored.stored_id}
+        by_id = {"_id": stored.stored_id} | NOT_MOVED
         field = f"session.{EXPRESS_COOKIE}"
         without_cookie = by_id | {field: {"$exists": False}}
         if not fields.have_paths:
@@ -125,10 +123,16 @@ class SessionWriter:
             raw = raw or self._collection.find_one_raw(stored.stored_id, from_primary=True)
             if raw is None:
                 return False
+            if self.documents.read(raw, utc_now()) is None:
+                if not self._reopens(raw):
+                    return False
+                raw = None
+                continue
             swap = native_swap(raw, fields, accessed_time, expires, marks)
             if swap is None:
                 raise _form_error(StorageForm.NATIVE)
-            if self._collection.update(*swap):
+            query, update = swap
+            if self._collection.update(query | NOT_MOVED, update):
                 return True
             raw = None
         raise _conflict_error()
@@ -139,7 +143,7 @@ class SessionWriter:
         :param stored: the session.
         """
         update = {"$max": {"expires": self.documents.expires(utc_now())}}
-        return self._collection.update({"_id": stored.stored_id}, update)
+        return self._collection.update({"_id": stored.stored_id} | NOT_MOVED, update)
 
     def swap_json(
         self,
@@ -166,7 +170,7 @@ class SessionWriter:
             text = self.documents.value(StorageForm.JSON, tree, latest.cookie)
             expires = self.documents.expires(utc_now())
             update = {"$set": {"session": text} | marks, "$max": {"expires": expires}}
-            query = {"_id": known.stored_id, "session": latest.text}
+            query = {"_id": known.stored_id, "session": latest.text} | NOT_MOVED
             if self._collection.update(query, update):
                 own = _with_time(fields.applied_to(known.tree), accessed_time)
                 return known.saved(own, text), latest.saved(tree, text)
@@ -195,7 +199,7 @@ class SessionWriter:
         update = {"$set": fields, "$max": {"expires": self.documents.expires(utc_now())}}
         current_text = known.text
         for _ in attempts(_CONFLICT_DEADLINE_SECONDS):
-            query = {"_id": known.stored_id, "session": current_text}
+            query = {"_id": known.stored_id, "session": current_text} | NOT_MOVED
             if self._collection.update(query, update):
                 return known.saved({}, text)
             current = self._find_again(known)
@@ -214,6 +218,23 @@ class SessionWriter:
             stored_id[:6],
             self._collection.namespace,
         )
+
+    def moved(self, known: StoredSession) -> StoredSession | None:
+        """Return a session under the id that another request gave it; ``None`` if none did.
+
+        :param known: the session as this request knows it. Ciphertext is not followed: whoever
+            saves it replaces all of the session.
+        """
+        if known.form is StorageForm.ENCRYPTED:
+            return None
+        new_id = self.id_changes.new_id(known.stored_id)
+        if new_id is None:
+            return None
+        return known.moved(new_id, signed_again(self.documents, known, new_id))
+
+    def _reopens(self, raw: bytes) -> bool:
+        """Reopen a session whose change of id was not completed; return whether to read again."""
+        return MOVED_TO.encode() in raw and self.id_changes.reopen(decode_document(raw))
 
     def _find_again(self, known: StoredSession) -> StoredSession | None:
         """Load what another request saved after this request loaded the session.

@@ -1,0 +1,295 @@
+"""The change of a session's id, and the ends of sessions whose id changes.
+
+A change takes three commands. At no time are two ids valid, and no crash ends the session:
+
+1. The old document becomes a *tombstone*: it gets ``moved_to: <new _id>`` and no date in
+   ``expires``, and keeps its data. For every reader, the Node stores included, it is absent, and
+   the TTL index does not remove it.
+2. The new document is inserted.
+3. The tombstone is *closed*: it loses its data, and its ``expires`` is in the past. The TTL index
+   removes it.
+
+Step 3 decides. A request that finds an open tombstone under its id *reopens* the session: it claims
+the tombstone, so that step 3 matches nothing any more, then puts a *barrier* under the new id, so
+that nothing is or will be stored there, and then makes the old document valid again. This undoes
+what a crash or a lost connection left behind. If the change was only in progress, its request
+starts it again, as the next round.
+
+Whoever ends a session follows ``moved_to``, and puts a barrier under the new id before it deletes
+an open tombstone. ``moved_to: null`` marks a document that is about to be deleted, and barriers.
+"""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from enum import Enum
+from typing import Any
+
+from beaker_mongo_soajs.exceptions import StoreUnavailable
+from beaker_mongo_soajs.mongo.backoff import attempts
+from beaker_mongo_soajs.mongo.collection import StoreCollection
+from beaker_mongo_soajs.mongo.documents import Document, utc_now
+
+MOVED_TO = "moved_to"
+"""The field of documents that are no sessions any more: the ``_id`` that the session has now."""
+
+NOT_MOVED: Document = {MOVED_TO: {"$exists": False}}
+"""The part of a filter that leaves out documents that are no sessions any more."""
+
+CONTROL_FIELDS: Document = dict.fromkeys((MOVED_TO, "move", "move_round", "barrier"), "")
+"""The fields of this module, as an operand of ``$unset``."""
+
+_DATA_FIELDS: Document = dict.fromkeys(("session", "dataSerializer", "signature"), "")
+_DEADLINE_SECONDS = 10.0
+# Longer than any request that could still try to store the session under its new id.
+_BARRIER_LIFETIME = timedelta(days=1)
+_MOST_HOPS = 20
+
+# A date that lies in the past by every clock.
+_PAST = datetime(2000, 1, 1)
+
+_State = Enum("_State", "NONE LIVE OPEN CLOSED ENDED")
+
+
+class IdChanges:
+    """Change ids of sessions, and end sessions whatever id they have meanwhile.
+
+    :param collection: the collection of the sessions.
+    """
+
+    def __init__(self, collection: StoreCollection) -> None:
+        self._collection = collection
+
+    def move(
+        self,
+        old_id: str,
+        new_id: str,
+        until: datetime,
+        make_document: Callable[[Document], Document | None],
+    ) -> Document | None:
+        """Give a session a new id.
+
+        :param old_id: the ``_id`` of its document.
+        :param new_id: the new ``_id``, which no document has.
+        :param until: until when the session lives if the change is not completed, in naive UTC.
+        :param make_document: makes the new document of the old one, as it is stored now; returns
+            ``None`` if that has expired. It may be called several times.
+        :returns: the new document; ``None`` if another request ended the session or changed its id.
+        :raises StoreUnavailable: when the database does not answer. The old id stays valid, unless
+            the answer to the last command was lost.
+        """
+        for number in attempts(_DEADLINE_SECONDS):
+            before = self._open(old_id, new_id, number, until)
+            if before is None:
+                found = self._find(old_id)
+                if _state(found) not in (_State.OPEN, _State.LIVE):
+                    return None
+                self.reopen(found)
+                continue
+            try:
+                document = make_document(before)
+                if document is None:
+                    self._collection.delete_first({"_id": old_id, MOVED_TO: new_id})
+                    return None
+                is_inserted = self._insert(document | {"move_round": number})
+            except StoreUnavailable:
+                # The next request with the old id reopens the session.
+                raise
+            except BaseException:
+                self.reopen(self._find(old_id))
+                raise
+            if not is_inserted:
+                self.reopen(self._find(old_id))
+                continue
+            is_closed = self._close(old_id, new_id, number)
+            if is_closed is None:
+                return None
+            if is_closed:
+                return document
+        raise StoreUnavailable(
+            f"Other requests kept using the session for {_DEADLINE_SECONDS:g} seconds while its id "
+            "was to change.",
+            hint="Nothing was saved; the request can be tried again.",
+        )
+
+    def reopen(self, tombstone: Document | None) -> bool:
+        """Make a session valid again whose change of id was not completed.
+
+        :param tombstone: the document as it was found.
+        :returns: whether the document may have changed, so that it should be read again.
+        """
+        if tombstone is None or _state(tombstone) is not _State.OPEN:
+            return False
+        move = tombstone["move"]
+        by_move = _by_move(tombstone)
+        if not self._collection.update(by_move, {"$set": {"move.claimed": True}}):
+            return True
+        self._put_barrier(tombstone[MOVED_TO], move["round"])
+        update = {"$set": {"expires": move["until"]}, "$unset": {MOVED_TO: "", "move": ""}}
+        self._collection.update(by_move, update)
+        return True
+
+    def destroy(self, stored_id: str) -> int:
+        """Delete a session, also if its id was changed meanwhile.
+
+        :param stored_id: the ``_id`` of its document.
+        :returns: how many sessions were deleted, 1 or 0.
+        """
+        hops = 0
+        for _ in attempts(_DEADLINE_SECONDS):
+            if self._collection.delete_first({"_id": stored_id} | NOT_MOVED):
+                return 1
+            found = self._find(stored_id)
+            state = _state(found)
+            if state is _State.LIVE:
+                continue
+            if found is None or state is _State.ENDED or hops > _MOST_HOPS:
+                return 0
+            if state is _State.CLOSED:
+                stored_id = found[MOVED_TO]
+                hops += 1
+                continue
+            by_move = _by_move(found)
+            if self._collection.update(by_move, {"$set": {"move.claimed": True}}):
+                self._put_barrier(found[MOVED_TO], found["move"]["round"])
+                if self._collection.delete_first(by_move):
+                    return 1
+        raise StoreUnavailable(
+            f"Other requests kept changing the session's id for {_DEADLINE_SECONDS:g} seconds.",
+            hint="The session was not deleted; the request can be tried again.",
+        )
+
+    def destroy_all(self, query: Document) -> int:
+        """Delete all sessions that a query finds, also those whose id is changing.
+
+        The first command marks them, each where it is met: under its old id or its new one. From
+        then on they are no sessions, and their changes of id fail.
+
+        :param query: the filter.
+        :returns: how many sessions were deleted.
+        """
+        query = query | {"barrier": {"$exists": False}}
+        # $min leaves an expires of null alone: the TTL index must not remove open tombstones before
+        # their new ids are barred.
+        mark = {"$set": {MOVED_TO: None}, "$min": {"expires": _PAST}}
+        self._collection.update_all(query, mark)
+        marked = query | {MOVED_TO: {"$type": "null"}}
+        for found in self._collection.find(marked | {"move": {"$exists": True}}, {"move": 1}):
+            move = found["move"]
+            if _is_move(move):
+                self._put_barrier(move["to"], move["round"])
+        return self._collection.delete(marked)
+
+    def new_id(self, stored_id: str) -> str | None:
+        """Return the ``_id`` that a session has now; ``None`` if its id did not change.
+
+        :param stored_id: the ``_id`` that it had.
+        """
+        followed = None
+        for _ in range(_MOST_HOPS):
+            found = self._find(stored_id)
+            if self.reopen(found):
+                continue
+            if found is None or _state(found) is not _State.CLOSED:
+                break
+            followed = stored_id = found[MOVED_TO]
+        return followed
+
+    def _open(self, old_id: str, new_id: str, number: int, until: datetime) -> Document | None:
+        """Make a tombstone of a live document; return what it was."""
+        move = {"to": new_id, "round": number, "until": until}
+        return self._collection.find_and_modify(
+            {"_id": old_id} | NOT_MOVED,
+            {"$set": {MOVED_TO: new_id, "move": move, "expires": None}},
+            returns_old=True,
+        )
+
+    def _insert(self, document: Document) -> bool:
+        """Insert the new document; return whether no barrier of this round is there."""
+        if self._collection.insert(document):
+            return True
+        earlier = {
+            "_id": document["_id"],
+            "barrier": True,
+            "move_round": {"$lt": document["move_round"]},
+        }
+        return self._collection.replace(earlier, document)
+
+    def _close(self, old_id: str, new_id: str, number: int) -> bool | None:
+        """Close a tombstone.
+
+        :returns: false if the session was reopened, ``None`` if it was ended.
+        """
+        query = {"_id": old_id, MOVED_TO: new_id, "move.round": number}
+        query["move.claimed"] = {"$exists": False}
+        update = {"$set": {"expires": _PAST}, "$unset": _DATA_FIELDS | {"move": ""}}
+        try:
+            if self._collection.update(query, update):
+                return True
+            found = self._find(old_id)
+        except StoreUnavailable:
+            # The connection was lost, and perhaps only the answer.
+            found = self._find(old_id)
+            if _state(found) is not _State.CLOSED:
+                raise
+        state = _state(found)
+        if state is _State.CLOSED:
+            assert found is not None
+            return True if found[MOVED_TO] == new_id else None
+        if state in (_State.OPEN, _State.LIVE):
+            self.reopen(found)
+            return False
+        if state is _State.NONE and _state(self._find(new_id)) is _State.LIVE:
+            # The TTL monitor, a Node store or an administrator removed the tombstone. This package
+            # puts a barrier under the new id first.
+            return True
+        self._put_barrier(new_id, number)
+        return None
+
+    def _put_barrier(self, stored_id: Any, number: int) -> None:
+        """Delete what a round of a change stored under the new id, and keep it from coming."""
+        barrier = {
+            "barrier": True,
+            MOVED_TO: None,
+            "move_round": number,
+            "expires": utc_now() + _BARRIER_LIFETIME,
+        }
+        self._collection.find_and_modify(
+            {"_id": stored_id, "move_round": {"$lte": number}},
+            {"$set": barrier, "$unset": _DATA_FIELDS | {"move": ""}},
+            upsert=True,
+        )
+
+    def _find(self, stored_id: str) -> Document | None:
+        return self._collection.find_one(stored_id, from_primary=True)
+
+
+def _by_move(tombstone: Document) -> Document:
+    move = tombstone["move"]
+    return {
+        "_id": tombstone["_id"],
+        MOVED_TO: tombstone[MOVED_TO],
+        "move.round": move["round"],
+    }
+
+
+def _state(document: Document | None) -> _State:
+    """Return what a document is; anything that this module did not write has ended."""
+    if document is None:
+        return _State.NONE
+    if MOVED_TO not in document:
+        return _State.LIVE
+    moved_to = document[MOVED_TO]
+    if type(moved_to) is not str or not moved_to or moved_to == document["_id"]:
+        return _State.ENDED
+    if "move" not in document:
+        return _State.CLOSED
+    return _State.OPEN if _is_move(document["move"]) else _State.ENDED
+
+
+def _is_move(move: object) -> bool:
+    return (
+        isinstance(move, dict)
+        and type(move.get("to")) is str
+        and type(move.get("round")) is int
+        and isinstance(move.get("until"), datetime)
+    )
