@@ -146,6 +146,7 @@ def _build_zone(value: Any) -> datetime.tzinfo:
     return zoneinfo.ZoneInfo(value)
 
 
+@functools.lru_cache(maxsize=1000)
 def _is_zone(key: str) -> bool:
     # For a name that has no file, ZoneInfo imports a package of that name in tzdata.
     has_file = any(os.path.isfile(os.path.join(folder, key)) for folder in zoneinfo.TZPATH)  # noqa: PTH113, PTH118 - faster

@@ -29,8 +29,10 @@ from beaker_mongo_soajs import (
     MongoNamespaceManager,
     MongoSession,
     SerializationError,
+    SessionStore,
     StoreError,
 )
+from beaker_mongo_soajs.sessions import class_types, collection_types, scalars
 from tests.application import Site
 from tests.effort import times
 from tests.sessions.values import TEXTS
@@ -38,6 +40,7 @@ from tests.sessions.values import TEXTS
 Options = dict[str, Any]
 Db = Database[dict[str, Any]]
 
+_TAGS = sorted(scalars.BUILDERS | collection_types.BUILDERS | class_types.BUILDERS)
 _DAY = datetime.timedelta(days=1)
 _MERSENNE = 2**61 - 1
 """The modulus of Python's hash of numbers: all its multiples have the hash 0."""
@@ -197,12 +200,44 @@ _NAMES = st.sampled_from(
 )
 _GARBAGE = st.recursive(
     _SCALARS,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_NAMES, inner, max_size=3),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3),
+        st.dictionaries(_NAMES, inner, max_size=3),
+        st.builds(_tagged, st.sampled_from(_TAGS), inner | st.lists(inner, max_size=3)),
+    ),
     max_leaves=6,
 )
 _FIELDS = st.dictionaries(
     _NAMES.filter(lambda name: not name.startswith("$") and "." not in name), _GARBAGE, max_size=5
 )
+_SESSIONS = st.fixed_dictionaries(
+    {"session": st.dictionaries(_NAMES, _GARBAGE, max_size=3) | _GARBAGE},
+    optional=dict.fromkeys(("expires", "dataSerializer", "signature", "moved_to"), _GARBAGE),
+)
+
+
+def _login(session: Any) -> None:
+    session.regenerate_id()
+    session["user"] = "ann"
+    session.save()
+
+
+def _save(session: Any) -> None:
+    session["n"] = 1
+    session.save()
+
+
+def _lock(session: Any) -> None:
+    with session.locked(timeout=1):
+        session["n"] = 1
+
+
+_ACTIONS: dict[str, Callable[[Any], None]] = {
+    "delete": lambda session: session.delete(),
+    "login": _login,
+    "save": _save,
+    "lock": _lock,
+}
 _HYPOTHESIS = settings(
     max_examples=times(500), suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
@@ -225,20 +260,26 @@ class TestGarbage:
     @pytest.mark.timeout(600)
     @pytest.mark.parametrize("with_class", [False, True], ids=["session.type", "MongoSession"])
     @_HYPOTHESIS
-    @given(fields=_FIELDS)
+    @given(fields=_SESSIONS | _FIELDS, action=st.sampled_from(["delete", "login", "save", "lock"]))
     def test_sessions(
-        self, options: Options, database: Db, *, fields: dict[str, Any], with_class: bool
+        self,
+        options: Options,
+        database: Db,
+        *,
+        fields: dict[str, Any],
+        action: str,
+        with_class: bool,
     ) -> None:
         """A session of any content is read, or ends in a documented error."""
         database.sessions.replace_one({"_id": "planted"}, fields, upsert=True)
         classes = {"session_class": MongoSession} if with_class else {}
         visitor = Site(options | classes | {"invalidate_corrupt": False}).visitor("planted")
-        try:
+        with suppress(SerializationError, StoreError):
             visitor.read()
-            visitor.save(n=1)
-            visitor.request(lambda session: session.delete())
-        except (SerializationError, StoreError):
-            return
+            can_lock = with_class or action != "lock"
+            visitor.request(_ACTIONS[action if can_lock else "save"])
+        with suppress(SerializationError, StoreError):
+            list(SessionStore(options).find(user="ann"))
 
     @pytest.mark.timeout(600)
     @_HYPOTHESIS
