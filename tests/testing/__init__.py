@@ -1,1 +1,1 @@
-"""The tests of beaker_mongo_soajs.testing."""
+"""Tests of beaker_mongo_soajs.testing."""

@@ -1,4 +1,4 @@
-"""Servers for one test each."""
+"""Fixtures: a server for each test."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,13 +10,13 @@ from beaker_mongo_soajs.testing import MongoServer
 
 @pytest.fixture
 def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Have temporary folders made in a folder of the test."""
+    """Make temporary folders in a folder of the test."""
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     return tmp_path
 
 
 @pytest.fixture
 def server(temporary: Path) -> Iterator[MongoServer]:
-    """Start a server for this test alone."""
+    """Start a server for one test."""
     with MongoServer(for_tests=True) as server:
         yield server

@@ -1,22 +1,22 @@
-"""What these tests need of the operating system."""
+"""Helpers that use the operating system."""
 
 import os
 from pathlib import Path
 
 
 def alive(pid: int) -> bool:
-    """Tell whether a process runs."""
+    """Return whether a process runs."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
-    # A process whose parent has not asked for its end yet still has an id.
+    # A zombie still has a process id.
     status = Path(f"/proc/{pid}/stat")
     return not status.exists() or status.read_text().rpartition(")")[2].split()[0] != "Z"
 
 
 def program(path: Path, text: str) -> Path:
-    """Write a shell script that can be executed.
+    """Write an executable shell script.
 
     :returns: its path.
     """

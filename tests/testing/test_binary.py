@@ -27,23 +27,23 @@ class TestFindMongod:
     def test_the_environment_comes_first(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """The program that MONGOD names is taken before all others."""
+        """MONGOD takes precedence over all other programs."""
         program(tmp_path / "bin/mongod", "")
         named = program(tmp_path / "my-mongod", "")
         monkeypatch.setenv("MONGOD", str(named))
         assert named == find_mongod()
 
     def test_the_path_comes_second(self, tmp_path: Path) -> None:
-        """A program on PATH is taken before that of the package."""
+        """A program on PATH takes precedence over the one in the package."""
         self._packaged(tmp_path)
         assert program(tmp_path / "bin/mongod", "") == find_mongod()
 
     def test_the_package_comes_last(self, tmp_path: Path) -> None:
-        """Without any other program, that of the package is taken."""
+        """Without any other program, the one in the package is used."""
         assert self._packaged(tmp_path) == find_mongod()
 
     def test_the_package_is_not_imported(self, tmp_path: Path) -> None:
-        """The package is looked into without running its code."""
+        """The package is searched without running its code."""
         binary = self._packaged(tmp_path)
         (tmp_path / "site/fiftyone/__init__.py").write_text("raise SystemExit('imported')")
         assert binary == find_mongod()
@@ -52,7 +52,7 @@ class TestFindMongod:
     def test_a_wrong_path_in_the_environment_is_an_error(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
     ) -> None:
-        """A MONGOD that names no file is refused, though another program is there."""
+        """A MONGOD that names no file is refused, even if there is another program."""
         program(tmp_path / "bin/mongod", "")
         monkeypatch.setenv("MONGOD", str(tmp_path / name))
         with pytest.raises(MongodNotFound, match=r"^MONGOD names .* no file"):
@@ -61,7 +61,7 @@ class TestFindMongod:
     def test_a_program_that_may_not_run_is_an_error(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """A file without the right to execute it is named, with the remedy."""
+        """A file that is not executable is named, with the remedy."""
         named = program(tmp_path / "my-mongod", "")
         named.chmod(0o644)
         monkeypatch.setenv("MONGOD", str(named))
@@ -69,7 +69,7 @@ class TestFindMongod:
             find_mongod()
 
     def test_without_any_program_every_remedy_is_named(self) -> None:
-        """Where there is nothing, one sentence says what can be done."""
+        """Without any program, one sentence lists all remedies."""
         with pytest.raises(MongodNotFound) as failure:
             find_mongod()
         message = str(failure.value)

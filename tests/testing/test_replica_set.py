@@ -12,7 +12,7 @@ class TestReplicaSet:
     """The class ``ReplicaSet``."""
 
     def test_it_replicates_and_fails_over(self, temporary: Path) -> None:
-        """A write to a majority survives the death of the primary, and tags lead to a member."""
+        """A write to a majority survives a crash of the primary, and tags select a member."""
         tags = [{"room": "north"}, {"room": "south"}]
         with ReplicaSet(3, tags=tags, for_tests=True) as replica_set:
             with Client(replica_set.url, w="majority") as client:
@@ -28,19 +28,19 @@ class TestReplicaSet:
         assert [] == list(temporary.iterdir())
 
     def test_a_set_of_one_is_a_set(self) -> None:
-        """One member is enough for what needs a replica set."""
+        """A replica set can have one member."""
         with ReplicaSet(1) as replica_set, Client(replica_set.url) as client:
             with client.start_session() as session, session.start_transaction():
                 client.shop.things.insert_one({"_id": 1}, session=session)
             assert replica_set.members == [replica_set.primary]
 
     def test_more_tags_than_members_are_an_error(self) -> None:
-        """Tags for a member that does not exist are refused."""
+        """More tags than members are refused."""
         with pytest.raises(ValueError, match="tags for 2 members, but there are 1"):
             ReplicaSet(1, tags=[{}, {}])
 
     def test_a_member_that_does_not_start_ends_the_others(self, temporary: Path) -> None:
-        """An error on the way leaves no process and no folder behind."""
+        """If a member does not start, no process and no folder is left."""
         replica_set = ReplicaSet(2)
         replica_set.members[1] = MongoServer(args=["--nonsense"])
         with pytest.raises(ServerError):

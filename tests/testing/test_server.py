@@ -24,21 +24,21 @@ class TestMongoServer:
     """The class ``MongoServer``."""
 
     def test_it_takes_commands(self, server: MongoServer) -> None:
-        """A started server answers at its URL, with the version and port that it names."""
+        """A started server answers at its URL, with its version and port."""
         with Client(server.url) as client:
             assert client.server_info()["version"] == server.version
             assert [("127.0.0.1", server.port)] == list(client.nodes)
             assert server.pid == client.admin.command("serverStatus")["pid"]
 
-    def test_it_listens_on_the_loopback_address_alone(self, server: MongoServer) -> None:
-        """No other address of the machine leads to the server, and no socket file either."""
+    def test_it_listens_on_the_loopback_address_only(self, server: MongoServer) -> None:
+        """The server listens on no other address and on no socket file."""
         with Client(server.url) as client:
             options = client.admin.command("getCmdLineOpts")["parsed"]["net"]
         assert "127.0.0.1" == options["bindIp"]
         assert not Path(f"/tmp/mongodb-{server.port}.sock").exists()
 
-    def test_its_data_are_private_and_vanish(self, temporary: Path) -> None:
-        """Nobody else can read the folder, which is gone with the server."""
+    def test_its_data_are_private_and_removed(self, temporary: Path) -> None:
+        """Other users cannot read the data folder, which is removed with the server."""
         with MongoServer() as server:
             assert 0o700 == stat.S_IMODE(server.folder.stat().st_mode)
             assert [server.folder] == list(temporary.iterdir())
@@ -46,14 +46,14 @@ class TestMongoServer:
         assert not server.running
 
     def test_its_data_can_be_kept(self, temporary: Path) -> None:
-        """With ``keep_data`` the folder stays behind."""
+        """With ``keep_data`` the folder is kept."""
         with MongoServer(keep_data=True) as server:
             folder = server.folder
         assert (folder / "mongod.log").exists()
         assert (folder / "data/WiredTiger").exists()
 
-    def test_a_data_folder_of_ones_own_outlives_it(self, temporary: Path) -> None:
-        """Another server on the same ``dbpath`` finds what the first one stored."""
+    def test_a_given_data_folder_is_kept(self, temporary: Path) -> None:
+        """A second server on the same ``dbpath`` has the data of the first one."""
         dbpath = temporary / "mine"
         with MongoServer(dbpath=dbpath) as server, Client(server.url) as client:
             client.shop.things.insert_one({"_id": 1})
@@ -62,7 +62,7 @@ class TestMongoServer:
             assert {"_id": 1} == client.shop.things.find_one()
 
     def test_it_keeps_port_and_data_over_a_restart(self, server: MongoServer) -> None:
-        """A client that was connected before goes on after ``restart``."""
+        """A connected client works after ``restart``."""
         port, pid = server.port, server.pid
         with Client(server.url) as client:
             client.shop.things.insert_one({"_id": 1})
@@ -72,7 +72,7 @@ class TestMongoServer:
         assert pid != server.pid
 
     def test_it_can_be_killed_and_started_again(self, server: MongoServer) -> None:
-        """What was journaled before a crash is there after it."""
+        """Journaled data is kept after a crash."""
         with Client(server.url, w=1, journal=True) as client:
             client.shop.things.insert_one({"_id": 1})
             server.kill()
@@ -81,7 +81,7 @@ class TestMongoServer:
             assert {"_id": 1} == client.shop.things.find_one()
 
     def test_it_can_be_paused(self, server: MongoServer) -> None:
-        """A paused server answers nothing until it goes on."""
+        """A paused server does not answer until it is resumed."""
         server.pause()
         with (
             Client(server.url, serverSelectionTimeoutMS=200) as client,
@@ -94,7 +94,7 @@ class TestMongoServer:
             assert 1 == client.admin.command("ping")["ok"]
 
     def test_a_paused_server_can_be_stopped(self, server: MongoServer) -> None:
-        """A server that is paused ends as soon as any other."""
+        """A paused server can be stopped as quickly as any other."""
         server.pause()
         server.stop()
         assert not server.running
@@ -102,7 +102,7 @@ class TestMongoServer:
     def test_a_server_that_ignores_the_request_is_killed(
         self, temporary: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """``stop`` ends by force what does not end when asked."""
+        """``stop`` kills a server that ignores the request to stop."""
         monkeypatch.setattr("beaker_mongo_soajs.testing.server._STOP_SECONDS", 0.2)
         deaf = program(
             temporary / "deaf", "trap '' TERM\necho waiting for connections\nwhile :; do :; done"
@@ -114,7 +114,7 @@ class TestMongoServer:
         server.close()
 
     def test_a_stopped_server_says_so(self, server: MongoServer) -> None:
-        """What needs a process says clearly that there is none."""
+        """Methods that need a running server raise an error that says there is none."""
         server.stop()
         for action in (server.kill, server.pause, server.resume, lambda: server.pid):
             with pytest.raises(ServerError, match="is not running"):
@@ -122,7 +122,7 @@ class TestMongoServer:
         assert "not running" in repr(server)
 
     def test_a_closed_server_can_be_closed_again(self, server: MongoServer) -> None:
-        """``close`` and ``stop`` do nothing where nothing runs."""
+        """``close`` and ``stop`` do nothing if no server runs."""
         server.close()
         server.close()
         server.stop()
@@ -130,20 +130,20 @@ class TestMongoServer:
             _ = server.folder
 
     def test_a_running_server_cannot_be_started(self, server: MongoServer) -> None:
-        """A second ``start`` is refused, and the first one's server goes on."""
+        """A second ``start`` is refused, and the running server continues."""
         pid = server.pid
         with pytest.raises(ServerError, match="is running already"):
             server.start()
         assert pid == server.pid
 
-    def test_what_was_wrong_stands_in_the_error(self, temporary: Path) -> None:
-        """A server that ends at once is an error with the end of its log; nothing stays behind."""
+    def test_the_error_has_the_end_of_the_log(self, temporary: Path) -> None:
+        """A server that ends at once raises an error with the end of its log."""
         with pytest.raises(ServerError, match=r"(?is)ended with 2; .*unrecognised.*nonsense"):
             MongoServer(args=["--nonsense"]).start()
         assert [] == list(temporary.iterdir())
 
     def test_a_program_that_cannot_run_is_an_error(self, temporary: Path) -> None:
-        """A file that is no program is named."""
+        """A file that is not a program is named in the error."""
         broken = temporary / "broken"
         broken.write_bytes(b"\0")
         broken.chmod(0o755)
@@ -154,7 +154,7 @@ class TestMongoServer:
         assert [broken] == list(temporary.iterdir())
 
     def test_a_program_of_another_kind_is_an_error(self, tmp_path: Path) -> None:
-        """A program that names no version is quoted."""
+        """The output of a program without a version is quoted in the error."""
         other = program(tmp_path / "other", "echo I am a teapot")
         with pytest.raises(ServerError, match="I am a teapot"):
             _ = MongoServer(binary=other).version
@@ -162,7 +162,7 @@ class TestMongoServer:
     def test_a_server_that_is_never_ready_is_an_error(
         self, temporary: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """Waiting has an end, and the process that was waited for is gone after it."""
+        """The wait for a server times out, and ends its process."""
         monkeypatch.setattr("beaker_mongo_soajs.testing.process._START_SECONDS", 0.3)
         slow = program(temporary / "slow", 'echo "$$" >&2\nexec sleep 60')
         with pytest.raises(ServerError, match=r"not ready after 0\.3 s") as failure:
@@ -171,7 +171,7 @@ class TestMongoServer:
         assert [slow] == list(temporary.iterdir())
 
     def test_a_taken_port_is_an_error(self, temporary: Path) -> None:
-        """A port that was asked for and is taken is refused, not replaced."""
+        """A given port that is in use is refused, not replaced."""
         with _taken_port() as taken, pytest.raises(PortInUse, match="cannot listen"):
             MongoServer(port=taken.getsockname()[1]).start()
         assert [] == list(temporary.iterdir())
@@ -179,7 +179,7 @@ class TestMongoServer:
     def test_a_port_that_is_taken_in_between_is_replaced(
         self, temporary: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """Where a free port was asked for, a lost race for it leads to the next one."""
+        """If another process takes the chosen free port, the next one is used."""
         with _taken_port() as taken:
             port = taken.getsockname()[1]
             ports = iter([port, port])
@@ -191,19 +191,19 @@ class TestMongoServer:
                 assert port != server.port
                 assert server.pid == client.admin.command("serverStatus")["pid"]
 
-    def test_variables_are_handed_on(self, tmp_path: Path) -> None:
-        """The program sees the variables of ``env`` beside those of this process."""
+    def test_variables_are_passed_on(self, tmp_path: Path) -> None:
+        """The program gets the variables of ``env`` in addition to those of this process."""
         asked = program(tmp_path / "asked", 'echo "db version v$NUMBER"; test -n "$PATH"')
         assert "1.2.3" == MongoServer(binary=asked, env={"NUMBER": "1.2.3"}).version
 
     def test_expired_documents_go_within_seconds(self, server: MongoServer) -> None:
-        """With ``for_tests`` a TTL index takes effect while a test waits."""
+        """With ``for_tests`` a TTL index removes documents within seconds."""
         with Client(server.url) as client:
             status = client.admin.command("getParameter", 1, ttlMonitorSleepSecs=1)
         assert 1 == status["ttlMonitorSleepSecs"]
 
     def test_fail_points_are_for_tests_alone(self) -> None:
-        """Without ``for_tests`` the server takes no test commands."""
+        """Without ``for_tests`` the server refuses test commands."""
         with MongoServer() as server, Client(server.url) as client:
             answer = client.admin.command("getParameter", 1, enableTestCommands=1)
         assert not answer["enableTestCommands"]
@@ -212,8 +212,8 @@ class TestMongoServer:
 class TestMongodbUrl:
     """The function ``mongodb_url``."""
 
-    def test_a_server_that_is_there_is_used(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """The URL in MONGODB_URL is lent, and nothing is started."""
+    def test_a_running_server_is_used(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """With MONGODB_URL that URL is returned, and no server is started."""
         monkeypatch.setenv("MONGODB_URL", "mongodb://elsewhere/")
         with mongodb_url() as url:
             assert "mongodb://elsewhere/" == url
@@ -221,7 +221,7 @@ class TestMongodbUrl:
     def test_otherwise_a_server_is_started(
         self, temporary: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """Without MONGODB_URL a server is there for as long as it is needed."""
+        """Without MONGODB_URL a server is started, and ends with the context."""
         monkeypatch.delenv("MONGODB_URL", raising=False)
         with mongodb_url() as url, Client(url) as client:
             assert 1 == client.admin.command("ping")["ok"]

@@ -27,7 +27,7 @@ class TestOwnership:
     def test_it_ends_with_its_owner(
         self, start_python: StartPython, how: signal.Signals | None
     ) -> None:
-        """Server and folder are gone after their owner is killed, ended, or just forgets them."""
+        """Server and folder are removed after their owner is killed, ends, or forgets them."""
         owner = start_python(_SERVING + "    sys.stdin.read()")
         assert owner.stdout is not None
         pid, folder = json.loads(owner.stdout.readline())
@@ -39,7 +39,7 @@ class TestOwnership:
         wait_until(lambda: not alive(pid) and not Path(folder).exists())
 
     def test_a_paused_server_ends_with_its_owner(self, start_python: StartPython) -> None:
-        """A server that is frozen when its owner is killed goes as well."""
+        """A paused server also ends after its owner is killed."""
         owner = start_python(_SERVING + "    server.pause(); sys.stdin.read()")
         assert owner.stdout is not None
         pid, folder = json.loads(owner.stdout.readline())
@@ -47,7 +47,7 @@ class TestOwnership:
         wait_until(lambda: not alive(pid) and not Path(folder).exists())
 
     def test_a_forked_child_leaves_the_server_alone(self, run_python: RunPython) -> None:
-        """The server goes on when a child of its owner closes its copy and ends."""
+        """The server continues after a forked child closes its copy and ends."""
         answer = run_python(
             """
             import os
@@ -63,8 +63,8 @@ class TestOwnership:
         )
         assert "True True\n" == answer.stdout
 
-    def test_a_forked_child_does_not_keep_the_serveralive(self, start_python: StartPython) -> None:
-        """The server ends with its owner though a child that the owner forked lives on."""
+    def test_a_forked_child_does_not_keep_the_server(self, start_python: StartPython) -> None:
+        """The server ends with its owner, even if a forked child still runs."""
         owner = start_python(
             """
             import json, os, sys
@@ -84,8 +84,6 @@ class TestOwnership:
         wait_until(lambda: not alive(server_pid))
         assert alive(child_pid)
 
-    def test_an_interrupt_of_the_terminal_leaves_the_order_to_the_owner(
-        self, server: MongoServer
-    ) -> None:
-        """The server is in a session of its own, where Ctrl-C for its owner does not reach it."""
+    def test_an_interrupt_does_not_reach_the_server(self, server: MongoServer) -> None:
+        """The server has a session of its own, so Ctrl-C in the terminal does not reach it."""
         assert server.pid == os.getsid(server.pid)
