@@ -15,9 +15,10 @@ from beaker_mongo_soajs.backend.cookie_options import (
 )
 from beaker_mongo_soajs.backend.payload import HandOver, pack, through_pickle, unpack
 from beaker_mongo_soajs.exceptions import BeakerMongoError, SerializationError, StoreError
-from beaker_mongo_soajs.sessions.changes import ACCESSED_TIME, fingerprint
+from beaker_mongo_soajs.sessions.changes import ACCESSED_TIME, Snapshot
 from beaker_mongo_soajs.sessions.document import impossible_id, is_possible_id, is_time
 from beaker_mongo_soajs.sessions.encryption import EncryptedText, check_cipher
+from beaker_mongo_soajs.sessions.record import COOKIE_KEYS
 from beaker_mongo_soajs.sessions.serializer import Serializer, json_text, through_json
 from beaker_mongo_soajs.sessions.store import SessionStore
 
@@ -84,7 +85,7 @@ class SessionSide:
         name = None if session is None else session.data_serializer
         self._serializer: Serializer | None = name if name in ("json", "pickle") else None
         self._record = sessions.record(self._cipher, self._serializer)
-        self._loaded: bytes | None = None
+        self._loaded: Snapshot | None = None
         self._handled: BaseException | None = None
 
     def load(self) -> str:
@@ -132,12 +133,6 @@ class SessionSide:
         hand_over = self._hand_over
         if hand_over is not None and hand_over.saved is not None:
             session, hand_over.saved = hand_over.saved, None
-            if self._loaded is not None and self._loaded == fingerprint(session):
-                accessed_time = session.get(ACCESSED_TIME)
-                if type(accessed_time) is float and is_time(accessed_time):
-                    self._record.touch(accessed_time)
-                    return
-            self._loaded = None
             self._save_handed(session)
             return
         if not isinstance(text, str):
@@ -206,7 +201,7 @@ class SessionSide:
             if self._serializer == "json":
                 session = through_json(session)
             self._hand_over.loaded = session
-            self._loaded = fingerprint(session)
+            self._loaded = Snapshot(session)
             return HandOver.PAYLOAD
         if caller is not None and self._serializer is None:
             text: str = caller._encrypt_data(session)  # noqa: SLF001 - as it serializes itself
@@ -216,8 +211,17 @@ class SessionSide:
 
     def _save_handed(self, session: dict[Any, Any]) -> None:
         session = self._content(session)
+        changes = None if self._loaded is None else self._loaded.changes(session)
+        if changes is not None and not changes:
+            accessed_time = session.get(ACCESSED_TIME)
+            if type(accessed_time) is float and is_time(accessed_time):
+                self._record.touch(accessed_time)
+                return
+        self._loaded = None
+        if self._serializer == "json":
+            changes = None
         try:
-            self._record.save(self._id, session)
+            self._record.save(self._id, session, changes)
         except SerializationError as error:
             is_value = error.path is not None and error.path.startswith("session[")
             if not is_value or self._serializer != "pickle":
@@ -247,7 +251,7 @@ class SessionSide:
     def _content(self, session: dict[Any, Any]) -> dict[Any, Any]:
         """Return what is to be stored of a session."""
         caller = self._session()
-        if caller is None:
+        if caller is None or COOKIE_KEYS.isdisjoint(session):
             return session
         check_session_cookie(caller)
         return without_configured(session, caller)

@@ -27,13 +27,15 @@ class Changes:
 
     :param assigned: added and changed keys, with their new values.
     :param removed: removed keys.
+    :param unverified: keys whose values may be the same as before.
     """
 
     assigned: dict[Any, Any] = field(default_factory=dict)
     removed: frozenset[Any] = frozenset()
+    unverified: frozenset[Any] = frozenset()
 
     def __bool__(self) -> bool:
-        return bool(self.assigned or self.removed)
+        return bool(self.assigned or self.removed or self.unverified)
 
 
 _TEXT = frozenset({str})
@@ -64,18 +66,49 @@ def changes_between(before: dict[Any, Any], after: dict[Any, Any]) -> Changes:
     return Changes(changed, frozenset(removed - {ACCESSED_TIME}))
 
 
-def fingerprint(session: dict[Any, Any]) -> bytes | None:
-    """Return bytes that two sessions share only if they are the same but for the access time.
+class Snapshot:
+    """What a session held when it was loaded, to find what the request changed in it.
 
-    That is faster than :func:`changes_between`, and enough for a request that changed nothing.
+    Values that can change in place are kept as pickles. An unchanged object always has the same
+    pickle; a changed pickle may still be that of an equal value.
 
-    :param session: the session.
-    :returns: the bytes, or ``None`` if there are none.
+    :param session: the session, which the request may change afterwards.
     """
-    try:
-        return pickle.dumps({**session, ACCESSED_TIME: 0}, 4)
-    except Exception:  # noqa: BLE001 - pickling runs code of the application's objects
-        return None
+
+    __slots__ = ("_pickles", "_values")
+
+    def __init__(self, session: dict[Any, Any]) -> None:
+        self._values = dict(session)
+        self._pickles = pickles = dict[Any, bytes | None]()
+        for key, value in session.items():
+            if type(value) not in _SCALARS:
+                pickles[key] = _pickled(value)
+
+    def changes(self, session: dict[Any, Any]) -> Changes:
+        """Return what may have changed since then, except Beaker's access time.
+
+        :param session: the session to save.
+        :returns: the changes; those of ``unverified`` keys may be none.
+        """
+        values, pickles = self._values, self._pickles
+        changed: dict[Any, Any] = {}
+        for key, value in session.items():
+            if key == ACCESSED_TIME:
+                continue
+            if key in pickles:
+                pickled = pickles[key]
+                if pickled is not None and pickled == _pickled(value):
+                    continue
+            elif key in values:
+                before = values[key]
+                if before is value or is_same(before, value):
+                    continue
+            changed[key] = value
+        removed = frozenset(values.keys() - session.keys() - {ACCESSED_TIME})
+        # Text equals nothing but text; a number may be equal to one of another type.
+        has_text_keys = _TEXT.issuperset(map(type, (*session, *values)))
+        unverified = changed.keys() & pickles.keys() if has_text_keys else session.keys()
+        return Changes(changed, removed, frozenset(unverified))
 
 
 def merged(session: dict[Any, Any], changes: Changes) -> dict[Any, Any]:
@@ -114,17 +147,22 @@ def is_same(one: Any, other: Any) -> bool:
     return _have_equal_pickles(one, other)
 
 
+def _pickled(value: object) -> bytes | None:
+    try:
+        # Protocol 4 includes fold, which distinguishes the repeated hour at the end of summer time.
+        return pickle.dumps(value, 4)
+    except Exception:  # noqa: BLE001 - runs code of the application's classes
+        return None
+
+
 def _have_equal_pickles(one: object, other: object) -> bool:
     """Return whether two values are certainly the same; equal sets may still have other pickles.
 
     Most keys of a session did not change since it was loaded. Pickling both values takes a tenth of
     the time of walking through them.
     """
-    try:
-        # Protocol 4 includes fold, which distinguishes the repeated hour at the end of summer time.
-        return pickle.dumps(one, 4) == pickle.dumps(other, 4)
-    except Exception:  # noqa: BLE001 - runs code of the application's classes
-        return False
+    pickled = _pickled(one)
+    return pickled is not None and pickled == _pickled(other)
 
 
 def _are_same_dicts(one: dict[Any, Any], other: dict[Any, Any]) -> bool:

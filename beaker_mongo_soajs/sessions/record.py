@@ -133,11 +133,14 @@ class SessionRecord:
         """
         self._writer.documents.check(session)
 
-    def save(self, session_id: str, session: dict[Any, Any]) -> None:
+    def save(
+        self, session_id: str, session: dict[Any, Any], changes: Changes | None = None
+    ) -> None:
         """Save what changed. An emptied session is removed; a new id moves the session.
 
         :param session_id: the id that the session is to have.
         :param session: the session.
+        :param changes: what changed since it was loaded, if the caller has found that out.
         """
         if self.is_destroyed:
             self._drop()
@@ -148,7 +151,7 @@ class SessionRecord:
         elif self._known is None:
             self._insert(session_id, session)
         else:
-            self._save_changes(self._known, session)
+            self._save_changes(self._known, session, changes)
 
     def touch(self, accessed_time: float) -> bool:
         """Move the times of the session if that is due, and change nothing else.
@@ -248,7 +251,9 @@ class SessionRecord:
                 self._known = self._known.saved(tree, self._known.text)
         self._touched_time = session.get(ACCESSED_TIME, 0.0)
 
-    def _save_changes(self, known: StoredSession, session: dict[Any, Any]) -> None:
+    def _save_changes(
+        self, known: StoredSession, session: dict[Any, Any], changes: Changes | None
+    ) -> None:
         if self._cipher_for(known) is not None:
             self._swap_encrypted(known, self._encrypt(session), accessed_only=False)
             return
@@ -258,7 +263,8 @@ class SessionRecord:
         documents.check_own_keys(session)
         session = self._as_serialized(session)
         accessed_time = session.get(ACCESSED_TIME)
-        changes = self._changes(known, session)
+        if changes is None or changes.unverified:
+            changes = self._changes(known, session)
         if not changes and not documents.marks(known, self.serializer):
             self.touch(time.time() if accessed_time is None else accessed_time)
             return

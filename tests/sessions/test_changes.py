@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from beaker_mongo_soajs.sessions.changes import Changes, changes_between, is_same, merged
+from beaker_mongo_soajs.sessions.changes import Changes, Snapshot, changes_between, is_same, merged
 
 _HOUR = datetime.datetime(2026, 10, 25, 2, 30, tzinfo=zoneinfo.ZoneInfo("Europe/Paris"))
 
@@ -71,3 +71,40 @@ class TestChanges:
         """Merging changes leaves the other keys of the saved session unchanged."""
         changes = changes_between({"a": 1, "b": 1, "c": 1}, {"a": 2, "c": 1})
         assert merged({"a": 1, "b": 1, "c": 5, "d": 6}, changes) == {"a": 2, "c": 5, "d": 6}
+
+
+class TestSnapshot:
+    """Changes since a session was loaded."""
+
+    @pytest.mark.parametrize(
+        ("change", "assigned", "removed"),
+        [
+            (lambda _: None, {}, set()),
+            (lambda session: session.update(_accessed_time=2.0), {}, set()),
+            (lambda session: session.update(n=2), {"n": 2}, set()),
+            (lambda session: session.update(n=1.0), {"n": 1.0}, set()),
+            (lambda session: session.update(text=str(b"ann", "ascii")), {}, set()),
+            (lambda session: session["cart"].append(2), {"cart": [1, 2]}, set()),
+            (lambda session: session.pop("n"), {}, {"n"}),
+            (lambda session: session.update(new=[]), {"new": []}, set()),
+        ],
+        ids=["none", "time", "value", "type", "equal", "in place", "removal", "addition"],
+    )
+    def test_changes(self, change: Any, assigned: dict[str, Any], removed: set[str]) -> None:
+        """Assigned, removed and nested changes are found; the access time does not count."""
+        session = {"n": 1, "text": "ann", "cart": [1], "_accessed_time": 1.0}
+        snapshot = Snapshot(session)
+        change(session)
+        changes = snapshot.changes(session)
+        assert (assigned, removed) == (changes.assigned, set(changes.removed))
+        assert bool(assigned or removed) is bool(changes)
+
+    def test_unverified_changes(self) -> None:
+        """A value with another pickle and a key that is no text have to be compared."""
+        assert {"cart"} == Snapshot({"n": 1, "cart": [1]}).changes({"n": 2, "cart": [2]}).unverified
+        assert {True} == Snapshot({1: "a"}).changes({True: "a"}).unverified
+
+    def test_values_without_pickles(self) -> None:
+        """A value that cannot be pickled has to be compared."""
+        session = {"function": lambda: None}
+        assert {"function"} == Snapshot(session).changes(session).unverified
