@@ -24,6 +24,7 @@ from beaker_mongo_soajs import MongoSession
 from beaker_mongo_soajs.testing import MongodNotFound, MongoServer, find_mongod
 from tests.effort import effort
 from tests.faults import fail_point as open_fail_point
+from tests.leak_check import CHECK
 from tests.plain_server import PlainServer
 from tests.proxy import TcpProxy
 from tests.recorder import Commands, Recorder
@@ -217,6 +218,7 @@ def run_python(start_python: StartPython) -> RunPython:
     ) -> subprocess.CompletedProcess[str]:
         process = start_python(code, env)
         output, errors = process.communicate(timeout=_PYTHON_SECONDS)
+        CHECK.see("A process", output + errors)
         assert not check or process.returncode == 0, f"exit {process.returncode}\n{errors}"
         return subprocess.CompletedProcess(process.args, process.returncode, output, errors)
 

@@ -143,7 +143,7 @@ class DbConfig:
         )
         while True:
             try:
-                return cls._from_given(given), errors
+                return cls._from_given(given, usage), errors
             except ConfigError as error:
                 # An option that was left out already may be what another one needs.
                 if error.option is None or error.option not in {each.option for each in errors}:
@@ -151,7 +151,7 @@ class DbConfig:
                 given = given.without(str(error.option))
 
     @classmethod
-    def _from_given(cls, given: GivenOptions) -> DbConfig:
+    def _from_given(cls, given: GivenOptions, usage: Usage | None) -> DbConfig:
         endpoint = Endpoint.from_values(given.values)
         given = add_url_options(given, endpoint.url_options)
         values = given.values
@@ -182,7 +182,7 @@ class DbConfig:
             origins=translation.origins,
             leftovers=given.leftovers,
             has_servers=any((name,) in values for name in ("servers", "url", "client")),
-            outcomes=given_outcomes(given, translation),
+            outcomes=given_outcomes(given, translation, usage),
             default_outcomes=default_outcomes(given, endpoint, translation),
         )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from beaker_mongo_soajs.config.beaker_options import Usage
 from beaker_mongo_soajs.config.endpoint import Endpoint
 from beaker_mongo_soajs.config.given_options import GivenOptions
 from beaker_mongo_soajs.config.outcome import Outcome, no_effect
@@ -16,26 +17,52 @@ from beaker_mongo_soajs.options.table import ROWS, TABLE
 _POSITIONS = {row.name: position for position, row in enumerate(ROWS)}
 
 
-def given_outcomes(given: GivenOptions, translation: Translation) -> tuple[Outcome, ...]:
+_FOR_SESSIONS = frozenset(
+    "stringify expireAfter store.touchAfter store.pickle store.transformId store.dataSerializer"
+    " store.expressCookie store.indexes".split()
+)
+"""The options that have no effect on caches."""
+
+_OUTAGES = {("session", "create"): "for caches", ("cache", "anonymous"): "for sessions"}
+"""Values of ``store.onUnavailable`` that mean ``raise`` for one usage, and what they are for."""
+
+
+def given_outcomes(
+    given: GivenOptions, translation: Translation, usage: Usage | None
+) -> tuple[Outcome, ...]:
     """Describe the effect of the given options.
 
     :param given: the options
     :param translation: the effect of the driver options
+    :param usage: whether the options are for sessions or caches
     :returns: an outcome for each option, in the order of the table, nulls included
     """
-    own = tuple(_describe_own(given))
+    own = tuple(_describe_own(given, usage))
     outcomes = (*own, *translation.given, *given.nulls)
     ordered = sorted(outcomes, key=lambda outcome: _POSITIONS.get(outcome.name, -1))
     return (*ordered, *given.leftovers)
 
 
-def _describe_own(given: GivenOptions) -> Iterator[Outcome]:
+def _describe_own(given: GivenOptions, usage: Usage | None) -> Iterator[Outcome]:
     for path, value in given.values.items():
         option = TABLE[path]
-        if isinstance(option.effect, Setting):
+        reason = _find_other_usage(option.name, value, usage)
+        if reason:
+            yield no_effect(option.name, _show(option, value), reason)
+        elif isinstance(option.effect, Setting):
             yield Outcome(option.name, _show(option, value), option.effect.what)
         elif isinstance(option.effect, NoEffect) and len(path) == 1:
             yield no_effect(option.name, _show(option, value), option.effect.because)
+
+
+def _find_other_usage(name: str, value: object, usage: Usage | None) -> str | None:
+    """Return why an option that is only for sessions, or only for caches, has no effect."""
+    if usage == "cache" and name in _FOR_SESSIONS:
+        return "it is for sessions"
+    if name == "store.onUnavailable":
+        other = _OUTAGES.get((str(usage), str(value)))
+        return f"{value} is {other}; an outage is an error" if other else None
+    return None
 
 
 def default_outcomes(

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from beaker_mongo_soajs.config import DbConfig
+from beaker_mongo_soajs.config.beaker_options import Usage
 from beaker_mongo_soajs.mongo.client import check_client
 from tests.config.reference_configs import DEFAULTS, EXAMPLES_CONFIG, FULL_REFERENCE, README_EXAMPLE
 from tests.config.soajs_configs import CONFIGS
@@ -62,6 +63,20 @@ def test_report_of_the_full_reference() -> None:
         "extraParam.server.ssl = false: no effect, because it is for one server, and this is a"
         " replica set"
     ) in report
+
+
+def test_options_of_the_other_usage() -> None:
+    """An option that is for sessions only is reported to have no effect on caches."""
+    options = {"name": "shop", "stringify": True, "expireAfter": "2w", "store.touchAfter": 60}
+    report = DbConfig.from_options(options, "cache").explain()
+    assert 3 == report.count("no effect, because it is for sessions")
+    assert "no effect" not in DbConfig.from_options(options, "session").explain()
+    assert "no effect" not in DbConfig.from_options(options).explain()
+    usages: list[tuple[Usage, str]] = [("session", "create"), ("cache", "anonymous")]
+    for usage, value in usages:
+        outage = {"name": "shop", "store.onUnavailable": value}
+        explained = DbConfig.explain_options(outage, usage=usage)
+        assert f"no effect, because {value} is for" in explained
 
 
 def test_report_names_the_option_that_overrides() -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from beaker_mongo_soajs import ConfigError
-from tests.leaks import CHECK, LeakCheck
+from tests.leak_check import CHECK, LeakCheck
 from tests.passwords import PASSWORD
 
 
