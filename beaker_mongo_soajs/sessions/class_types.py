@@ -7,7 +7,7 @@ called.
 """
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum, EnumType
 from types import ModuleType
@@ -105,6 +105,11 @@ def _plain_text(value: Any) -> str:
 
 
 def _split_translation(value: Any) -> list[Any]:
+    texts = (value.domain, value.default, value.context)
+    if not all(map(_is_text_or_none, texts)):
+        raise UnstorableValueError(
+            "is a TranslationString whose domain, default or context is not a text"
+        )
     mapping = value.mapping
     if mapping is not None and type(mapping) is not dict:
         mapping = dict(mapping)
@@ -113,20 +118,30 @@ def _split_translation(value: Any) -> list[Any]:
 
 def _build_translation(kind: Any, value: Any) -> Any:
     msgid, domain, default, mapping, context = value
-    for part in (domain, default, context):
-        if not (part is None or isinstance(part, str)):
-            raise ValueError("not a text")
+    if not all(map(_is_text_or_none, (domain, default, context))):
+        raise ValueError("not a text")
     if not (mapping is None or type(mapping) is dict):
         raise ValueError("not a mapping")
     return kind(_plain_text(msgid), domain, default, mapping, context)
 
 
+def _is_text_or_none(value: object) -> bool:
+    return value is None or isinstance(value, str)
+
+
 def _split_multidict(value: Any) -> Pairs:
-    return Pairs([], list(value.items()))
+    return _text_pairs(value.items())
 
 
 def _split_werkzeug(value: Any) -> Pairs:
-    return Pairs([], list(value.items(multi=True)))
+    return _text_pairs(value.items(multi=True))
+
+
+def _text_pairs(items: Iterable[tuple[Any, Any]]) -> Pairs:
+    pairs = list(items)
+    if not all(isinstance(key, str) for key, _ in pairs):
+        raise UnstorableValueError("is a MultiDict with a key that is not a text")
+    return Pairs([], pairs)
 
 
 def _build_multidict(kind: Any, value: Any) -> object:
@@ -219,6 +234,10 @@ def _build_enum(value: Any) -> object:
 
 def _split_named_tuple(value: Any) -> Items:
     kind = type(value)
+    if len(_field_names(kind) or ()) != len(value):
+        raise UnstorableValueError(
+            f"is a {kind.__module__}.{kind.__qualname__} with other items than its fields"
+        )
     if getattr(value, "__dict__", None):
         raise UnstorableValueError(
             f"is a {kind.__module__}.{kind.__qualname__} with attributes besides its fields"

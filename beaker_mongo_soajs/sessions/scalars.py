@@ -135,8 +135,8 @@ def _moment_builder(kind: type[Moment]) -> Callable[[Any], Moment]:
 
 
 def _split_zone(value: zoneinfo.ZoneInfo) -> str:
-    if value.key is None or not _ZONE_KEY.fullmatch(value.key):
-        raise UnstorableValueError("is a time zone without a name")
+    if value.key is None or not _ZONE_KEY.fullmatch(value.key) or not _is_zone(value.key):
+        raise UnstorableValueError("is a time zone without a name that other processes can load")
     return value.key
 
 
@@ -201,6 +201,14 @@ def _build_int64(value: Any) -> Int64:
 
 def _split_by_class(value: object) -> list[str]:
     return [type(value).__name__, str(value)]
+
+
+def _split_ip(value: object) -> list[str]:
+    parts = _split_by_class(value)
+    if len(parts[1]) > _MOST_LETTERS:
+        # The scope of an IPv6 address can be any text.
+        raise UnstorableValueError("is an IP address of more than 200 characters")
+    return parts
 
 
 def _class_builder(kinds: tuple[type, ...], most_letters: int) -> Build:
@@ -288,7 +296,7 @@ _TABLE: tuple[tuple[tuple[type, ...], KnownType, Build], ...] = (
     ((uuid.UUID,), KnownType("uuid", str), lambda value: uuid.UUID(check_text(value))),
     ((Int64,), KnownType("int64", str), _build_int64),
     (_PATHS, KnownType("path", _split_by_class), _class_builder(_PATHS, sys.maxsize)),
-    (_IPS, KnownType("ip", _split_by_class), _class_builder(_IPS, _MOST_LETTERS)),
+    (_IPS, KnownType("ip", _split_ip), _class_builder(_IPS, _MOST_LETTERS)),
 )
 
 TYPES: dict[type, KnownType] = {kind: known for kinds, known, _ in _TABLE for kind in kinds}

@@ -2,11 +2,15 @@
 
 import enum
 import importlib
+import importlib.resources
 import json
 import sys
 import zoneinfo
 from collections import defaultdict, namedtuple
 from contextlib import suppress
+from decimal import Decimal
+from fractions import Fraction
+from ipaddress import IPv6Address
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Self
@@ -71,6 +75,16 @@ class _Proxy:
 
 
 PROXY = _Proxy()
+
+
+def _own_zone() -> zoneinfo.ZoneInfo:
+    """Return a time zone that only this process has."""
+    for folder in zoneinfo.TZPATH:
+        if (file := Path(folder) / "UTC").is_file():
+            with file.open("rb") as stream:
+                return zoneinfo.ZoneInfo.from_file(stream, key="Own/Zone")
+    with importlib.resources.files("tzdata.zoneinfo").joinpath("UTC").open("rb") as stream:
+        return zoneinfo.ZoneInfo.from_file(stream, key="Own/Zone")
 
 
 def _local_member() -> enum.Enum:
@@ -246,14 +260,49 @@ class TestUnstorable:
             (_Access.READ | _Access.WRITE, "combination"),
             (_local_member(), "top level"),
             (10**20_000, "12000 digits"),
+            (Decimal("9" * 20_000), "12000 digits"),
+            (Fraction(1, 10**5000), "2400 digits"),
+            (IPv6Address("fe80::1%" + "x" * 200), "200 characters"),
+            (tuple.__new__(Point, (1,)), "other items"),
+            (_own_zone(), "time zone"),
         ],
-        ids=["defaultdict", "flags", "local class", "integer"],
+        ids=[
+            "defaultdict",
+            "flags",
+            "local class",
+            "integer",
+            "decimal",
+            "fraction",
+            "address",
+            "named tuple",
+            "zone",
+        ],
     )
     def test_the_error_names_the_problem(self, value: object, words: str) -> None:
         """A value of a known type that cannot be stored is an error with its path."""
         with pytest.raises(SerializationError, match=words) as caught:
             NativeCodec().encode({"v": [value]}, _CONTEXT)
         assert "session['v'][0]" == caught.value.path
+
+    @pytest.mark.parametrize(
+        ("module", "name", "arguments"),
+        [
+            ("translationstring", "TranslationString", ("a", 5)),
+            ("translationstring", "TranslationString", ("a", None, 5)),
+            ("webob.multidict", "MultiDict", ([(1, "a")],)),
+            ("werkzeug.datastructures", "MultiDict", ([(1, "a")],)),
+        ],
+        ids=["domain", "default", "webob", "werkzeug"],
+    )
+    def test_values_that_could_not_be_read(
+        self, module: str, name: str, arguments: tuple[Any, ...]
+    ) -> None:
+        """A value of a library that could not be read again is an error when it is saved."""
+        kind = library(module, name)
+        if kind is None:
+            pytest.skip(f"needs {module}")
+        with pytest.raises(SerializationError, match="is not a text"):
+            NativeCodec().encode({"v": kind(*arguments)}, _CONTEXT)
 
     def test_the_path_leads_through_collections(self) -> None:
         """The path of a value in a collection has the collection's keys and positions."""
