@@ -1,4 +1,4 @@
-"""The errors: what they are, what they carry, how they travel."""
+"""The errors: their classes, data and texts."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ERRORS = [
 
 @pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
 def test_error_survives_pickling(error: BeakerMongoError) -> None:
-    """An error that crosses a process boundary keeps its text and its data."""
+    """A pickled error keeps its text and its data."""
     copy = pickle.loads(pickle.dumps(error))
     assert type(error) is type(copy)
     assert str(error) == str(copy)
@@ -35,14 +35,14 @@ def test_error_survives_pickling(error: BeakerMongoError) -> None:
 
 @pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
 def test_error_is_nothing_that_beaker_takes_for_a_missing_session(error: BeakerMongoError) -> None:
-    """An error is a BeakerException, and neither of the two types that Beaker swallows."""
+    """An error is a BeakerException, and no KeyError or TypeError, which Beaker swallows."""
     assert isinstance(error, BeakerException)
     assert not isinstance(error, KeyError | TypeError)
 
 
 @pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
 def test_text_ends_in_the_remedy(error: BeakerMongoError) -> None:
-    """The text of an error says what is wrong and then what to do."""
+    """The text of an error consists of the message and the hint."""
     assert f"{error.args[0]} {error.hint}" == str(error)
 
 

@@ -1,4 +1,4 @@
-"""Servers that hang, crash and err: requests fail in time, and no session is lost or replaced."""
+"""Servers that hang, crash and fail: requests end in time, and no session is lost or replaced."""
 
 import threading
 import time
@@ -273,7 +273,7 @@ class TestOutage:
     def test_an_application_can_answer_by_itself(
         self, kind_options: Options, mongo_server: MongoServer
     ) -> None:
-        """An application that catches the error answers as it likes; no cookie goes with it."""
+        """An application can catch the error and answer itself; no cookie is set."""
 
         def respond(environ: dict[str, Any], start_response: Any) -> list[bytes]:
             try:
@@ -304,7 +304,7 @@ class TestOutage:
     def test_a_wrapper_can_answer_for_an_application(
         self, kind_options: Options, mongo_server: MongoServer, *, is_login: bool
     ) -> None:
-        """A wrapper around the middleware meets every error, also of a save, before any header."""
+        """A wrapper around the middleware can catch all errors before any header is sent."""
         params = {"serverSelectionTimeoutMS": STEP_MS, "journal": True}
         options = kind_options | {"URLParam": params}
         site = Site(options)
@@ -323,7 +323,7 @@ class TestOutage:
             wait_until(lambda: self.works(site, cookie))
 
     def test_a_restart_needs_nobody(self, kind_options: Options, mongo_server: MongoServer) -> None:
-        """After a restart of the server, the very next requests are answered."""
+        """After a restart of the server, the next requests are answered."""
         site = Site(kind_options)
         cookie = site.begin_session(user="ann")
         for number in range(3):
@@ -385,7 +385,7 @@ class TestSingleFaults:
     def try_out(
         self, site: Site, cookie: str, change: Change, expected: dict[str, Any] | None
     ) -> None:
-        """Make a request that meets the fault.
+        """Make a request while the fault is active.
 
         :param expected: the session that it sees, or ``None`` for an error.
         """

@@ -1,4 +1,4 @@
-"""Processes: one client and one index in each, none before a fork, and nothing left at the end."""
+"""Processes: one client in each, none before a fork, and nothing left at the end."""
 
 import json
 import re
@@ -35,7 +35,7 @@ VERBOSE = {"PYTHONDEVMODE": "1"}
 
 
 def connections_of(client: Client, app_name: str) -> int:
-    """Ask the server how many connections an application has."""
+    """Return the number of connections of an application."""
     stages: list[dict[str, Any]] = [
         {"$currentOp": {"allUsers": True, "idleConnections": True}},
         {"$match": {"appName": app_name}},
@@ -47,7 +47,7 @@ def connections_of(client: Client, app_name: str) -> int:
 
 @pytest.fixture
 def app_name() -> str:
-    """Make up a name by which the server knows the processes of this test."""
+    """Return an appName for the processes of this test."""
     return f"test-{uuid.uuid4().hex[:12]}"
 
 
@@ -136,7 +136,7 @@ class TestThreads:
     def test_the_first_request_of_a_process_makes_the_index(
         self, options: Options, run_python: RunPython
     ) -> None:
-        """The first request of a process has the indexes looked for beside it, once."""
+        """The indexes are looked for once in a process, beside its first request."""
         cookie_of = f"""
             from tests.behaviour.scenarios import Site
             from tests.waiting import wait_for_indexes
@@ -233,7 +233,7 @@ class TestFork:
 
 
 class TestEnd:
-    """What a process leaves behind."""
+    """The end of a process."""
 
     def test_closing_leaves_neither_thread_nor_socket(
         self, options: Options, run_python: RunPython, mongo_client: Client, app_name: str
@@ -375,7 +375,7 @@ class Gunicorn:
 
     @property
     def log(self) -> str:
-        """Everything that it said on standard error."""
+        """Its standard error output."""
         return "".join(self.lines)
 
     @property
@@ -417,7 +417,7 @@ class TestGunicorn:
     def start_gunicorn(
         self, start_python: StartPython, options: Options, tmp_path: Path
     ) -> Iterator[StartGunicorn]:
-        """Lend a function that starts gunicorn with kinds of workers."""
+        """Return a function that starts gunicorn with a kind of worker."""
         pytest.importorskip("gunicorn")
         (tmp_path / "application_under_test.py").write_text(APPLICATION)
         started: list[Gunicorn] = []

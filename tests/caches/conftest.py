@@ -1,4 +1,4 @@
-"""Caches, and the clock that they go by."""
+"""Caches, and their clock."""
 
 import time
 
@@ -29,7 +29,7 @@ def brief(options: Options) -> Cache:
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """Take over the clock that this process's caches go by."""
+    """Replace the clock of the caches of this process."""
     clock = Clock()
     monkeypatch.setattr(time, "time", clock.time)
     move_with(clock, monkeypatch)
@@ -38,5 +38,5 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 @pytest.fixture
 def warm(cache: Cache) -> None:
-    """Have the indexes made, which each process does once."""
+    """Make the first request, which also has the indexes made."""
     cache.put("warm", 1)

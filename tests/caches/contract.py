@@ -1,4 +1,4 @@
-"""What Beaker's documentation and its ``Value`` promise of a cache, whatever backend it has.
+"""The contract of a Beaker cache, whatever its backend is.
 
 The promises are those of Beaker's ``caching.rst``, of the docstrings of ``beaker.cache`` and
 ``beaker.container``, and of the code of ``Value``.
@@ -35,7 +35,7 @@ VALUES = [
 
 
 class Clock:
-    """The time of day, which a test may move on."""
+    """A clock that a test can move forward."""
 
     def __init__(self) -> None:
         self._real = time.time
@@ -46,12 +46,12 @@ class Clock:
         return self._real() + self._moved_seconds
 
     def move(self, seconds: float) -> None:
-        """Move on."""
+        """Move the clock forward."""
         self._moved_seconds += seconds
 
 
 class Creator:
-    """A creation function that counts, and that a test may hold back or have fail."""
+    """A creation function that counts its calls; a test can make it wait or fail."""
 
     def __init__(self) -> None:
         self.calls = 0
@@ -60,7 +60,7 @@ class Creator:
         self.error: Exception | None = None
 
     def __call__(self) -> str:
-        """Create a value: the number of the call."""
+        """Return a value with the number of the call."""
         self.calls += 1
         number = self.calls
         assert self.may_return.wait(SECONDS)
@@ -70,7 +70,7 @@ class Creator:
 
 
 class CacheContract:
-    """The promises. A subclass names its backend in the fixture ``cache_options``."""
+    """The contract. A subclass sets its backend in the fixture ``cache_options``."""
 
     @pytest.fixture
     def cache_options(self) -> dict[str, Any]:
@@ -79,7 +79,7 @@ class CacheContract:
 
     @pytest.fixture
     def settings(self, cache_options: dict[str, Any]) -> dict[str, str]:
-        """Return the same options as an INI file gives them."""
+        """Return the same options as texts, as from an INI file."""
         return {name: str(value) for name, value in cache_options.items()}
 
     @pytest.fixture
@@ -171,7 +171,7 @@ class CacheContract:
         assert "key" not in cache
 
     def test_put_replaces(self, cache: Cache, creator: Creator) -> None:
-        """What is put replaces what was created; aliases do the same."""
+        """A put value replaces a created one; the aliases do the same."""
         cache.get("key", createfunc=creator)
         cache.put("key", "new")
         assert "new" == cache.get("key", createfunc=creator)
@@ -179,7 +179,7 @@ class CacheContract:
         assert "newer" == cache.get_value("key", createfunc=creator)
 
     def test_remove(self, cache: Cache, creator: Creator) -> None:
-        """A removed value is created anew; removing what is not there does nothing."""
+        """A removed value is created again; removing an absent value does nothing."""
         cache.remove_value("key")
         cache.get("key", createfunc=creator)
         cache.remove("key")
@@ -211,7 +211,7 @@ class CacheContract:
     def test_expired_value_is_created_anew(
         self, brief: Cache, creator: Creator, clock: Clock
     ) -> None:
-        """A value is served until it expires, and then created anew."""
+        """A value is returned until it expires, and then created again."""
         assert "value 1" == brief.get("key", createfunc=creator)
         clock.move(9)
         assert "value 1" == brief.get("key", createfunc=creator)
@@ -223,7 +223,7 @@ class CacheContract:
     def test_expired_value_is_absent(
         self, brief: Cache, clock: Clock, later_seconds: float
     ) -> None:
-        """Without a creation function, an expired value is as good as none."""
+        """Without a creation function, an expired value is absent."""
         brief.put("key", 1)
         clock.move(later_seconds)
         assert "key" not in brief
@@ -233,13 +233,13 @@ class CacheContract:
     def test_value_long_expired_is_created_anew(
         self, brief: Cache, creator: Creator, clock: Clock
     ) -> None:
-        """However long ago a value expired, a new one is created."""
+        """A value that expired long ago is created again."""
         brief.get("key", createfunc=creator)
         clock.move(100_000)
         assert "value 2" == brief.get("key", createfunc=creator)
 
     def test_expiry_of_one_value(self, cache: Cache, creator: Creator, clock: Clock) -> None:
-        """Each value may have a time of its own to live."""
+        """Each value may have its own lifetime."""
         cache.get("brief", createfunc=creator, expiretime=5)
         cache.get("long", createfunc=creator)
         clock.move(6)
@@ -247,7 +247,7 @@ class CacheContract:
         assert "value 2" == cache.get("long", createfunc=creator)
 
     def test_value_counts_from_when_it_was_stored(self, brief: Cache, clock: Clock) -> None:
-        """Reading a value does not prolong its life; putting it anew does."""
+        """Reading a value does not extend its lifetime; putting it again does."""
         brief.put("key", 1)
         clock.move(6)
         assert 1 == brief.get("key")
@@ -258,7 +258,7 @@ class CacheContract:
         assert "key" not in brief
 
     def test_start_time(self, manager: CacheManager, creator: Creator, clock: Clock) -> None:
-        """A value older than the start time is created anew."""
+        """A value older than the start time is created again."""
         manager.get_cache("things").get("key", createfunc=creator)
         clock.move(10)
         later = manager.get_cache("things", starttime=clock.time())
@@ -267,7 +267,7 @@ class CacheContract:
         assert ["value 2"] * 2 == [later.get("key", createfunc=creator) for _ in range(2)]
 
     def test_value_object(self, cache: Cache, creator: Creator, clock: Clock) -> None:
-        """A Value tells what there is, what is current, and what there can be."""
+        """A Value distinguishes stored, current and possible values."""
         value = Value(b"key", cache.namespace, createfunc=creator, expiretime=10)
         bare = Value(b"key", cache.namespace, expiretime=10)
         assert (False, False, True) == _describe(value)
@@ -284,7 +284,7 @@ class CacheContract:
     # Creation.
 
     def test_threads_create_once(self, cache: Cache, creator: Creator) -> None:
-        """Threads that ask together for an absent value wait for the one that creates it."""
+        """Threads that read an absent value at the same time wait for the one that creates it."""
         creator.may_return.clear()
         with ThreadPoolExecutor(16) as threads:
             answers = [threads.submit(cache.get, "key", createfunc=creator) for _ in range(16)]
@@ -294,7 +294,7 @@ class CacheContract:
         assert 1 == creator.calls
 
     def test_old_value_meanwhile(self, brief: Cache, creator: Creator, clock: Clock) -> None:
-        """While one thread creates a new value, the others are served the expired one."""
+        """While one thread creates a new value, the others get the expired one."""
         brief.get("key", createfunc=creator)
         clock.move(11)
         creator.may_return.clear()
@@ -308,7 +308,7 @@ class CacheContract:
         assert 2 == creator.calls
 
     def test_keys_are_created_side_by_side(self, cache: Cache, creator: Creator) -> None:
-        """Who creates one value keeps nobody from another."""
+        """The creation of one value does not block another key."""
         creator.may_return.clear()
         with ThreadPoolExecutor(1) as thread:
             answer = thread.submit(cache.get, "slow", createfunc=creator)
@@ -319,7 +319,7 @@ class CacheContract:
             assert "value 1" == answer.result(SECONDS)
 
     def test_failed_creation(self, cache: Cache, creator: Creator) -> None:
-        """An error of the creation function reaches who asked, and nothing is stored."""
+        """An error of the creation function reaches its caller, and nothing is stored."""
         creator.error = ValueError("no such thing")
         with pytest.raises(ValueError, match="no such thing"):
             cache.get("key", createfunc=creator)
@@ -329,7 +329,7 @@ class CacheContract:
         assert "value 2" == cache.get("key", createfunc=creator)
 
     def test_failed_renewal(self, brief: Cache, creator: Creator, clock: Clock) -> None:
-        """An error while an expired value is renewed does not keep the next one from trying."""
+        """After an error while an expired value is renewed, the next caller tries again."""
         brief.get("key", createfunc=creator)
         clock.move(11)
         creator.error = ValueError("no such thing")
@@ -339,7 +339,7 @@ class CacheContract:
         assert "value 3" == brief.get("key", createfunc=creator)
 
     def test_failed_creation_with_others_waiting(self, cache: Cache, creator: Creator) -> None:
-        """When a creation fails, the next of those who wait tries, and its value is for all."""
+        """If a creation fails, the next waiting caller tries, and all get its value."""
         creator.may_return.clear()
         creator.error = ValueError("no such thing")
         with ThreadPoolExecutor(9) as threads:
@@ -369,12 +369,12 @@ class CacheContract:
         ]
 
     def test_creation_asks_for_its_own_value(self, cache: Cache, creator: Creator) -> None:
-        """A creation function that asks for the very value it creates does not wait for itself."""
+        """A creation function that reads its own key does not wait for itself."""
         found = cache.get("key", createfunc=lambda: cache.get("key", createfunc=creator) + "!")
         assert ("value 1!", "value 1!") == (found, cache.get("key"))
 
     def test_creation_lock(self, cache: Cache) -> None:
-        """The creation lock keeps out other threads, lets its own in again, and names matter."""
+        """The creation lock excludes other threads, is reentrant, and applies to one key."""
         lock = cache.namespace.get_creation_lock(b"key")
         lock.acquire()
         cache.namespace.get_creation_lock(b"key").acquire()
@@ -430,7 +430,7 @@ class CacheContract:
         assert [3, 2] == [search("a"), search("b")]
 
     def test_long_arguments(self, manager: CacheManager) -> None:
-        """Keys longer than key_length are kept apart, too."""
+        """Keys longer than key_length are distinguished as well."""
 
         @_typed(manager.cache("search", key_length=50))
         def search(word: str) -> str:
@@ -440,7 +440,7 @@ class CacheContract:
         assert list("abcabc") == [search(word) for word in words * 2]
 
     def test_methods(self, manager: CacheManager) -> None:
-        """A decorated method does not count its object among the arguments."""
+        """The key of a decorated method does not include its object."""
         calls: list[str] = []
 
         class Thing:
@@ -452,7 +452,7 @@ class CacheContract:
         assert [1, 1, 2] == [Thing().load("a"), Thing().load("a"), Thing().load("b")]
 
     def test_regions(self, settings: dict[str, str], clock: Clock) -> None:
-        """Regions are configured apart; functions may be decorated before they are."""
+        """Regions are configured separately; functions may be decorated before that."""
         calls: list[str] = []
 
         @_typed(cache_region("short", "search"))
@@ -480,7 +480,7 @@ class CacheContract:
         assert [4, 5] == [search("a"), find("a")]
 
     def test_disabled_region(self, settings: dict[str, str]) -> None:
-        """A region that is not enabled caches nothing."""
+        """A disabled region caches nothing."""
         options = _regions(settings, "cache", short="10") | {"cache.enabled": "false"}
         manager = CacheManager(**parse_cache_config_options(options))
         calls: list[int] = []

@@ -1,4 +1,4 @@
-"""What the tests of caches share."""
+"""Helpers for the tests of caches."""
 
 import datetime
 from typing import Any
@@ -16,12 +16,12 @@ Options = dict[str, Any]
 
 
 def open_cache(options: Options, **more: Any) -> Cache:
-    """Return a cache of its own, with a namespace manager that no other one shares."""
+    """Return a new cache with its own namespace manager."""
     return Cache("things", type="ext:mongodb_soajs", **(options | more))
 
 
 def move_with(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have the dates of cache entries go by a clock."""
+    """Make the dates of cache entries follow a clock."""
 
     def now() -> datetime.datetime:
         return datetime.datetime.fromtimestamp(clock.time(), datetime.UTC).replace(tzinfo=None)

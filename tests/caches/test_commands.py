@@ -1,4 +1,4 @@
-"""What caches cost, in commands."""
+"""The number of commands that caches send."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -15,18 +15,18 @@ from tests.waiting import wait_until
 
 @pytest.mark.usefixtures("warm")
 class TestCommands:
-    """How many commands it takes."""
+    """Commands by operation."""
 
     def test_hit(self, cache: Cache, commands: Commands, creator: Creator) -> None:
-        """A value that is there takes one command, which asks for its id alone."""
+        """A hit is one command, which filters on the id alone."""
         cache.put("key", 1)
         commands.clear()
         assert 1 == cache.get("key", createfunc=creator)
         assert ["find"] == commands.names
         assert ["_id"] == list(commands.started[0].command["filter"])
 
-    def test_question(self, cache: Cache, commands: Commands) -> None:
-        """Whether a value is there takes one command."""
+    def test_membership(self, cache: Cache, commands: Commands) -> None:
+        """A membership test is one command."""
         cache.put("key", 1)
         commands.clear()
         assert "key" in cache
@@ -34,7 +34,7 @@ class TestCommands:
         assert ["find"] * 2 == commands.names
 
     def test_creation(self, cache: Cache, commands: Commands, creator: Creator) -> None:
-        """An absent value takes three: look, lock and look again, store and unlock."""
+        """Creating a value takes three commands: read, lock and read, store and unlock."""
         commands.clear()
         cache.get("key", createfunc=creator)
         assert ["find", "findAndModify", "update"] == commands.names
@@ -42,7 +42,7 @@ class TestCommands:
     def test_renewal(
         self, brief: Cache, commands: Commands, creator: Creator, clock: Clock
     ) -> None:
-        """So does an expired value, one that was removed, and one that vanished."""
+        """Renewing an expired, removed or deleted value takes three commands as well."""
         changes: list[Callable[[], None]] = [
             lambda: clock.move(11),
             lambda: brief.remove("key"),
@@ -57,7 +57,7 @@ class TestCommands:
         assert 4 == creator.calls
 
     def test_failed_creation(self, cache: Cache, commands: Commands, creator: Creator) -> None:
-        """A creation that fails takes three as well, and leaves nothing behind."""
+        """A failed creation takes three commands, and leaves no document."""
         creator.error = ValueError("no such thing")
         commands.clear()
         with pytest.raises(ValueError, match="no such thing"):
@@ -67,7 +67,7 @@ class TestCommands:
     def test_threads_together(
         self, cache: Cache, commands: Commands, creator: Creator, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """Threads that wait for one of their process ask nobody else."""
+        """Threads that wait for a thread of their process send no commands."""
         waiting: list[object] = []
         real = single_flight.SingleFlight.wait
 
@@ -86,7 +86,7 @@ class TestCommands:
         assert ["find"] * 16 + ["findAndModify", "update"] == sorted(commands.names)
 
     def test_put_and_remove(self, cache: Cache, commands: Commands) -> None:
-        """To put takes one command; to remove, two: Beaker asks first whether there is one."""
+        """A put is one command, a removal two: Beaker tests for the value first."""
         commands.clear()
         cache.put("key", 1)
         assert ["update"] == commands.names
@@ -94,7 +94,7 @@ class TestCommands:
         assert ["update", "find", "delete"] == commands.names
 
     def test_clear_and_keys(self, cache: Cache, commands: Commands) -> None:
-        """To clear a namespace takes one command, and to list its keys one cursor."""
+        """Clearing a namespace is one command, and listing its keys one cursor."""
         for key in range(50):
             cache.put(str(key), 1)
         commands.clear()
@@ -104,7 +104,7 @@ class TestCommands:
         assert [] == cache.namespace.keys()
 
     def test_no_regular_expression(self, cache: Cache, commands: Commands) -> None:
-        """No name of a namespace or key becomes a pattern."""
+        """Names of namespaces and keys are never used as patterns."""
         cache.namespace.keys()
         cache.clear()
         assert "regex" not in str([event.command for event in commands.started]).lower()

@@ -1,4 +1,4 @@
-"""What Beaker promises of its caches, in memory and in MongoDB."""
+"""The contract of Beaker's caches, in memory and in MongoDB."""
 
 import json
 from pathlib import Path
@@ -11,7 +11,7 @@ from tests.caches.support import Options, move_with
 
 
 class TestMemory(CacheContract):
-    """Beaker's own backend keeps its promises, so these are its promises."""
+    """Beaker's own backend passes, so the contract is Beaker's."""
 
     @pytest.fixture
     def cache_options(self) -> dict[str, Any]:
@@ -20,7 +20,7 @@ class TestMemory(CacheContract):
 
 
 class TestMongoDB(CacheContract):
-    """The backend of this package keeps the same promises."""
+    """The backend of this package passes the same contract."""
 
     store: ClassVar[dict[str, Any]] = {}
 
@@ -39,6 +39,6 @@ class TestMongoDB(CacheContract):
 
 
 class TestSigned(TestMongoDB):
-    """So it does with signed values."""
+    """Signed values pass the same contract."""
 
     store: ClassVar[dict[str, Any]] = {"signingKey": "0123456789abcdef"}

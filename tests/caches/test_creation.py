@@ -21,10 +21,10 @@ from tests.waiting import wait_until
 
 
 class TestCreation:
-    """Who creates a value, and what happens to the others."""
+    """The creator of a value, and the callers that wait."""
 
     def test_value_of_somebody_else_ends_the_wait(self, options: Options) -> None:
-        """Who waits is served as soon as there is a value, whoever put it there."""
+        """Waiting callers return as soon as any caller has stored a value."""
         one, other = open_cache(options), open_cache(options)
         lock = other.namespace.get_creation_lock(b"key")
         lock.acquire()
@@ -38,7 +38,7 @@ class TestCreation:
             assert "other" == answer.result(30)
 
     def test_direct_lock_is_exclusive(self, options: Options) -> None:
-        """Whoever takes the creation lock of a value that is there is alone with it."""
+        """The creation lock of an existing value is exclusive."""
         cache = open_cache(options)
         cache.put("n", 0)
 
@@ -58,7 +58,7 @@ class TestCreation:
         assert 40 == cache.get("n")
 
     def test_deadline(self, options: Options, creator: Creator) -> None:
-        """Who waits in vain for four leases gets an error; the creation goes on."""
+        """A wait of four leases ends in an error; the creation continues."""
         cache = open_cache(options, **{"store.lockLease": 0.2})
         creator.may_return.clear()
         with ThreadPoolExecutor(1) as thread:
@@ -89,7 +89,7 @@ class TestCreation:
         assert "value 1" == waiting.get("key", createfunc=creator)
 
     def test_newer_value_that_expired(self, options: Options, commands: Commands) -> None:
-        """Who finds a newer value that has expired as well acquires the lock all the same."""
+        """A newer value that has also expired does not prevent the lock from being acquired."""
         one = open_cache(options)
         namespace = one.namespace
         namespace.acquire_read_lock()
@@ -107,7 +107,7 @@ class TestCreation:
         lock.release()
 
     def test_long_creation_keeps_its_lock(self, options: Options, creator: Creator) -> None:
-        """A creation may take longer than the lease, and the old value stays meanwhile."""
+        """A creation may take longer than the lease; the old value is returned meanwhile."""
         cache = open_cache(options, expire=1, **{"store.lockLease": 3})
         assert "value 1" == cache.get("key", createfunc=creator)
         wait_until(lambda: "key" not in cache)
@@ -126,7 +126,7 @@ class TestCreation:
     def test_thread_that_ended_with_the_lock(
         self, options: Options, creator: Creator, *, there: bool
     ) -> None:
-        """A thread that ends without a release keeps nobody waiting for long."""
+        """The lock of a thread that ended without a release is free soon."""
         cache = open_cache(options, expire=0.001, **{"store.lockLease": 1})
         if there:
             cache.put("key", "old")
@@ -135,7 +135,7 @@ class TestCreation:
         assert 1 == creator.calls
 
     def test_thread_with_the_number_of_another(self, cache: Cache) -> None:
-        """A thread does not take over the lock of one that ended, whose number it may have."""
+        """A thread does not take over the lock of an ended thread with the same id."""
         self._end_with_the_lock(cache)
         lock = cache.namespace.get_creation_lock(b"key")
         for _ in range(5):
@@ -148,7 +148,7 @@ class TestCreation:
         thread.join()
 
     def test_value_stored_before_the_lock(self, options: Options, commands: Commands) -> None:
-        """Who looked, and then finds a value instead of the lock, neither locks nor looks again."""
+        """A caller that finds a new value when it asks for the lock does not read it again."""
         one, other = open_cache(options), open_cache(options, **{"store.lockLease": 20})
         namespace = one.namespace
         namespace.acquire_read_lock()
@@ -166,7 +166,7 @@ class TestCreation:
         assert ["findAndModify", "find"] == commands.names
 
     def test_clear_during_creation(self, cache: Cache, creator: Creator) -> None:
-        """A namespace may be cleared while a value is created; the value is stored all the same."""
+        """A value that is created while its namespace is cleared is stored."""
         creator.may_return.clear()
         with ThreadPoolExecutor(1) as thread:
             answer = thread.submit(cache.get, "key", createfunc=creator)
@@ -177,7 +177,7 @@ class TestCreation:
         assert "value 1" == cache.get("key")
 
     def test_lost_lease(self, cache: Cache, creator: Creator, database: Db) -> None:
-        """Who lost the lease while creating leaves alone what others stored meanwhile."""
+        """A creator that lost its lease does not overwrite a value that others have stored."""
 
         def create() -> str:
             database.cache.update_one({}, {"$set": {"owner": "another"}})
@@ -218,7 +218,7 @@ class TestCreation:
             assert "value 1" == answer.result(30)
 
     def test_readers_and_writers(self, cache: Cache) -> None:
-        """The creation lock has readers, who share it, and a writer, who does not."""
+        """Readers share the creation lock; a writer does not."""
         lock = cache.namespace.get_creation_lock(b"key")
 
         def attempt(kind: str) -> bool:
@@ -246,7 +246,7 @@ class TestCreation:
             assert [True, True] == others()
 
     def test_misuse_of_the_lock(self, cache: Cache) -> None:
-        """As with Beaker's locks, a release without a lock and a change of kind are errors."""
+        """A release without a lock, and mixing reader and writer, are errors, as in Beaker."""
         lock = cache.namespace.get_creation_lock(b"key")
         for wrong in (lock.release, lock.release_read_lock):
             with pytest.raises(LockError):

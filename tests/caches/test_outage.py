@@ -23,13 +23,13 @@ QUICK_SECONDS = 0.01
 
 
 class TestOutage:
-    """Databases that do not answer."""
+    """Errors of the database."""
 
     @pytest.mark.parametrize("command", ["find", "findAndModify", "update"])
     def test_error(
         self, cache: Cache, fail_point: FailPoint, creator: Creator, command: str
     ) -> None:
-        """Without the database there is an error, and afterwards everything is as before."""
+        """A command that fails is an error, and the next call works."""
         cache.put("warm", 1)
         with fail_point(command, error_code=96), pytest.raises(StoreUnavailable):
             cache.get("key", createfunc=creator)
@@ -39,7 +39,7 @@ class TestOutage:
     def test_clear_in_batches(
         self, options: Options, commands: Commands, monkeypatch: pytest.MonkeyPatch, database: Db
     ) -> None:
-        """A namespace too large for one command of a second is deleted in several."""
+        """A namespace that takes longer than a second to clear is deleted in several commands."""
         monkeypatch.setattr(module, "_FIRST_BATCH_MS", 1)
         cache = open_cache(options)
         database.cache.insert_many(
@@ -56,7 +56,7 @@ class TestOutage:
     def test_clear_through_a_router(
         self, cache: Cache, monkeypatch: pytest.MonkeyPatch, code: int
     ) -> None:
-        """A mongos, which the tests have none of, tells in its answer what went wrong."""
+        """An error in the answer of a mongos is an error (simulated: the tests have no mongos)."""
         answers = [{"ok": 1.0, "n": 5, "writeErrors": [{"code": code}]}, {"ok": 1.0, "n": 1}]
         cache.put("key", 1)
         with monkeypatch.context() as patch:
@@ -69,7 +69,7 @@ class TestOutage:
                     cache.clear()
 
     def test_clear_that_is_not_replicated(self, cache: Cache, fail_point: FailPoint) -> None:
-        """A deletion whose write concern is not met is an error."""
+        """A deletion that too few members confirm is an error."""
         cache.put("key", 1)
         unmet = {"code": 64, "errmsg": "waiting for replication timed out"}
         with (

@@ -38,7 +38,7 @@ def quick(options: Options) -> Cache:
 @pytest.mark.parametrize("has_value", [True, False], ids=["value", "lease"])
 @pytest.mark.parametrize("field", FIELDS)
 def test_entries(quick: Cache, database: Db, field: str, *, has_value: bool) -> None:
-    """Whatever a field of an entry holds, a cache answers, or raises a documented error."""
+    """A field with any content leads to an answer or a documented error."""
     value = pickle.dumps((time.time() - 100, 1, "expired"))
     stored_id = {"ns": "things", "key": b"key"}
     uses: list[Any] = [

@@ -1,4 +1,4 @@
-"""Caches that many processes share: who creates a value, and what becomes of a creator's death."""
+"""Caches shared by processes: one creates a value, and another takes over if it dies."""
 
 import json
 import os
@@ -57,20 +57,20 @@ WORKER = """
 
 
 class Answer(NamedTuple):
-    """What one thread of a process got, and how long it waited."""
+    """The value that one thread got, and how long it waited."""
 
     value: str
     seconds: float
 
 
 class Worker:
-    """A process whose threads ask a cache for what it is told to."""
+    """A process whose threads read keys from a cache."""
 
     def __init__(self, process: "subprocess.Popen[str]") -> None:
         self.process = process
 
     def ask(self, key: str) -> None:
-        """Have all threads ask for a key."""
+        """Let all threads read a key."""
         assert self.process.stdin is not None
         self.process.stdin.write(f"{key}\n")
         self.process.stdin.flush()
@@ -82,13 +82,13 @@ class Worker:
         return self.process.stdout.readline() or self.process.stderr.read()
 
     def answers(self) -> list[Answer]:
-        """Wait for what the threads got."""
+        """Wait for the answers of the threads."""
         line = self.read_line()
         assert line.startswith("["), line
         return [Answer(*one) for one in json.loads(line)]
 
     def kill(self) -> None:
-        """Kill the process as the system does when memory is short."""
+        """Kill the process with SIGKILL."""
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
 
@@ -98,7 +98,7 @@ StartWorkers = Callable[..., list[Worker]]
 
 @pytest.fixture
 def start_workers(options: Options, start_python: StartPython) -> StartWorkers:
-    """Lend a function that starts processes and waits until they are ready."""
+    """Return a function that starts processes and waits until they are ready."""
 
     def start(
         number: int,
@@ -118,10 +118,10 @@ def start_workers(options: Options, start_python: StartPython) -> StartWorkers:
 
 
 def test_dogpile(start_workers: StartWorkers, database: Db) -> None:
-    """64 threads in 8 processes ask for an absent value: it is created once, and all get it.
+    """64 threads in 8 processes read an absent value: it is created once, and all get it.
 
-    How long the slowest waits is the best of some rounds, since other programs may keep the machine
-    busy; all else holds in each round.
+    The slowest wait is the best of several rounds, since other programs may keep the machine busy.
+    Everything else is checked in each round.
     """
     workers = start_workers(PROCESSES, threads=THREADS)
     slowest: list[float] = []
@@ -138,7 +138,7 @@ def test_dogpile(start_workers: StartWorkers, database: Db) -> None:
 
 
 def test_killed_creator(start_workers: StartWorkers, database: Db) -> None:
-    """When the process that creates a value is killed, one other does it, one lease later."""
+    """If the creating process is killed, one other process takes over, one lease later."""
     lease_seconds = 3.0
     (creator,) = start_workers(1, seconds=60, **{"store.lockLease": lease_seconds})
     others = start_workers(3, threads=4, seconds=0.5, **{"store.lockLease": lease_seconds})
@@ -165,7 +165,7 @@ def test_killed_creator(start_workers: StartWorkers, database: Db) -> None:
 def test_expired_value_is_served_meanwhile(
     start_workers: StartWorkers, database: Db, options: Options
 ) -> None:
-    """While one process renews an expired value, all others are served the old one at once."""
+    """While one process renews an expired value, all others get the old one at once."""
     cache = Cache("things", type="ext:mongodb_soajs", expire=1, **options)
     cache.put("key", "old")
     wait_until(lambda: "key" not in cache)
@@ -184,7 +184,7 @@ def test_expired_value_is_served_meanwhile(
 
 
 def test_killed_renewer(start_workers: StartWorkers, database: Db, options: Options) -> None:
-    """When the process that renews a value is killed, another one renews it."""
+    """If the renewing process is killed, another process renews the value."""
     lease = {"store.lockLease": 1.5}
     cache = Cache("things", type="ext:mongodb_soajs", expire=1, **options, **lease)
     # Before the value, which is not kept for long after it has expired.
@@ -199,7 +199,7 @@ def test_killed_renewer(start_workers: StartWorkers, database: Db, options: Opti
 
 
 def test_processes_read_each_other(start_workers: StartWorkers, options: Options) -> None:
-    """What one process put or removed, the others see with their next question."""
+    """A change by one process is seen by the next read of another."""
     (worker,) = start_workers(1, seconds=0)
     cache = Cache("things", type="ext:mongodb_soajs", **options)
     for value in ("one", "two"):
@@ -215,7 +215,7 @@ def test_processes_read_each_other(start_workers: StartWorkers, options: Options
 
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 def test_fork_during_creation(options: Options) -> None:
-    """A child that is forked while a value is created has no part in the creation."""
+    """A child that is forked during a creation does not hold the lock."""
     cache = Cache("things", type="ext:mongodb_soajs", **options)
     children: list[int] = []
 

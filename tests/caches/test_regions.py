@@ -15,7 +15,7 @@ from tests.caches.support import Db, Options, open_cache
 
 
 class TestRegions:
-    """Regions, each with a database of its own."""
+    """Regions with their own configurations."""
 
     @pytest.fixture(autouse=True)
     def _fresh_regions(self) -> Iterator[None]:
@@ -25,7 +25,7 @@ class TestRegions:
     def test_each_has_its_own_dbconfig(
         self, options: Options, database: Db, tmp_path: Path
     ) -> None:
-        """A region's dbConfig may be a file, JSON text or options one by one."""
+        """A region's dbConfig may be a file, a JSON text or individual options."""
         path = tmp_path / "dbconfig.json"
         path.write_text(json.dumps(options | {"collection": "from_file"}))
         settings = {
@@ -47,7 +47,7 @@ class TestRegions:
             assert 1 == database[collection].count_documents({})
 
     def test_sessions_and_caches_in_one_database(self, options: Options, database: Db) -> None:
-        """The same options serve sessions and caches, each in a collection of their own."""
+        """Sessions and caches with the same options use separate collections."""
         open_cache(options).put("key", 1)
         session = SessionNamespaceManager("id", **options)
         assert "session" not in session
@@ -55,7 +55,7 @@ class TestRegions:
         assert [b"key"] == open_cache(options).namespace.keys()
 
     def test_names_side_by_side(self, options: Options, database: Db) -> None:
-        """Odd names of namespaces are stored as they are, and found by nothing else."""
+        """Namespaces with unusual names are stored as they are, and kept apart."""
         for name in NAMESPACES:
             MongoNamespaceManager(name, **options)[b"key"] = name
         assert set(NAMESPACES) == {document["_id"]["ns"] for document in database.cache.find()}

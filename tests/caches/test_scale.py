@@ -1,4 +1,4 @@
-"""Many values."""
+"""Caches with many values."""
 
 import pickle
 import time
@@ -44,7 +44,7 @@ class TestScale:
     def test_clear_examines_its_own(
         self, entries: Options, mongo_client: Any, commands: Commands
     ) -> None:
-        """To clear or list one namespace, the server looks at its hundred entries alone."""
+        """To clear or list a namespace, the server reads only its hundred entries."""
         commands.databases.add(entries["name"])
         cache = Cache("n1", type="ext:mongodb_soajs", **entries)
         assert 100 == len(cache.namespace.keys())
@@ -69,7 +69,7 @@ class TestScale:
     def test_hit_costs_what_it_costs_with_few(
         self, entries: Options, options: Options, mongo_client: Any
     ) -> None:
-        """A hit goes straight to its entry, however many others there are."""
+        """The time of a hit does not depend on the number of entries."""
         many = Cache("n5", type="ext:mongodb_soajs", **entries)
         few = Cache("n5", type="ext:mongodb_soajs", **options)
         keys = [str(number).encode() for number in range(5, LARGE, NAMES)]

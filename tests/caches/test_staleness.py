@@ -1,4 +1,4 @@
-"""Answers that are remembered, and values that have expired."""
+"""Answers that are reused, and values that have expired."""
 
 import datetime
 import time
@@ -17,10 +17,10 @@ from tests.waiting import wait_for_indexes, wait_until
 
 
 class TestStaleness:
-    """What is answered is what is stored, or is known to be old."""
+    """Reads return what is stored, or a value that is known to be old."""
 
     def test_each_answer_is_of_the_moment(self, options: Options) -> None:
-        """Outside of Beaker's Value, each question is asked of the database."""
+        """Without Beaker's Value, each read asks the database."""
         one, other = (MongoNamespaceManager("things", **options) for _ in range(2))
         one[b"key"] = 1
         assert b"key" in one
@@ -33,8 +33,8 @@ class TestStaleness:
         with pytest.raises(KeyError):
             del one[b"key"]
 
-    def test_value_s_answer_is_not_kept(self, options: Options) -> None:
-        """What one get() was told is not told to the next."""
+    def test_answers_are_not_reused(self, options: Options) -> None:
+        """The answer of one get() is not reused for the next."""
         one, other = open_cache(options), open_cache(options)
         one.put("key", 1)
         for number in range(3):
@@ -43,8 +43,8 @@ class TestStaleness:
             assert number == one.get("key")
             assert one.namespace.has_key(b"key")
 
-    def test_second_answer_is_the_first_one_s(self, options: Options) -> None:
-        """Between the two questions of one get(), nobody can take the value away."""
+    def test_get_reads_once(self, options: Options) -> None:
+        """A value cannot disappear between the two reads of one get()."""
         one, other = open_cache(options), open_cache(options)
         one.put("key", 1)
         namespace = one.namespace
@@ -57,7 +57,7 @@ class TestStaleness:
         namespace.release_read_lock()
 
     def test_answer_ends_with_the_lock(self, options: Options) -> None:
-        """An answer that was not used is not kept for the next time."""
+        """An answer that was not used is dropped with the lock."""
         namespace = open_cache(options).namespace
         namespace[b"key"] = 1
         namespace.acquire_read_lock()
@@ -69,8 +69,8 @@ class TestStaleness:
             namespace[b"key"]
         namespace.release_read_lock()
 
-    def test_document_that_is_to_vanish(self, brief: Cache, database: Db) -> None:
-        """What the TTL monitor has not come to remove yet is absent, whoever asks."""
+    def test_expired_document(self, brief: Cache, database: Db) -> None:
+        """An expired document that the TTL index has not removed yet is absent for all readers."""
         brief.put("key", 1)
         database.cache.update_one({}, {"$set": {"expires": datetime.datetime(2000, 1, 1)}})
         assert "key" not in brief
@@ -79,7 +79,7 @@ class TestStaleness:
         assert [] == brief.namespace.keys()
 
     def test_value_stored_with_its_time(self, brief: Cache) -> None:
-        """A value that Beaker stores with the time of an older one is as old as that."""
+        """The age of a value counts from the time that Beaker stores with it."""
         value = brief._get_value("key")
         value.set_value(1, storedtime=time.time() - 5)
         assert b"key" in brief.namespace
@@ -88,7 +88,7 @@ class TestStaleness:
         assert value.has_value()
 
     def test_answers_are_per_thread(self, options: Options) -> None:
-        """A thread's answer is not another one's."""
+        """Threads do not share answers."""
         namespace = open_cache(options).namespace
         namespace[b"key"] = (1, None, "value")
         namespace.acquire_read_lock()
@@ -128,7 +128,7 @@ class TestStaleness:
         assert not value.has_value()
 
     def test_direct_value_expires(self, options: Options, database: Db, clock: Clock) -> None:
-        """A value that is set without Beaker's Value is gone when its time is over."""
+        """A value that is set without Beaker's Value is absent when it has expired."""
         namespace = MongoNamespaceManager("things", **options)
         namespace.set_value(b"key", 1, expiretime=10)
         document = database.cache.find_one()
@@ -142,7 +142,7 @@ class TestStaleness:
         namespace.release_read_lock()
 
     def test_ttl_index(self, options: Options, database: Db) -> None:
-        """The server removes what nobody can find any more."""
+        """The server removes expired documents."""
         namespace = MongoNamespaceManager("things", **options)
         namespace.set_value(b"key", 1, expiretime=0.2)
         namespace[b"kept"] = 1
@@ -154,7 +154,7 @@ class TestStaleness:
         assert ([("expires", 1)], 0) == (index["key"], index["expireAfterSeconds"])
 
     def test_sweep(self, options: Options, database: Db) -> None:
-        """With store.autoRemove interval, this package removes it; disabled, nobody does."""
+        """With autoRemove interval this package removes expired documents, with disabled none."""
         for how, left in (("interval", 1), ("disabled", 2)):
             database.cache.drop()
             store = {"autoRemove": how, "autoRemoveInterval": 0.0001}
@@ -171,7 +171,7 @@ class TestStaleness:
     def test_value_that_vanished_does_not_come_back(
         self, options: Options, clock: Clock, creator: Creator, database: Db
     ) -> None:
-        """Who creates a value anew does not have others served one that is long gone."""
+        """The creation of a value does not bring back one that expired long ago."""
         brief = open_cache(options, expire=10, **{"store.autoRemove": "disabled"})
         brief.put("key", "very old")
         past = datetime.datetime.now(datetime.UTC) - datetime.timedelta(days=1)

@@ -1,4 +1,4 @@
-"""Values and keys of all kinds, and whether to trust what is stored."""
+"""Values and keys of all kinds, and untrusted databases."""
 
 import logging
 import pickle
@@ -18,10 +18,10 @@ from tests.caches.support import Db, Options, open_cache
 
 
 class TestValues:
-    """What is stored, and what is not."""
+    """Values and keys that can be stored, and those that cannot."""
 
     def test_too_large(self, cache: Cache) -> None:
-        """A value over 16 MB is an error that names the key, and the old value stays."""
+        """A value above 16 MB is an error that names the key; the old value stays."""
         cache.put("key", "old")
         with pytest.raises(SerializationError, match=r"b'key'.*16 MB") as caught:
             cache.put("key", b"x" * (16 * 1024 * 1024))
@@ -31,13 +31,13 @@ class TestValues:
         assert 16 * 1024 * 1024 - 20_000 == len(cache.get("key"))
 
     def test_too_large_creation(self, cache: Cache, creator: Creator) -> None:
-        """So it is when it was created; the next one may try at once."""
+        """A created value above 16 MB is an error, and the next caller can create one at once."""
         with pytest.raises(SerializationError, match="b'key'"):
             cache.get("key", createfunc=lambda: b"x" * (16 * 1024 * 1024))
         assert "value 1" == cache.get("key", createfunc=creator)
 
     def test_not_picklable(self, cache: Cache) -> None:
-        """A value that cannot be pickled is an error that names the key, not the value."""
+        """A value that cannot be pickled is an error that names the key, but not the value."""
         cache.put("key", "old")
         with pytest.raises(SerializationError, match="b'key'") as caught:
             cache.put("key", {"secret": lambda: None})
@@ -59,7 +59,7 @@ class TestValues:
 
     @pytest.mark.parametrize("text", ["a", "ключ", "a.b", "\ud800"])
     def test_text_and_bytes_are_one_key(self, cache: Cache, text: str) -> None:
-        """What a cache stores under a text key is found in its namespace under the same text."""
+        """A value under a text key is found in the namespace under the same text."""
         cache.set_value(text, "value")
         namespace = cache.namespace
         assert namespace.has_key(text)
@@ -71,13 +71,13 @@ class TestValues:
         assert "other" == cache.get(text)
 
     def test_numbers_come_back_as_int(self, options: Options) -> None:
-        """A key of more than 32 bits comes back as the int that it was."""
+        """A key of more than 32 bits is returned as an int."""
         namespace = MongoNamespaceManager("things", **options)
         namespace[2**40] = 1
         (key,) = namespace.keys()
         assert int is type(key)
 
-    def test_truth_is_a_number(self, options: Options) -> None:
+    def test_true_and_one_are_one_key(self, options: Options) -> None:
         """Keys that are equal in Python are one key: True and 1."""
         namespace = MongoNamespaceManager("things", **options)
         namespace[True] = "value"
@@ -85,7 +85,7 @@ class TestValues:
 
     @pytest.mark.parametrize("key", ["text", {"a": 1}, None, [1], 1.5])
     def test_planted_keys_are_not_listed(self, cache: Cache, database: Db, key: Any) -> None:
-        """A planted entry whose key no cache would look up is not listed, and can be cleared."""
+        """A planted entry with a key that no cache uses is not listed, and can be cleared."""
         cache.put("key", 1)
         for planted in ({"ns": "things", "key": key}, {"ns": "things", "kez": key}):
             database.cache.insert_one({"_id": planted, "value": b"", "expires": None})
@@ -94,8 +94,8 @@ class TestValues:
         assert [] == cache.namespace.keys()
 
     @pytest.mark.parametrize("key", [None, 1.5, ("a", 1), {"$gt": ""}, MinKey(), 2**63])
-    def test_no_key(self, options: Options, key: Any) -> None:
-        """Anything else is an error that says so, and no query."""
+    def test_keys_of_other_types(self, options: Options, key: Any) -> None:
+        """Any other key is an error, and sends no command."""
         namespace = MongoNamespaceManager("things", **options)
         namespace[b"key"] = 1
         for use in (
@@ -109,7 +109,7 @@ class TestValues:
         assert [b"key"] == namespace.keys()
 
     def test_document(self, cache: Cache, database: Db) -> None:
-        """A document holds its namespace and key as they are, and no lease once it is created."""
+        """A document holds namespace and key as they are, and no lease after the creation."""
         cache.get("key", createfunc=lambda: 1)
         document = database.cache.find_one()
         assert document is not None
@@ -117,8 +117,8 @@ class TestValues:
         assert {"_id", "value", "version", "fresh_until", "expires"} == set(document)
         assert (None, None) == (document["fresh_until"], document["expires"])
 
-    def test_never_is_never(self, options: Options) -> None:
-        """A time to live beyond the calendar is for ever."""
+    def test_a_lifetime_beyond_the_calendar(self, options: Options) -> None:
+        """A lifetime beyond the years of Python's dates is for ever."""
         namespace = MongoNamespaceManager("things", **options)
         namespace.set_value(b"key", 1, expiretime=1e18)
         assert 1 == namespace[b"key"]
@@ -130,7 +130,7 @@ class TestValues:
 
 
 class TestTrust:
-    """Databases that others may write to."""
+    """Databases to which others can write."""
 
     @pytest.fixture
     def signed(self, options: Options) -> Cache:
@@ -171,7 +171,7 @@ class TestTrust:
         caplog: pytest.LogCaptureFixture,
         tampering: dict[str, Any],
     ) -> None:
-        """It is never unpickled: the namespace says so, and Beaker's Value creates a new one."""
+        """It is not unpickled: a namespace raises an error, and Value creates a new value."""
         signed.put("key", "value")
         database.cache.update_one({}, {"$set": tampering})
         namespace = signed.namespace
@@ -185,10 +185,10 @@ class TestTrust:
         assert [] == loads
         assert "value 1" == signed.get("key")
 
-    def test_value_of_another_place(
+    def test_value_of_another_key(
         self, signed: Cache, options: Options, database: Db, loads: list[bytes]
     ) -> None:
-        """A signed value counts only in its own namespace and under its own key."""
+        """A signature is valid only for its namespace and key."""
         signed.put("one", 1)
         document = database.cache.find_one()
         assert document is not None
@@ -201,7 +201,7 @@ class TestTrust:
         assert "one" in signed
 
     def test_change_of_the_key(self, signed: Cache, options: Options, creator: Creator) -> None:
-        """After a change of signingKey, values are created anew."""
+        """After a change of signingKey, values are created again."""
         signed.get("key", createfunc=creator)
         changed = open_cache(options, **{"store.signingKey": "another signing key"})
         assert "value 2" == changed.get("key", createfunc=creator)
@@ -209,7 +209,7 @@ class TestTrust:
 
     @pytest.mark.parametrize("value", [b"garbage", b"", b"cno.such.module\nname\n.", 5, None, []])
     def test_garbage(self, cache: Cache, database: Db, creator: Creator, value: Any) -> None:
-        """What cannot be unpickled, as after a class moved, is created anew."""
+        """A value that cannot be unpickled is created again."""
         cache.put("key", 1)
         database.cache.update_one({}, {"$set": {"value": value}})
         with pytest.raises(SerializationError, match="unpickled"):
@@ -222,7 +222,7 @@ class TestTrust:
     def test_odd_documents(
         self, cache: Cache, database: Db, creator: Creator, field: str, planted: Any
     ) -> None:
-        """Whatever stands in a document's other fields, the value is served or created."""
+        """With any content in the other fields, the value is returned or created."""
         cache.put("key", "old")
         database.cache.update_one({}, {"$set": {field: planted}})
         assert cache.get("key", createfunc=creator) in ("old", "value 1")

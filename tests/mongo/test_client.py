@@ -1,4 +1,4 @@
-"""Clients: one for a process and a configuration, and none before a fork."""
+"""Clients: one for each process and configuration."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_missing_module_of_a_mechanism(
 def test_threads_that_arrive_together_share_one_client(
     mongo_server: MongoServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """However many threads ask together, one client is made, and each of them can use it."""
+    """Threads that ask at the same time get one client, and all can use it."""
     made: list[object] = []
 
     class Counting(MongoClient[Any]):
@@ -91,7 +91,7 @@ def test_threads_that_arrive_together_share_one_client(
 
 
 def test_configurations_that_can_share_a_client_do() -> None:
-    """Configurations that differ only in what is no client's business share one."""
+    """Configurations that connect alike share a client."""
     one = get_client(read(collection="a"))
     assert one is get_client(read(collection="b", stringify=True))
     assert one is not get_client(read(**{"URLParam.maxPoolSize": 9}))
@@ -105,7 +105,7 @@ def test_nothing_connects_before_first_use() -> None:
 
 
 def test_caller_s_client_is_answered_as_it_is() -> None:
-    """A client of the caller's is the client, and stays open when ours are closed."""
+    """An application's own client is used, and stays open when others are closed."""
     with MongoClient[Any]("mongodb://127.0.0.1/shop", connect=False) as client:
         config = DbConfig.from_options({"client": client})
         assert client is get_client(config)
@@ -115,7 +115,7 @@ def test_caller_s_client_is_answered_as_it_is() -> None:
 
 
 def test_closing_leaves_neither_thread_nor_socket(mongo_server: MongoServer) -> None:
-    """Closed, the clients leave no thread, and the next one is a new one."""
+    """Closed clients leave no thread, and later requests make a new client."""
     before = set(threading.enumerate())
     generation = clients_generation()
     config = read(servers=f"127.0.0.1:{mongo_server.port}")
@@ -150,7 +150,7 @@ def test_a_store_closes_the_client_of_its_configuration(options: dict[str, Any])
 def test_a_store_leaves_the_client_of_an_application_open(
     mongo_url: str, database_name: str
 ) -> None:
-    """A client that the application configured is closed by nobody else."""
+    """An application's own client is not closed."""
     with MongoClient[Any](mongo_url) as client:
         with SessionStore({"client": client, "name": database_name}) as store:
             store.set("id", {"n": 1})
@@ -160,7 +160,7 @@ def test_a_store_leaves_the_client_of_an_application_open(
 
 
 def test_failed_attempt_is_tried_again() -> None:
-    """A client that cannot be made is an error for everybody who asks, and not for ever."""
+    """A client that cannot be made is an error for each caller, and made when it is possible."""
     config = read(**{"extraParam.server.sslCA": "/no/such/file.pem"})
     for _ in range(2):
         with pytest.raises(ConfigError, match="cannot be read"):
@@ -168,7 +168,7 @@ def test_failed_attempt_is_tried_again() -> None:
 
 
 def test_check_leaves_nothing_behind() -> None:
-    """Checking makes no client that is kept, and starts no thread."""
+    """A check keeps no client, and starts no thread."""
     before = set(threading.enumerate())
     config = read(**{"URLParam.readPreference": "nearest"})
     check_client(config)
@@ -177,7 +177,7 @@ def test_check_leaves_nothing_behind() -> None:
 
 
 def test_check_finds_what_only_pymongo_knows() -> None:
-    """An option that PyMongo refuses is a ConfigError that keeps PyMongo's reason."""
+    """An option that PyMongo refuses is a ConfigError with PyMongo's error as its cause."""
     with pytest.raises(ConfigError, match="PyMongo refuses the configuration") as caught:
         check_client(read(**{"URLParam.appName": "x" * 200}))
     assert isinstance(caught.value.__cause__, ValueError)
@@ -276,7 +276,7 @@ def test_child_makes_its_own_client(mongo_url: str, run_python: RunPython) -> No
     ids=["with Python's hooks", "without"],
 )
 def test_child_of_an_unconnected_parent(fork: str, mongo_url: str, run_python: RunPython) -> None:
-    """A parent that only made its client may fork, with gunicorn --preload or uWSGI's own fork.
+    """A parent that has made, but not used, its client may fork.
 
     A fork without Python's hooks is tried from here only: it may not happen beside other threads,
     such as those of a connected client.
@@ -287,7 +287,7 @@ def test_child_of_an_unconnected_parent(fork: str, mongo_url: str, run_python: R
 
 
 def test_gevent_may_patch_late(mongo_url: str, run_python: RunPython) -> None:
-    """Greenlets share one client, even where gevent patches after the package was imported."""
+    """Greenlets share one client, even if gevent patches after the import of the package."""
     code = """
         import os
         from beaker_mongo_soajs.mongo.client import close_clients, get_client
@@ -311,7 +311,7 @@ def test_gevent_may_patch_late(mongo_url: str, run_python: RunPython) -> None:
 
 
 def test_clients_are_closed_at_exit(mongo_server: MongoServer, run_python: RunPython) -> None:
-    """A process that used a client ends at once and in silence, and its connections with it."""
+    """A process that used a client ends at once, without output."""
     code = """
         import os, warnings
         warnings.simplefilter("error")
@@ -328,7 +328,7 @@ def test_clients_are_closed_at_exit(mongo_server: MongoServer, run_python: RunPy
 
 @pytest.fixture
 def names(monkeypatch: pytest.MonkeyPatch, mongo_server: MongoServer) -> list[str]:
-    """Answer DNS queries with three hosts that all are the server under test; note the names."""
+    """Answer DNS queries with three hosts that are all the tested server; record the names."""
     asked: list[str] = []
 
     def resolve(name: str, kind: str, **_: Any) -> Any:
@@ -343,7 +343,7 @@ def names(monkeypatch: pytest.MonkeyPatch, mongo_server: MongoServer) -> list[st
 
 
 def look_up(**options: Any) -> list[str]:
-    """Let a client look up its servers, and name them."""
+    """Return the servers that a client looks up."""
     options = {f"URLParam.{name}": value for name, value in options.items()}
     url = "mongodb+srv://main.cluster.test/shop?tls=false&serverSelectionTimeoutMS=1"
     client = get_client(DbConfig.from_options({"url": url, **options}))
@@ -360,7 +360,7 @@ def test_servers_come_from_the_dns(names: list[str]) -> None:
 
 
 def test_srv_max_hosts(names: list[str]) -> None:
-    """With srvMaxHosts, no more of the hosts are used."""
+    """With srvMaxHosts, only that number of hosts is used."""
     assert 2 == len(look_up(srvMaxHosts=2))
 
 
@@ -372,7 +372,7 @@ def test_srv_service_name(names: list[str]) -> None:
 
 @pytest.mark.skipif(version_tuple[:2] < (4, 18), reason="PyMongo 4.18 brought it")
 def test_srv_allowed_hosts_suffix(names: list[str]) -> None:
-    """With srvAllowedHostsSuffix, hosts elsewhere are refused."""
+    """With srvAllowedHostsSuffix, other hosts are refused."""
     assert 3 == len(look_up(srvAllowedHostsSuffix="cluster.test"))
     close_clients()
     with pytest.raises(ConfigurationError, match="Invalid SRV host"):
@@ -381,6 +381,6 @@ def test_srv_allowed_hosts_suffix(names: list[str]) -> None:
 
 @pytest.mark.skipif(version_tuple[:2] < (4, 19), reason="PyMongo 4.19 brought it")
 def test_srv_host_validator(names: list[str]) -> None:
-    """With srv_host_validator, hosts that it does not like are refused."""
+    """Hosts that srv_host_validator rejects are refused."""
     with pytest.raises(ConfigurationError, match="rejected by srv_host_validator"):
         look_up(srv_host_validator=lambda host: host.startswith("db1."))

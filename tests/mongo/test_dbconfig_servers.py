@@ -47,7 +47,7 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
 
 @pytest.fixture(scope="module")
 def auth_server() -> Iterator[MongoServer]:
-    """Start a server that wants a user, with users in two databases."""
+    """Start a server with authentication, and users in two databases."""
     with MongoServer(args=["--auth"], for_tests=True) as server:
         with Client(server.url) as client:
             root = {"user": "root", "pwd": "root", "roles": ["root"]}
@@ -137,7 +137,7 @@ def foreign_server(certificates: Certificates) -> Iterator[MongoServer]:
 
 @pytest.fixture(scope="module")
 def strict_server(certificates: Certificates) -> Iterator[MongoServer]:
-    """Start a server that wants a certificate of its client."""
+    """Start a server that requires client certificates."""
     yield from serve_tls(
         certificates, "127.0.0.1", "--setParameter", "authenticationMechanisms=MONGODB-X509"
     )
@@ -199,7 +199,7 @@ def test_wrong_authority_is_refused(tls_server: MongoServer, tmp_path: Path) -> 
 
 
 def test_system_authorities_are_the_default(tls_server: MongoServer) -> None:
-    """With TLS and no authority of one's own, the system's do not know the server."""
+    """With TLS and no sslCA, the system's authorities do not accept the server."""
     client = connect(tls_server, **BRIEF, **{"URLParam.ssl": True})
     assert "CERTIFICATE_VERIFY_FAILED" in refuses(client)
 
@@ -228,7 +228,7 @@ def test_wrong_host_name_is_refused_unless_that_check_is_off(
 def test_client_certificate_with_a_passphrase(
     strict_server: MongoServer, certificates: Certificates, tmp_path: Path
 ) -> None:
-    """A client certificate whose key has a passphrase opens a server that wants one."""
+    """A client certificate with an encrypted key is accepted."""
     certificate, key = certificates.issue_client("ann")
     path = tmp_path / "key.pem"
     path.write_text(encrypt_key(key))
@@ -241,7 +241,7 @@ def test_client_certificate_with_a_passphrase(
 
 
 def test_x509_authentication(strict_server: MongoServer, certificates: Certificates) -> None:
-    """With MONGODB-X509, the certificate says who the client is, with and without the name."""
+    """With MONGODB-X509, the certificate identifies the client, with or without a user name."""
     certificate, key = certificates.issue_client("ann")
     loaded = x509.load_pem_x509_certificate(certificate.encode())
     name = loaded.subject.rfc4514_string()
@@ -263,7 +263,7 @@ def test_x509_authentication(strict_server: MongoServer, certificates: Certifica
 
 @pytest.fixture(scope="module")
 def replica_set() -> Iterator[ReplicaSet]:
-    """Start a replica set of three, each member in a data centre of its own."""
+    """Start a replica set of three, each member with its own data center tag."""
     tags = [{"dc": name, "rack": str(number)} for number, name in enumerate(("ny", "sf", "é"))]
     with ReplicaSet(3, name="rs", tags=tags) as members:
         yield members

@@ -46,7 +46,7 @@ def hanging_builds(client: Client) -> Iterator[None]:
 
 
 class TestBesideRequests:
-    """What a request of a new worker waits for."""
+    """The first requests of a new worker."""
 
     def test_indexes_that_exist(self, options: Options, commands: Commands) -> None:
         """If all indexes exist, a new process looks once and makes none."""
@@ -149,7 +149,7 @@ class TestBesideRequests:
 
 
 class TestReplicaSet:
-    """Members that are down."""
+    """Replica sets with a member that is down."""
 
     @pytest.fixture(scope="class")
     @staticmethod
@@ -192,7 +192,7 @@ class TestReplicaSet:
 
     @staticmethod
     def _ready(client: Client, collection: str) -> set[str]:
-        """Return the names of the indexes that are built: those that queries may be told to use."""
+        """Return the names of the indexes that are built."""
         stages: list[dict[str, Any]] = [{"$indexStats": {}}]
         found = client.shop[collection].aggregate(stages)
         return {index["name"] for index in found if "building" not in index}

@@ -1,4 +1,4 @@
-"""Leases: exclusive and shared, across threads and processes, with owners that die."""
+"""Leases: exclusive and shared, across threads and processes, with owners that crash."""
 
 import datetime
 import hashlib
@@ -29,7 +29,7 @@ _HOUR = datetime.timedelta(hours=1)
 
 @pytest.fixture
 def locks(options: Options) -> Locks:
-    """Return locks with leases too long to run out in a test."""
+    """Return locks with leases that do not run out during a test."""
     return make_locks(options, 600)
 
 
@@ -40,7 +40,7 @@ def make_locks(options: Options, lease_seconds: float) -> Locks:
 
 @contextmanager
 def background(work: Any) -> Iterator[threading.Thread]:
-    """Do something in a thread that has to end within ten seconds."""
+    """Run a function in a thread that must end within ten seconds."""
     thread = threading.Thread(target=work)
     thread.start()
     yield thread
@@ -49,7 +49,7 @@ def background(work: Any) -> Iterator[threading.Thread]:
 
 
 def let_run_out(database: Db) -> None:
-    """Set all leases back by an hour, as if nobody had extended them."""
+    """Set the end of all leases to an hour ago."""
     past = datetime.datetime.now(datetime.UTC) - _HOUR
     for document in database.sessions_locks.find():
         changed: dict[str, Any] = {}
@@ -61,11 +61,11 @@ def let_run_out(database: Db) -> None:
 
 
 class TestExclusive:
-    """A lease that nobody shares."""
+    """Exclusive leases."""
 
     @pytest.mark.parametrize("name", ODD_NAMES, ids=range(len(ODD_NAMES)))
     def test_one_at_a_time(self, locks: Locks, name: str) -> None:
-        """Whatever the name, one lease holds the lock, and the next one when it is released."""
+        """A lock of any name is held by one lease at a time."""
         one, two = locks.lease(name), locks.lease(name)
         assert one.acquire()
         assert not two.acquire(wait=False)
@@ -74,7 +74,7 @@ class TestExclusive:
         assert two.release()
 
     def test_names_are_different_locks(self, locks: Locks) -> None:
-        """Each name is a lock of its own."""
+        """Each name is a separate lock."""
         leases = [locks.lease(name) for name in ODD_NAMES]
         assert all(lease.acquire(wait=False) for lease in leases)
         assert all(lease.release() for lease in leases)
@@ -90,19 +90,19 @@ class TestExclusive:
         assert hashlib.sha256(b"name").hexdigest() == query["_id"]
 
     def test_nothing_stays(self, locks: Locks, database: Db) -> None:
-        """A released lock leaves no document."""
+        """A released lock has no document."""
         with locks.lease("name"):
             assert 1 == database.sessions_locks.count_documents({})
         assert 0 == database.sessions_locks.count_documents({})
 
     def test_name_is_not_stored(self, locks: Locks, database: Db) -> None:
-        """A name, which may be a session id, stands neither in the document nor in the repr."""
+        """The name, which may be a session id, is neither in the document nor in the repr."""
         lease = locks.lease("secret")
         with lease:
             assert "secret" not in f"{database.sessions_locks.find_one()} {lease!r}"
 
     def test_timeout(self, locks: Locks) -> None:
-        """A wait in vain ends in LockTimeout at its deadline, and tells how long it was."""
+        """If the lock is not acquired in time, LockTimeout is raised with the time waited."""
         with locks.lease("name"):
             start = time.monotonic()
             with pytest.raises(LockTimeout, match=r"lockLease") as caught:
@@ -110,12 +110,12 @@ class TestExclusive:
         assert 0.3 <= caught.value.waited_seconds <= time.monotonic() - start
 
     def test_held_lease_is_not_acquired_again(self, locks: Locks) -> None:
-        """A lease that is held says so instead of waiting for itself."""
+        """Acquiring a lease that is held is an error."""
         with locks.lease("name") as lease, pytest.raises(RuntimeError, match="held"):
             lease.acquire()
 
     def test_release_of_nothing(self, locks: Locks, commands: Commands) -> None:
-        """What is not held is not released, and nobody is asked."""
+        """Releasing a lease that is not held sends no command."""
         lease = locks.lease("name")
         assert not lease.release()
         assert lease.acquire()
@@ -125,7 +125,7 @@ class TestExclusive:
         assert [] == commands.names
 
     def test_waiters_count_right(self, locks: Locks) -> None:
-        """Sixteen threads that each add to a number under the lock lose nothing."""
+        """Sixteen threads that increment a number under the lock lose no increment."""
         numbers = [0]
 
         def add() -> None:
@@ -141,7 +141,7 @@ class TestExclusive:
         assert [80] == numbers
 
     def test_waiter_takes_over_at_once(self, locks: Locks) -> None:
-        """A lock that is released goes to who waits, long before its lease would have run out."""
+        """A released lock is acquired by a waiting lease at once."""
         acquired: list[float] = []
 
         def wait() -> None:
@@ -162,7 +162,7 @@ class TestExpiry:
     """Leases of owners that are gone."""
 
     def test_lease_runs_out(self, options: Options, database: Db) -> None:
-        """A lease that is not extended goes to the next one, and its old owner is told so."""
+        """A lease that was not extended can be taken over, and its old owner cannot extend it."""
         locks = make_locks(options, 600)
         one, two = locks.lease("name"), locks.lease("name")
         one.acquire()
@@ -174,7 +174,7 @@ class TestExpiry:
         assert two.release()
 
     def test_lease_is_extended_while_its_owner_works(self, options: Options) -> None:
-        """An owner may work for longer than the lease."""
+        """A lease is extended while its owner works."""
         locks = make_locks(options, 3)
         with locks.lease("name") as lease, locks.lease("reading", shared=True):
             deadline = time.monotonic() + 4
@@ -185,7 +185,7 @@ class TestExpiry:
             assert lease.held
 
     def test_nothing_extends_after_the_release(self, options: Options, commands: Commands) -> None:
-        """The thread that extends leases ends when there is none."""
+        """The thread that extends leases ends after the last release."""
         locks = make_locks(options, 0.3)
         before = set(threading.enumerate())
         with locks.lease("name"):
@@ -194,13 +194,13 @@ class TestExpiry:
         wait_until(lambda: not renewer.is_alive())
 
     def test_dropped_lease_runs_out(self, options: Options) -> None:
-        """A lease that is forgotten without a release is not extended for ever."""
+        """A lease object that is dropped without a release is not extended."""
         locks = make_locks(options, 0.3)
         locks.lease("name").acquire()
         assert locks.lease("name").acquire(timeout_seconds=10)
 
     def test_lease_of_an_ended_thread_runs_out(self, options: Options) -> None:
-        """A thread that ends without a release keeps no lock, even if the lease object lives on."""
+        """The lease of an ended thread is not extended, even if the object still exists."""
         locks = make_locks(options, 0.3)
         kept = locks.lease("name")
         with background(kept.acquire):
@@ -210,7 +210,7 @@ class TestExpiry:
     def test_failed_extension_is_tried_again(
         self, options: Options, fail_point: FailPoint, commands: Commands
     ) -> None:
-        """An extension that fails is made up for before the lease runs out."""
+        """An extension that fails is repeated before the lease runs out."""
         # The fourth attempt comes well before the end of the lease: a machine may stall that long.
         locks = make_locks(options, 8)
         with locks.lease("name") as lease:
@@ -220,7 +220,7 @@ class TestExpiry:
             assert lease.extend()
 
     def test_dead_documents_vanish(self, options: Options, database: Db) -> None:
-        """A TTL index removes what dead owners left behind."""
+        """A TTL index removes the documents of dead owners."""
         locks = make_locks(options, 600)
         lease = locks.lease("name")
         lease.acquire()
@@ -234,7 +234,7 @@ class TestExpiry:
     def test_server_clock_decides(
         self, options: Options, database: Db, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """The clock of the application's machine plays no part."""
+        """The clock of the application's machine does not matter."""
         locks = make_locks(options, 600)
         real = time.time
         monkeypatch.setattr(time, "time", lambda: real() + 86400)
@@ -250,7 +250,7 @@ class TestShared:
     """Leases that readers share."""
 
     def test_readers_share(self, locks: Locks) -> None:
-        """Readers hold the lock together, and no writer does until the last is gone."""
+        """Readers share the lock; a writer waits for the last one."""
         readers = [locks.lease("name", shared=True) for _ in range(3)]
         assert all(reader.acquire(wait=False) for reader in readers)
         writer = locks.lease("name")
@@ -260,13 +260,13 @@ class TestShared:
         assert writer.acquire(wait=False)
 
     def test_writer_keeps_readers_out(self, locks: Locks) -> None:
-        """No reader gets in while a writer holds the lock."""
+        """No reader acquires the lock while a writer holds it."""
         with locks.lease("name"):
             assert not locks.lease("name", shared=True).acquire(wait=False)
         assert locks.lease("name", shared=True).acquire(wait=False)
 
     def test_waiting_writer_comes_before_new_readers(self, locks: Locks) -> None:
-        """A stream of readers cannot keep a writer waiting for ever."""
+        """New readers do not overtake a waiting writer."""
         first = locks.lease("name", shared=True)
         first.acquire()
         writer = locks.lease("name")
@@ -282,7 +282,7 @@ class TestShared:
         assert writer.held
 
     def test_writer_that_gives_up_lets_readers_in(self, locks: Locks) -> None:
-        """After a wait in vain, new readers are welcome again."""
+        """After a writer has given up, readers can acquire the lock again."""
         with locks.lease("name", shared=True):
             with pytest.raises(LockTimeout):
                 locks.lease("name").acquire(timeout_seconds=0.1)
@@ -299,7 +299,7 @@ class TestShared:
             assert not reader.release()
 
     def test_late_writer_does_not_release_readers(self, locks: Locks, database: Db) -> None:
-        """A writer whose lease ran out takes no reader along when it comes to release."""
+        """A late release by a writer does not release readers."""
         writer = locks.lease("name")
         writer.acquire()
         let_run_out(database)
@@ -310,17 +310,17 @@ class TestShared:
 
 
 class TestTrouble:
-    """Databases that fail, and configurations that ask for little."""
+    """Errors of the database, and configurations without a TTL index."""
 
     def test_database_away(self, locks: Locks, fail_point: FailPoint) -> None:
-        """A lock that cannot be asked for is an error, not a lock."""
+        """A lock that cannot be acquired because of an outage is an error."""
         with fail_point("findAndModify", error_code=96), pytest.raises(StoreUnavailable):
             locks.lease("name").acquire()
 
     def test_failed_release_is_no_error(
         self, locks: Locks, fail_point: FailPoint, caplog: pytest.LogCaptureFixture
     ) -> None:
-        """Work that is done stays done: a release that fails is logged, and the lease runs out."""
+        """A release that fails is logged, and raises no error."""
         lease = locks.lease("name")
         lease.acquire()
         with fail_point("delete", error_code=96):
@@ -349,7 +349,7 @@ class TestProcesses:
     """
 
     def test_killed_owner(self, options: Options, start_python: StartPython) -> None:
-        """The lock of a process that was killed goes free one lease later, and no sooner."""
+        """The lock of a killed process is released one lease later, and not earlier."""
         options |= {"store.lockLease": 3}
         process = start_python(self.HOLD, {"OPTIONS": repr(options)})
         assert process.stdout is not None
@@ -367,7 +367,7 @@ class TestProcesses:
 
     @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
     def test_child_of_a_fork(self, options: Options) -> None:
-        """A child neither holds, extends nor releases its parent's lock, and can wait for it."""
+        """A forked child does not hold or release its parent's lock, but can wait for it."""
         locks = make_locks(options, 0.6)
         lease = locks.lease("name")
         lease.acquire()
@@ -387,7 +387,7 @@ class TestProcesses:
     def test_many_processes(
         self, options: Options, database: Db, start_python: StartPython
     ) -> None:
-        """Four processes that each add to a number under the lock lose nothing."""
+        """Four processes that increment a number under the lock lose no increment."""
         code = """
             import os
             from pymongo import MongoClient
@@ -407,8 +407,8 @@ class TestProcesses:
         assert {"_id": 1, "n": 100} == database.numbers.find_one()
 
 
-def test_api_is_what_is_said(locks: Locks) -> None:
-    """What Locks returns is a Lease."""
+def test_locks_return_leases(locks: Locks) -> None:
+    """Locks return leases."""
     assert isinstance(locks.lease("name"), Lease)
 
 

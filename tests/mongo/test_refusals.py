@@ -36,11 +36,11 @@ ANONYMOUS: Options = {"store.onUnavailable": "anonymous", "store.createIndexes":
 
 @dataclass(frozen=True)
 class Refusal:
-    """A way in which a server refuses.
+    """A way to make a server refuse documents.
 
-    :param prepare: has the server refuse from now on.
+    :param prepare: prepares the database.
     :param code: the server's error code.
-    :param text: what the error says, besides the collection.
+    :param text: a part of the error message.
     """
 
     prepare: Callable[[Db], object]
@@ -75,14 +75,14 @@ REFUSALS = {
 
 @pytest.fixture(params=REFUSALS.values(), ids=list(REFUSALS))
 def refusal(request: pytest.FixtureRequest, database: Db) -> Refusal:
-    """Have the server refuse documents in one of several ways."""
+    """Make the server refuse documents in one of several ways."""
     refusal: Refusal = request.param
     refusal.prepare(database)
     return refusal
 
 
 class TestRefusals:
-    """What a server refuses for good."""
+    """Refusals in saves and loads."""
 
     def test_login(self, options: Options, commands: Commands, refusal: Refusal) -> None:
         """A refused login is an error after one command, and not an anonymous session."""
@@ -138,7 +138,7 @@ class TestRefusals:
         assert [] == commands.names
 
     def test_outage_is_no_refusal(self, options: Options, fail_point: FailPoint) -> None:
-        """What a server cannot do now is still an outage."""
+        """Errors of failovers and time limits are outages."""
         for code in (8, 91, 96, 189, 262, 10107):
             with (
                 fail_point("insert", error_code=code),
@@ -149,7 +149,7 @@ class TestRefusals:
 
 
 class TestWhatWasDone:
-    """What an error says of the command."""
+    """The hint of an error."""
 
     @pytest.mark.parametrize(
         ("error", "reads", "says"),

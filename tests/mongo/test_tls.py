@@ -26,7 +26,7 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
 
 @pytest.fixture(autouse=True)
 def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Let temporary files go to a folder of this test's own."""
+    """Use a temporary folder for this test alone."""
     folder = tmp_path / "temporary"
     folder.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(folder))
@@ -45,7 +45,7 @@ def pems(certificates: Certificates) -> dict[str, Any]:
 
 
 def test_texts_become_private_files(pems: dict[str, Any], temporary: Path) -> None:
-    """PEM texts stand in files that nobody else can read, for as long as the block lasts."""
+    """PEM texts are in private files while the block runs."""
     with PemFiles(pems, {}) as files:
         [folder] = temporary.iterdir()
         assert 0o700 == stat.S_IMODE(folder.stat().st_mode)
@@ -67,7 +67,7 @@ def test_certificate_and_key_share_a_file(pems: dict[str, Any]) -> None:
 
 
 def test_path_stays_and_is_never_removed(certificates: Certificates, temporary: Path) -> None:
-    """A single path is handed on as it is, and its file is nobody's to remove."""
+    """A single path is passed on as it is, and its file is not removed."""
     path = str(certificates.authority_path)
     with PemFiles({"tlsCAFile": [path]}, {}) as files:
         assert path == files.keywords["tlsCAFile"]
@@ -86,7 +86,7 @@ def test_texts_and_paths_mix(certificates: Certificates) -> None:
 def test_no_file_outlives_the_making_of_a_client(
     certificates: Certificates, temporary: Path
 ) -> None:
-    """Once a client is made, its certificate and key stand in no file, and it still has them."""
+    """After a client is made, its certificate and key are in no file, and it can use them."""
     certificate, key = certificates.issue_client("ann")
     config = DbConfig.from_options(
         {
@@ -113,7 +113,7 @@ def test_no_file_outlives_the_making_of_a_client(
     ],
 )
 def test_unusable_file_is_an_error(option: str, value: str, words: str, temporary: Path) -> None:
-    """A file that cannot be used is an error that names the option, and nothing is left behind."""
+    """A file that cannot be used is an error that names the option, and leaves no file."""
     config = DbConfig.from_options({f"extraParam.server.{option}": value})
     with pytest.raises(ConfigError, match=words) as caught:
         check_client(config)
@@ -123,7 +123,7 @@ def test_unusable_file_is_an_error(option: str, value: str, words: str, temporar
 
 
 def test_certificate_that_is_garbage_is_an_error(temporary: Path) -> None:
-    """PEM text that OpenSSL cannot read is an error, and nothing is left behind."""
+    """PEM text that OpenSSL cannot read is an error, and leaves no file."""
     text = "-----BEGIN CERTIFICATE-----\nMIIC\n-----END CERTIFICATE-----"
     with pytest.raises(ConfigError, match="PyMongo refuses"):
         check_client(DbConfig.from_options({"extraParam.server.sslCA": text}))
@@ -131,7 +131,7 @@ def test_certificate_that_is_garbage_is_an_error(temporary: Path) -> None:
 
 
 def test_key_of_another_certificate_is_an_error(certificates: Certificates) -> None:
-    """A key that does not belong to its certificate is an error that says so."""
+    """A key that does not match its certificate is an error with a hint."""
     (certificate, _), (_, key) = (certificates.issue_client(name) for name in ("ann", "bob"))
     config = DbConfig.from_options({"extraParam.server": {"sslCert": certificate, "sslKey": key}})
     with pytest.raises(ConfigError, match="sslKey belongs to sslCert"):
@@ -152,7 +152,7 @@ def test_encrypted_key_without_passphrase_does_not_ask_the_terminal(
 
 
 def test_full_disk_is_a_config_error(pems: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where no temporary file can be written, the error says to give paths."""
+    """If no temporary file can be written, the error suggests paths."""
     monkeypatch.setattr(tempfile, "tempdir", "/no/such/folder")
     with pytest.raises(ConfigError, match="Give paths"):
         PemFiles(pems, {})
