@@ -199,6 +199,31 @@ class TestOptions:
         assert 70 == middleware.options["timeout"]
 
     @pytest.mark.parametrize(
+        ("argument", "value", "expected"),
+        [
+            ("Timeout", 70, 70),
+            ("session.TIMEOUT", "70", 70),
+            ("session_timeout", "70", 70),
+            ("timeout", "", 60),
+            ("timeout", None, None),
+        ],
+    )
+    @pytest.mark.filterwarnings("ignore::DeprecationWarning")
+    def test_arguments_override_settings_in_any_case(
+        self, options: Options, argument: str, value: object, expected: int | None
+    ) -> None:
+        """A keyword argument overrides a setting in another spelling; a blank one does not."""
+        arguments: Options = options | _SAFE | {argument: value}
+        middleware = SessionMiddleware(_count, {"session.timeout": "60"}, **arguments)
+        assert expected == middleware.options.get("timeout")
+
+    def test_keys_that_beaker_cannot_encode(self, options: Options) -> None:
+        """A key that is not ASCII text is an error before the first save."""
+        keys = {"encrypt_key": "clé", "validate_key": "key", "crypto_type": "cryptography"}
+        with pytest.raises(ConfigError, match="encrypt_key cannot be"):
+            MongoSession({}, **options | keys)
+
+    @pytest.mark.parametrize(
         ("name", "value", "expected"),
         [
             ("Timeout", 60, 60),

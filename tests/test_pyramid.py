@@ -199,6 +199,16 @@ class TestSettings:
         expected = {"timeout", "secrets", "encrypt_key", "URLParam.w"}
         assert expected == {error.option for error in caught.value.errors}
 
+    def test_cache_region_without_a_server(
+        self, settings: Settings, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """A cache region without any server has a warning at the start."""
+        region = f"cache.{_REGION}"
+        more = {f"{region}.type": "ext:mongodb_soajs", f"{region}.name": "region_of_a_test"}
+        _Browser(settings | more | {"cache.regions": _REGION})
+        [text] = [record.getMessage() for record in caplog.records]
+        assert "No server is configured for the database region_of_a_test" in text
+
     def test_wrong_cache_option_of_beaker(self, settings: Settings) -> None:
         """An option that Beaker refuses is a ConfigError, too."""
         with pytest.raises(ConfigError, match="expire must be an integer"):

@@ -54,11 +54,16 @@ def check_type(session_type: str | None) -> None:
 
 
 def check_encryption(options: Mapping[str, Any]) -> None:
-    """Refuse an ``encrypt_key`` without a ``validate_key``.
+    """Refuse keys that Beaker cannot encrypt with.
 
     :param options: Beaker's options of a session.
-    :raises ConfigError: ``validate_key`` is missing.
+    :raises ConfigError: ``validate_key`` is missing, or a key is not ASCII text.
     """
+    # Beaker encodes both as ASCII, but only when it saves a session.
+    for name in ("encrypt_key", "validate_key"):
+        value = options.get(name)
+        if isinstance(value, str) and not value.isascii():
+            raise _invalid(name, value, "Use ASCII characters only: Beaker can encode no others.")
     if options.get("encrypt_key") and not options.get("validate_key"):
         raise ConfigError(
             "encrypt_key is set without validate_key.",
@@ -172,21 +177,12 @@ def _check_nonce(read: dict[str, Any]) -> None:
         )
 
 
-def _check_ascii(read: dict[str, Any]) -> None:
-    # Beaker encodes both as ASCII, but only when it saves a session.
-    for name in ("encrypt_key", "validate_key"):
-        value = read.get(name)
-        if isinstance(value, str) and not value.isascii():
-            raise _invalid(name, value, "Use ASCII characters only: Beaker can encode no others.")
-
-
 _CHECKS = (
     _check_timeout,
     _check_id,
     _check_namespace_class,
     _check_nonce,
     check_encryption,
-    _check_ascii,
 )
 
 

@@ -76,12 +76,20 @@ def read_settings(
         for name, value in options.items()
         if not name.startswith(prefixed) or name in BEAKER_OPTIONS
     }
-    given: dict[str, Any] = {}
-    for settings in (config, options):
-        given |= strip_old_prefix(settings, stacklevel + 1) | strip_prefixes(settings)
-    if not given and not bare:
+    given, arguments = (
+        strip_old_prefix(settings, stacklevel + 1) | strip_prefixes(settings)
+        for settings in (config, options)
+    )
+    arguments |= bare
+    if not given and not arguments:
         _check_missing_prefix(config)
-    return given | bare
+    overridden = {
+        name.strip().lower()
+        for name, value in arguments.items()
+        if value is None or not is_blank(value)
+    }
+    kept = {name: value for name, value in given.items() if name.strip().lower() not in overridden}
+    return {name: value for name, value in arguments.items() if name not in kept} | kept
 
 
 def _check_missing_prefix(config: Mapping[str, Any]) -> None:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from beaker_mongo_soajs.exceptions import ConfigError
 
 Usage = Literal["session", "cache"]
-"""What options are for: the sessions or the caches of Beaker."""
+"""The usage of options: for the sessions or for the caches of Beaker."""
 
 SESSION_PREFIXES = ("beaker.session.", "session.")
 """The prefixes of session options in the settings of an application."""

@@ -12,7 +12,7 @@ from beaker_mongo_soajs.options.masking import is_url, show
 LONGEST_DATABASE = 63
 LONGEST_NAMESPACE = 255
 LOCKS_SUFFIX = "_locks"
-"""What is added to the name of a collection for the collection of its locks."""
+"""The suffix of the collection that holds the locks of another collection."""
 
 _NOT_IN_DATABASE = '/\\. "$\0'
 

@@ -65,7 +65,7 @@ _ADVICE = {
 FOREIGN_NAMES = {
     name.lower(): advice for names, advice in _ADVICE.items() for name in names.split()
 }
-"""What to use instead of a name of another package, by the name in lower case."""
+"""The advice for each name of another package, in lower case."""
 
 CACHE_EXPIRY = "Use expire, Beaker's option for caches, in seconds."
 

@@ -11,7 +11,7 @@ from beaker_mongo_soajs.exceptions import MASK
 
 PEM_BEGIN = "-----BEGIN"
 PEM_SHOWN = "(PEM text)"
-"""What is shown instead of a certificate or key."""
+"""The text that replaces a certificate or key in messages."""
 
 _LONGEST = 120
 _ADDRESS = re.compile(

@@ -57,7 +57,7 @@ class NoEffect:
 
 @dataclass(frozen=True)
 class Refused:
-    """Refuse the option, whatever its value.
+    """Refuse the option with any value.
 
     :param because: the reason, to complete "refused, because …"
     """

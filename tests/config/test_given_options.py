@@ -195,5 +195,5 @@ def test_forms_are_equal(config: dict[str, Any]) -> None:
     )
 )
 def test_garbage_is_a_config_error(options: dict[str, Any]) -> None:
-    """Any options whatever lead to a configuration or a ConfigError."""
+    """Random options lead to a configuration or a ConfigError."""
     assert outcome(options) is not NotImplemented

@@ -107,7 +107,7 @@ def compression(client: Client) -> Any:
 
 
 def uses_tls(client: Client) -> bool:
-    """Tell whether a client connects with TLS."""
+    """Check whether a client connects with TLS."""
     return client.options.pool_options._ssl_context is not None
 
 
