@@ -1,6 +1,6 @@
-"""The session document: ``{_id, session, expires}``, the same that the Node stores write.
+"""The session document: ``{_id, session, expires}``, as the Node stores write it.
 
-Pure: what a document means, and how one is made. The commands are the store's.
+Nothing here sends a command.
 """
 
 import hashlib
@@ -83,7 +83,7 @@ class SessionDocuments:
         return now + self._expires_after
 
     def is_touched(self, stored: StoredSession, now: datetime) -> bool:
-        """Tell by its ``expires`` whether a session was touched less than ``touchAfter`` ago.
+        """Check whether a session was touched less than ``touchAfter`` ago, by its ``expires``.
 
         :param stored: the session.
         :param now: naive UTC.
@@ -117,13 +117,11 @@ class SessionDocuments:
         return hashlib.sha256(session_id.encode()).hexdigest() if self._digests_ids else session_id
 
     def read(self, raw: bytes, now: datetime) -> StoredSession | None:
-        """Return the session of a document, or ``None`` when it has expired.
-
-        Also for a document whose ``_id`` no session can have.
+        """Return the session of a document; ``None`` if it has expired or its ``_id`` is no text.
 
         :param raw: the document as BSON.
         :param now: naive UTC.
-        :raises SerializationError: when it is no session document.
+        :raises SerializationError: the document is not that of a session.
         """
         document = decode_document(raw)
         if type(document["_id"]) is not str or MOVED_TO in document:
@@ -171,8 +169,7 @@ class SessionDocuments:
 
         :param stored_id: its ``_id``.
         :param tree: the session, encoded in this configuration's form.
-        :param serializer: how Beaker serialized it; JSON is noted, since a fresh process cannot
-            know.
+        :param serializer: how Beaker serialized it. JSON is stored, for other processes.
         :param now: naive UTC.
         """
         document = {
@@ -255,7 +252,7 @@ class SessionDocuments:
         return self._json.dumps(tree) if form is StorageForm.JSON else tree
 
     def missing_cookie(self, stored: StoredSession) -> Document | None:
-        """Return the cookie for express-session, where a session had none when it was read.
+        """Return the cookie for express-session, if a session had none when it was read.
 
         :param stored: the session.
         """
@@ -298,27 +295,29 @@ class SessionDocuments:
         return self._json if form is StorageForm.JSON else self._native
 
     def check_own_keys(self, session: dict[Any, Any]) -> None:
-        """Refuse a session that took a key which is not its own.
+        """Check that a session does not use reserved keys for values of its own.
 
-        That is Beaker's time of access, as anything but a time, and express-session's cookie while
-        ``store.expressCookie`` keeps it.
+        Reserved are Beaker's access time and, with ``store.expressCookie``, express-session's
+        cookie.
 
         :param session: the session to be saved.
-        :raises SerializationError: when it did.
+        :raises SerializationError: it does.
         """
-        # Of a type that is stored as it is: anything tagged could not be reckoned with.
+        # Only plain numbers: a tagged value cannot be compared by the server.
         accessed_time = session.get(ACCESSED_TIME, 0)
         if type(accessed_time) not in (int, float) or not is_time(accessed_time):
-            raise _taken(ACCESSED_TIME, "is Beaker's, and a number of seconds")
+            raise _reserved(
+                ACCESSED_TIME, "is reserved for Beaker's access time, a number of seconds"
+            )
         if self._cookie is not None and EXPRESS_COOKIE in session:
-            raise _taken(
-                EXPRESS_COOKIE, "belongs to express-session while store.expressCookie is true"
+            raise _reserved(
+                EXPRESS_COOKIE, "is reserved for express-session while store.expressCookie is true"
             )
 
     def _read_text(self, document: Document, value: object) -> tuple[StorageForm, dict[str, Tree]]:
         if type(value) is not str:
             raise _unreadable(
-                "session", f"is a {type(value).__name__}, neither sub-document nor text"
+                "session", f"is a {type(value).__name__}, not a sub-document or a text"
             )
         if value.startswith("{"):
             return StorageForm.JSON, self._json.loads(value)
@@ -330,12 +329,11 @@ class SessionDocuments:
             document.get("signature"), _context(document["_id"]), text.encode()
         ):
             raise _unreadable(
-                "session", "is ciphertext whose signature does not match store.signingKey"
+                "session", "is ciphertext without a valid signature by store.signingKey"
             )
 
     def _express_cookie(self, lifetime_seconds: float) -> Document:
-        # Of these express-session reads originalMaxAge alone; without any of the rest it answers
-        # 500 later on.
+        # express-session only uses originalMaxAge, but answers 500 if one of the others is missing.
         return {
             "originalMaxAge": round(lifetime_seconds * 1000),
             "expires": None,
@@ -349,7 +347,7 @@ def _context(stored_id: str) -> Context:
 
 
 def is_time(value: object) -> bool:
-    """Tell whether a value is a time that Beaker can reckon with: a number of seconds."""
+    """Check whether a value is a valid access time: a number of seconds since 1970."""
     if not isinstance(value, (int, float)) or isinstance(value, bool):
         return False
     return abs(value) <= LATEST_TIME
@@ -374,7 +372,7 @@ def _lifetime(seconds: float) -> timedelta:
     return lifetime
 
 
-def _taken(key: str, problem: str) -> SerializationError:
+def _reserved(key: str, problem: str) -> SerializationError:
     path = f"session[{key!r}]"
     return SerializationError(f"{path} {problem}.", path=path, hint="Use another key.")
 

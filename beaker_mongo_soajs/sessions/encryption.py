@@ -1,7 +1,8 @@
-"""Which of Beaker's ciphers may open what stands in a database.
+"""Encrypted sessions: the ciphers of Beaker that are safe to use, and texts that must be decrypted.
 
-Beaker unpickles what it decrypted. Ciphertext without authentication can be changed without the key
-(its beginning is known: that of every pickle), so that whoever writes to the database runs code.
+Beaker unpickles what it decrypted. Ciphertext without authentication can be changed without the
+key, because all pickles begin alike. Write access to the database would then be enough to run code
+in the application.
 """
 
 from typing import Any, NoReturn, Protocol
@@ -31,44 +32,44 @@ class Cipher(Protocol):
 
 
 def check_cipher(crypto_module: Any, *, signed: bool) -> None:
-    """Refuse a cipher that does not encrypt, or whose ciphertext can be forged.
+    """Check that a cipher encrypts, and that its ciphertext cannot be forged.
 
     :param crypto_module: the ``crypto_module`` of Beaker's Session.
     :param signed: whether ``store.signingKey`` guards the ciphertext.
-    :raises ConfigError: when it is one.
+    :raises ConfigError: the cipher is unsafe.
     """
     if not crypto_module.has_aes:
         raise ConfigError(
-            "encrypt_key is set, and Beaker has no library that can encrypt.",
+            "session.encrypt_key is set, but Beaker found no encryption library.",
             option="encrypt_key",
-            hint="Install cryptography, and set crypto_type to cryptography: Beaker before 1.14 "
-            "does not look for it by itself.",
+            hint="Install cryptography and set session.crypto_type to cryptography. (Beaker before "
+            "1.14 does not look for it by itself.)",
         )
     if not signed and crypto_module.__name__ not in _AUTHENTICATED:
         raise ConfigError(
-            "encrypt_key is set, and Beaker's cipher is one that can be forged.",
+            "session.encrypt_key is set, but the ciphertext of this crypto_type can be forged.",
             option="crypto_type",
-            hint="Install cryptography and set crypto_type to cryptography, or set "
+            hint="Install cryptography and set session.crypto_type to cryptography, or set "
             "store.signingKey.",
         )
 
 
 def unencrypted() -> SerializationError:
-    """Return the error for a plain session where sessions are encrypted.
+    """Return the error for a plain session in an application that encrypts its sessions.
 
-    Otherwise whoever may write to the database could do without the key.
+    To accept it would allow anybody with write access to the database to plant a session.
     """
     return SerializationError(
-        "The stored session is not encrypted, and encrypt_key is set.",
+        "The stored session is not encrypted, but encrypt_key is set.",
         path="session",
-        hint="It was saved without encrypt_key; its visitor has to get a new one.",
+        hint="It was saved without encrypt_key. Its visitor needs a new session.",
     )
 
 
 def without_key() -> SerializationError:
-    """Return the error for an encrypted session where there is no key."""
+    """Return the error for an encrypted session in an application without a key."""
     return SerializationError(
-        "The stored session is ciphertext, and there is no encrypt_key.",
+        "The stored session is encrypted, but encrypt_key is not set.",
         path="session",
         hint="Set the encrypt_key and validate_key that it was saved with. SessionStore cannot read"
         " encrypted sessions.",
@@ -76,11 +77,10 @@ def without_key() -> SerializationError:
 
 
 class EncryptedText(str):
-    """A text from the database that only Beaker's decryption may open.
+    """A text from the database that must be decrypted before it is unpickled.
 
-    ``Session._decrypt_data`` takes it apart by slices when there is an ``encrypt_key``, and decodes
-    it whole, to unpickle it, when there is none. The second is how a planted pickle would run: it
-    is refused.
+    With an ``encrypt_key``, ``Session._decrypt_data`` splits the text by slices. Without one it
+    decodes the whole text and unpickles it, which would run a planted pickle: that is refused.
     """
 
     __slots__ = ()
@@ -91,8 +91,8 @@ class EncryptedText(str):
         :raises SerializationError: always.
         """
         raise SerializationError(
-            "The stored session is ciphertext, or made by an unknown serializer.",
+            "The stored session is encrypted, or made by an unknown serializer.",
             path="session",
-            hint="Set the encrypt_key and validate_key that it was saved with. Without them, "
-            "nothing but sub-documents and JSON is loaded from the database.",
+            hint="Set the encrypt_key and validate_key that it was saved with. Without them, only "
+            "sub-documents and JSON are loaded from the database.",
         )

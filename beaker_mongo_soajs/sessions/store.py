@@ -95,7 +95,7 @@ class SessionStore:
         return record.session() if record.load(self._checked(session_id)) else None
 
     def set(self, session_id: str, session: Mapping[Any, Any]) -> None:
-        """Store a whole session in place of the one that is there.
+        """Store a whole session, and replace the one that exists.
 
         :param session_id: the session id.
         :param session: the session.
@@ -112,7 +112,7 @@ class SessionStore:
         self._collection.sweep_if_due()
 
     def touch(self, session_id: str) -> bool:
-        """Move a session's times to now and leave its data alone.
+        """Set a session's times to now, without a change of its data.
 
         :param session_id: the session id.
         :returns: whether there is such a session.
@@ -151,7 +151,7 @@ class SessionStore:
                 yield StoredId(document["_id"])
 
     def all(self) -> Iterator[dict[Any, Any]]:
-        """Yield the live sessions; what cannot be read is passed over and logged."""
+        """Yield the live sessions; an unreadable document is skipped and logged."""
         for _, session in self._read_all(_live()):
             yield session
 
@@ -163,8 +163,8 @@ class SessionStore:
         that an earlier configuration stored as text or ciphertext are not found.
 
         :param fields: keys of a session, and their values.
-        :returns: pairs of an id as of :meth:`ids`, and a session; what cannot be read is passed
-            over and logged.
+        :returns: pairs of an id as of :meth:`ids`, and a session; an unreadable document is
+            skipped and logged.
         :raises ConfigError: with ``stringify``.
         :raises ValueError: without any field, and for a key that is empty or has a dot.
         """
@@ -224,12 +224,12 @@ class SessionStore:
                     yield StoredId(stored.stored_id), self._documents.decode(stored)
             except SerializationError as error:
                 logger.warning(
-                    "A document in %s is passed over. %s", self._collection.namespace, error
+                    "An unreadable document in %s is skipped. %s", self._collection.namespace, error
                 )
 
 
 def _own_options(options: Mapping[str, object] | str) -> Mapping[str, object] | str:
-    """Refuse what a Beaker backend is handed and leaves aside: here it would be lost unsaid."""
+    """Check that no option has Beaker's prefix: a backend ignores those, a store must not."""
     for name in () if isinstance(options, str) else options:
         if isinstance(name, str) and name.lower().startswith(PREFIXES):
             bare = name.rpartition(".")[2]

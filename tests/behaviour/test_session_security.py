@@ -264,7 +264,7 @@ class TestPlants:
     ) -> None:
         """If Beaker has no library that encrypts, encrypt_key is a ConfigError."""
         monkeypatch.setitem(CRYPTO_MODULES, "cryptography", noencryption)
-        with pytest.raises(ConfigError, match="no library that can encrypt"):
+        with pytest.raises(ConfigError, match="found no encryption library"):
             Site(ours | _KEYS).visitor().read()
 
     @pytest.mark.parametrize("with_class", [True, False], ids=["MongoSession", "session.type"])

@@ -344,7 +344,7 @@ class TestDocuments:
         assert cookie == {
             "originalMaxAge": 1_209_600_000, "expires": None, "httpOnly": True, "path": "/",
         }  # fmt: skip
-        with pytest.raises(SerializationError, match="belongs to express-session"):
+        with pytest.raises(SerializationError, match="is reserved for express-session"):
             visitor.save(cookie=1)
 
     def test_document_of_connect_mongo_is_read_and_kept(
