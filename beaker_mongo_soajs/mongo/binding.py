@@ -82,9 +82,5 @@ class Binding:
         primary = raw
         if raw.read_preference != ReadPreference.PRIMARY:
             primary = raw.with_options(read_preference=ReadPreference.PRIMARY)
-        # PyMongo refuses a collation for writes that nobody acknowledges.
-        is_exact = (
-            self._config.connection_key in _without_collation
-            or not decoded.write_concern.acknowledged
-        )
-        return Bound(decoded, raw, primary, {} if is_exact else _EXACT)
+        exact = {} if self._config.connection_key in _without_collation else _EXACT
+        return Bound(decoded, raw, primary, exact)

@@ -15,7 +15,7 @@ from pymongo.collection import Collection
 from pymongo.errors import ConnectionFailure, OperationFailure
 
 from beaker_mongo_soajs.config import DbConfig
-from beaker_mongo_soajs.exceptions import BeakerMongoError
+from beaker_mongo_soajs.exceptions import BeakerMongoError, ConfigError, StoreUnavailable
 from beaker_mongo_soajs.mongo.client import clients_generation, temporary_client
 from beaker_mongo_soajs.mongo.documents import Document
 from beaker_mongo_soajs.mongo.errors import DRIVER_ERRORS, translated
@@ -114,6 +114,8 @@ class IndexMaker:
 
     def _run(self, collection: Collection[Document], slot: tuple[int, Hashable]) -> None:
         generation = clients_generation()
+        # Whatever happens, the next attempt is not due at once.
+        self.due_seconds = time.monotonic() + self._pause_seconds
         try:
             # A time limit would have the server give up a build, and begin again with the next.
             with pymongo.timeout(0), self._spare_connection(collection) as spare:
@@ -121,7 +123,9 @@ class IndexMaker:
         except (*DRIVER_ERRORS, BeakerMongoError) as error:
             if generation == clients_generation():
                 cause = error if isinstance(error, BeakerMongoError) else translated(error)
-                self._fail(str(cause), "")
+                # What to do about an outage is said to the requests.
+                is_outage = isinstance(cause, StoreUnavailable)
+                self._fail(str(cause.args[0] if is_outage else cause), "")
         finally:
             self._end(slot)
 
@@ -132,10 +136,17 @@ class IndexMaker:
 
     @contextmanager
     def _spare_connection(self, collection: Collection[Document]) -> Iterator[Collection[Document]]:
-        """Lend the collection on a connection that no request waits for."""
+        """Provide the collection on a connection that no request waits for."""
         if collection.database.client.options.pool_options.max_pool_size != 1:
             yield collection
             return
+        if self._config.client is not None:
+            raise ConfigError(
+                "The application's client has only one connection, which requests need.",
+                option="client",
+                hint="Set its maxPoolSize to 2 or more, or make the indexes by hand and set "
+                "store.createIndexes to false.",
+            )
         with temporary_client(self._config) as client:
             yield client[collection.database.name][collection.name]
 

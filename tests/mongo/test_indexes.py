@@ -88,6 +88,16 @@ class TestBesideRequests:
     def _is_building() -> bool:
         return any("-indexes" in thread.name for thread in threading.enumerate())
 
+    def test_a_client_with_one_connection(
+        self, mongo_url: str, options: Options, database: Db, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """The only connection of an application's client is left to the requests."""
+        with MongoClient[dict[str, Any]](mongo_url, maxPoolSize=1) as client:
+            SessionStore({"client": client, "name": options["name"]}).set("a", {})
+            wait_for_indexes()
+        assert {"_id_"} == index_names(database)
+        assert "maxPoolSize" in caplog.text
+
     def test_an_index_under_another_name(
         self, options: Options, database: Db, commands: Commands, caplog: pytest.LogCaptureFixture
     ) -> None:
