@@ -31,6 +31,9 @@ _TAG_MARKER = tags.TAG.encode()
 _ITEM_MARKER = ITEM_PREFIX.encode()
 # Other writers of JSON may escape any letter of these markers. JSON does not require them to.
 _ESCAPED_ASCII = re.compile(r"\\u00[2-7]")
+_UNSIGNED: Context = ()
+"""The context in which nothing is signed: the name of a field must not depend on the key."""
+
 _SETS = frozenset({"set", "frozenset"})
 _JSON_SAFE_INTEGER = 2**53 - 1
 
@@ -105,10 +108,11 @@ class Codec:
         :raises SerializationError: for a value that cannot be stored; names its path.
         """
         try:
-            name = self.field_name(key, stored_id)
+            name = self.field_name(key)
             tree = self._encode_step(key, value, _field_context(stored_id, name))
             if name != key:
-                tree = tags.tagged(tags.ITEM, [self._encode(key, (stored_id,)), tree])
+                context = _key_context(stored_id)
+                tree = tags.tagged(tags.ITEM, [self._encode(key, context), tree])
         except UnstorableValueError as error:
             path = "session" + "".join(reversed(error.steps))
             raise SerializationError(
@@ -124,7 +128,7 @@ class Codec:
             ) from None
         return name, tree
 
-    def field_name(self, key: object, stored_id: bytes) -> str:
+    def field_name(self, key: object) -> str:
         """Return the name of the field that holds a top-level key.
 
         This is the key itself if it can be a field name, and otherwise a digest of it. Each key has
@@ -134,7 +138,7 @@ class Codec:
         """
         if type(key) is str and self._is_plain_key(key) and not key.startswith(ITEM_PREFIX):
             return key
-        return ITEM_PREFIX + tags.digest(self._encode(key, (stored_id,)))
+        return ITEM_PREFIX + tags.digest(self._encode(key, _UNSIGNED))
 
     def decode(self, tree: dict[str, Tree], stored_id: bytes) -> dict[Any, Any]:
         """Return the session of a stored tree.
@@ -150,9 +154,7 @@ class Codec:
         hashes: set[int] = set()
         for name, value in tree.items():
             try:
-                key, item = self._decode_item(
-                    name, value, _Reading(_field_context(stored_id, name), collisions)
-                )
+                key, item = self._decode_item(name, value, stored_id, collisions)
                 hashes.add(hash(key))
             except (tags.DamagedValueError, TypeError, RecursionError) as error:
                 reason = str(error) if isinstance(error, ValueError) else type(error).__name__
@@ -186,7 +188,7 @@ class Codec:
             raise UnstorableValueError(problem, _json_type(kind))
         payload = tags.dump_pickle(value)
         tagged = tags.tagged(tags.PICKLE, self._encode(payload, context))
-        if self._signer is not None:
+        if self._signer is not None and context != _UNSIGNED:
             tagged[tags.SIGNATURE] = self._encode(self._signer.sign(context, payload), context)
         return tagged
 
@@ -236,10 +238,14 @@ class Codec:
             return False
         return key.isascii() or tags.is_utf8(key)
 
-    def _decode_item(self, name: str, value: Tree, reading: _Reading) -> tuple[Any, Any]:
+    def _decode_item(
+        self, name: str, value: Tree, stored_id: bytes, collisions: CollisionLimit
+    ) -> tuple[Any, Any]:
+        reading = _Reading(_field_context(stored_id, name), collisions)
         if name.startswith(ITEM_PREFIX) and _is_item(value):
-            key, item = value[tags.VALUE]
-            return self._decode(key, reading), self._decode(item, reading)
+            stored_key, item = value[tags.VALUE]
+            key = self._decode(stored_key, _Reading(_key_context(stored_id), collisions))
+            return key, self._decode(item, reading)
         return name, self._decode(value, reading)
 
     def _decode(self, value: Tree, reading: _Reading) -> Any:
@@ -353,6 +359,11 @@ class JsonCodec(Codec):
 def _field_context(stored_id: bytes, name: str) -> Context:
     """Return the signing context of a field: a signed pickle is only valid in its own field."""
     return (b"session", stored_id, name.encode("utf-8", "surrogatepass"))
+
+
+def _key_context(stored_id: bytes) -> Context:
+    """Return the signing context of the keys of a session that cannot be field names."""
+    return (b"key", stored_id)
 
 
 def _is_item(value: Tree) -> bool:

@@ -69,13 +69,13 @@ def field_changes(codec: Codec, stored: StoredSession, changes: Changes) -> Fiel
     """
     context = stored.stored_id.encode()
     assigned: dict[str, Tree] = {}
-    removed = {_stored_name(codec, stored, key, context) for key in changes.removed}
+    removed = {_stored_name(codec, stored, key) for key in changes.removed}
     for key, value in changes.assigned.items():
         name, tree = codec.encode_item(key, value, context)
         assigned[name] = tree
         if name != key:
             # Another application may hold the key under its own name, which no path can hold.
-            removed.add(_stored_name(codec, stored, key, context))
+            removed.add(_stored_name(codec, stored, key))
     return FieldChanges(assigned, removed - assigned.keys())
 
 
@@ -135,10 +135,10 @@ def native_swap(
     return {"_id": document["_id"], "session": {"$eq": session}}, update
 
 
-def _stored_name(codec: Codec, stored: StoredSession, key: object, context: bytes) -> str:
+def _stored_name(codec: Codec, stored: StoredSession, key: object) -> str:
     if isinstance(key, str) and key in stored.tree:
         return key
-    return codec.field_name(key, context)
+    return codec.field_name(key)
 
 
 def _is_path_step(name: str) -> bool:

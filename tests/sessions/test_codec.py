@@ -2,6 +2,7 @@
 
 import copy
 import datetime
+import enum
 from typing import Any
 
 import bson
@@ -32,6 +33,13 @@ class Owner:
         return isinstance(other, Owner) and other.name == self.name
 
     __hash__ = None  # type: ignore[assignment]
+
+
+class Label(enum.Flag):
+    """Flags, whose combinations are pickled."""
+
+    FIRST = 1
+    SECOND = 2
 
 
 class CodecContract:
@@ -132,6 +140,17 @@ class CodecContract:
         del unsigned["v"]["signature"]
         with pytest.raises(SerializationError, match="signature"):
             codec.decode(unsigned, _CONTEXT)
+
+    def test_signed_pickles_as_keys(self) -> None:
+        """A pickled key is signed, and the name of its field does not depend on the signing key."""
+        old, new = (Signer([name.encode()], "shop", "sessions") for name in ("old", "new"))
+        rotated = Signer([b"new", b"old"], "shop", "sessions")
+        session = {Label.FIRST | Label.SECOND: Owner("a")}
+        tree = self.through(self.codec(pickled=True, signer=old).encode(session, _CONTEXT))
+        assert session == self.codec(pickled=True, signer=rotated).decode(tree, _CONTEXT)
+        assert tree.keys() == self.codec(pickled=True, signer=new).encode(session, _CONTEXT).keys()
+        with pytest.raises(SerializationError, match="signature"):
+            self.codec(pickled=True, signer=new).decode(tree, _CONTEXT)
 
     @pytest.mark.parametrize(
         "value",
