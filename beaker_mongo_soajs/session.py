@@ -35,6 +35,8 @@ class MongoSession(LockableSession):
     It stores the same documents as ``session.type = ext:mongodb_soajs`` alone, so that an
     application can switch between the two at any time. In addition:
 
+    - It reads the ``Cookie`` header itself, so that cookies of other sites and scripts do not hide
+      the session's cookie.
     - An id that the store does not contain is never adopted, and new ids have 192 random bits.
     - :meth:`invalidate`, :meth:`regenerate_id` and :meth:`delete` remove the old document. A
       session past its timeout is removed when a request loads it.

@@ -1,5 +1,6 @@
 """The cookie, and the object that an application holds."""
 
+import time
 from typing import Any
 
 import pytest
@@ -193,6 +194,14 @@ class TestForeignCookies:
         mine.delete()
         with session.locked():
             assert session.get("n") != 6
+
+    def test_long_headers_hold_no_worker(self, options: Options) -> None:
+        """A header of 64 kB with which http.cookies takes minutes delays no request."""
+        MongoSession({}, **options)
+        for header in ('a="' + '\\"' * 32_000, f'{NAME}="' + "\\" * 65_000 + '"', "a" * 65_000):
+            start = time.thread_time()
+            assert MongoSession({"cookie": header}, **options).is_new
+            assert time.thread_time() - start < 0.05
 
     def test_fuzzed_headers(self, options: Options) -> None:
         """No header is an error, and none leads to another session than its cookie's."""
