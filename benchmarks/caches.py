@@ -10,13 +10,13 @@ from beaker.cache import Cache
 
 from benchmarks.cells import Spec
 from benchmarks.contenders import BEAKER, MEMORY, REDIS, TYPE
-from benchmarks.place import Place
+from benchmarks.environment import Environment
 from benchmarks.visits import cart
 from tests.behaviour.scenarios import beaker_options
 
 HIT, MISS = "hit", "miss"
 
-_OPTIONS: dict[str, Callable[[Place], dict[str, Any]]] = {
+_OPTIONS: dict[str, Callable[[Environment], dict[str, Any]]] = {
     TYPE: lambda place: {
         "type": "ext:mongodb_soajs",
         "url": place.mongo_url,
@@ -41,7 +41,7 @@ class CacheCell:
     :param place: the servers.
     """
 
-    def __init__(self, spec: Spec, place: Place) -> None:
+    def __init__(self, spec: Spec, place: Environment) -> None:
         self.spec = spec
         self.title = _TITLES.get(spec.contender, f"Beaker `{spec.contender}`")
         self._place = replace(place, database=f"bench_{uuid.uuid4().hex[:16]}")

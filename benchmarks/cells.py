@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol, runtime_checkable
 
 from benchmarks.contenders import CONTENDERS
-from benchmarks.place import Place
+from benchmarks.environment import Environment
 from benchmarks.population import SAMPLE
 from benchmarks.samples import Turn
 from benchmarks.visits import cart
@@ -83,7 +83,7 @@ class SessionCell:
     :param most_sessions: an upper limit for the number of sessions.
     """
 
-    def __init__(self, spec: Spec, place: Place, most_sessions: int | None = None) -> None:
+    def __init__(self, spec: Spec, place: Environment, most_sessions: int | None = None) -> None:
         self.spec = spec
         # A million documents are made once, and shared by all contenders with the same format.
         own = spec.sessions if spec.sessions > SAMPLE else uuid.uuid4().hex[:16]

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from beaker_mongo_soajs import SessionMiddleware
+from benchmarks.environment import Environment
 from benchmarks.floors import (
     Floor,
     FloorSite,
     TouchingFloor,
     WithBeaker,
 )
-from benchmarks.place import Place
 from benchmarks.population import copy_documents, copy_keys
 from benchmarks.visits import BeakerSite, Data, Site, cookies_for, session_id
 from benchmarks.workloads import CHANGE, LOGIN, NEW, READ
@@ -27,8 +27,8 @@ FIND_AND_MEMORY, FIND_UPDATE_AND_MEMORY = "find, memory", "find+update, memory"
 
 _REDIS_KEY = "beaker_cache:{}:session"
 
-Make = Callable[[Place, Data], Site]
-Copy = Callable[[Site, Place, str, int], list[str]]
+Make = Callable[[Environment, Data], Site]
+Copy = Callable[[Site, Environment, str, int], list[str]]
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Contender:
     needs: str | None = None
     needs_redis: bool = False
 
-    def missing(self, place: Place) -> str | None:
+    def missing(self, place: Environment) -> str | None:
         """Return the reason if it is not available."""
         if self.needs is not None and importlib.util.find_spec(self.needs) is None:
             return f"the Python module `{self.needs}` is not installed"
@@ -61,93 +61,93 @@ class Contender:
             return "there is no `redis-server` on the `PATH`"
         return None
 
-    def populate(self, site: Site, place: Place, number: int) -> list[str]:
+    def populate(self, site: Site, place: Environment, number: int) -> list[str]:
         """Store a number of sessions, and return their cookies."""
         first = site.begin()
         return [first, *self.copy(site, place, first, number - 1)]
 
 
-def _options(place: Place, **more: Any) -> dict[str, Any]:
+def _options(place: Environment, **more: Any) -> dict[str, Any]:
     return {"url": place.mongo_url, "name": place.database, **more}
 
 
-def _ours(place: Place, data: Data) -> Site:
+def _ours(place: Environment, data: Data) -> Site:
     return BeakerSite(data, _options(place, type="ext:mongodb_soajs"))
 
 
-def _mongo_session(place: Place, data: Data) -> Site:
+def _mongo_session(place: Environment, data: Data) -> Site:
     return BeakerSite(data, _options(place, secure=False), SessionMiddleware)
 
 
-def _beaker(place: Place, data: Data) -> Site:
+def _beaker(place: Environment, data: Data) -> Site:
     return BeakerSite(data, beaker_options(place.mongo_url, place.database))
 
 
-def _redis(place: Place, data: Data) -> Site:
+def _redis(place: Environment, data: Data) -> Site:
     return BeakerSite(data, {"type": "ext:redis", "url": place.redis_url})
 
 
-def _memory(_place: Place, data: Data) -> Site:
+def _memory(_place: Environment, data: Data) -> Site:
     return BeakerSite(data, {"type": "memory"})
 
 
-def _file(place: Place, data: Data) -> Site:
+def _file(place: Environment, data: Data) -> Site:
     folder = str(place.folder / place.database)
     return BeakerSite(data, {"type": "file", "data_dir": folder})
 
 
-def _flask(place: Place, data: Data) -> Site:
+def _flask(place: Environment, data: Data) -> Site:
     # It imports packages that may not be installed.
     flask_visits = importlib.import_module("benchmarks.flask_visits")
     site: Site = flask_visits.FlaskSite(data, place.client, place.database)
     return site
 
 
-def _flask_indexed(place: Place, data: Data) -> Site:
+def _flask_indexed(place: Environment, data: Data) -> Site:
     place.direct[place.database].sessions.create_index("id")
     return _flask(place, data)
 
 
-def _floor(kind: type[Floor]) -> Callable[[Place, Data], FloorSite]:
-    def make(place: Place, data: Data) -> FloorSite:
+def _floor(kind: type[Floor]) -> Callable[[Environment, Data], FloorSite]:
+    def make(place: Environment, data: Data) -> FloorSite:
         return FloorSite(_ours(place, data), kind(place.client[place.database].sessions))
 
     return make
 
 
-def _with_beaker(floor: Callable[[Place, Data], FloorSite]) -> Make:
+def _with_beaker(floor: Callable[[Environment, Data], FloorSite]) -> Make:
     return lambda place, data: WithBeaker(floor(place, data), _memory(place, data))
 
 
-def _copy_ids(_site: Site, place: Place, cookie: str, number: int) -> list[str]:
+def _copy_ids(_site: Site, place: Environment, cookie: str, number: int) -> list[str]:
     sessions = place.direct[place.database].sessions
     return copy_documents(sessions, {"_id": cookie}, cookie, number)
 
 
-def _copy_ours(site: Site, place: Place, cookie: str, number: int) -> list[str]:
+def _copy_ours(site: Site, place: Environment, cookie: str, number: int) -> list[str]:
     return cookies_for(_copy_ids(site, place, session_id(cookie), number))
 
 
-def _copy_beakers(_site: Site, place: Place, cookie: str, number: int) -> list[str]:
+def _copy_beakers(_site: Site, place: Environment, cookie: str, number: int) -> list[str]:
     first = session_id(cookie)
     # The name of the collection in Beaker.
     collection = place.direct[place.database].backer_cache
     return cookies_for(copy_documents(collection, {"_id": f"{first}:session"}, first, number))
 
 
-def _copy_flasks(_site: Site, place: Place, cookie: str, number: int) -> list[str]:
+def _copy_flasks(_site: Site, place: Environment, cookie: str, number: int) -> list[str]:
     name, _, first = cookie.partition("=")
     sessions = place.direct[place.database].sessions
     ids = copy_documents(sessions, {"id": f"session:{first}"}, first, number)
     return [f"{name}={each}" for each in ids]
 
 
-def _copy_redis(_site: Site, place: Place, cookie: str, number: int) -> list[str]:
+def _copy_redis(_site: Site, place: Environment, cookie: str, number: int) -> list[str]:
     ids = copy_keys(place.direct_redis, _REDIS_KEY, session_id(cookie), number)
     return cookies_for(ids)
 
 
-def _begin_each(site: Site, _place: Place, _cookie: str, number: int) -> list[str]:
+def _begin_each(site: Site, _place: Environment, _cookie: str, number: int) -> list[str]:
     return [site.begin() for _ in range(number)]
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 
-from benchmarks.place import Client, Place
+from benchmarks.environment import Client, Environment
 from benchmarks.samples import percentile
 from benchmarks.servers import Servers, redis_client, redis_url
 
@@ -68,7 +68,9 @@ def proxy_process(port: int) -> Iterator[ProxyProcess]:
 
 
 @contextmanager
-def at_a_distance(servers: Servers, round_trip_ms: float) -> Iterator[tuple[Place, list[Distance]]]:
+def at_a_distance(
+    servers: Servers, round_trip_ms: float
+) -> Iterator[tuple[Environment, list[Distance]]]:
     """Put proxies before the servers; yield their place and the measured distances.
 
     :param servers: the servers.

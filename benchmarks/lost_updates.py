@@ -22,7 +22,7 @@ from tests.behaviour.scenarios import (
     ROUNDS,
     Options,
     ProcessServer,
-    Round,
+    Scenario,
     Server,
     Tally,
     ThreadServer,
@@ -47,7 +47,7 @@ TITLES: Mapping[str, str] = {
 }
 
 
-def count(play_round: Round, server: Server, rounds: int) -> tuple[int, Tally]:
+def count(play_round: Scenario, server: Server, rounds: int) -> tuple[int, Tally]:
     """Play a round repeatedly, up to a number of times or the time limit.
 
     :param play_round: one of :data:`tests.behaviour.scenarios.ROUNDS`.

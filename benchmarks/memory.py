@@ -14,7 +14,7 @@ from pathlib import Path
 
 from benchmarks.cells import SessionCell
 from benchmarks.contenders import BEAKER, CONTENDERS, REDIS
-from benchmarks.place import Client, Place
+from benchmarks.environment import Client, Environment
 from benchmarks.plan import MILLION, SMALL
 from benchmarks.visits import cart
 
@@ -58,7 +58,7 @@ def in_collection(cell: SessionCell) -> Stored:
     )
 
 
-def in_redis(place: Place) -> Stored:
+def in_redis(place: Environment) -> Stored:
     """Return the size of a million sessions in Redis, estimated from a tenth of them.
 
     :param place: the servers.
@@ -75,7 +75,7 @@ def in_redis(place: Place) -> Stored:
     return Stored(contender.title, megabytes, 0.0, "in memory, from 100,000 sessions")
 
 
-def in_process(contender: str, place: Place) -> float:
+def in_process(contender: str, place: Environment) -> float:
     """Return the number of bytes that a process keeps for each additional visitor.
 
     :param contender: the name of the contender.
@@ -94,7 +94,7 @@ def main(arguments: list[str]) -> None:
     """
     contender, url, database, number = arguments
     with Client(url) as client, tempfile.TemporaryDirectory() as folder:
-        place = Place(url, None, client, None, Path(folder), database)
+        place = Environment(url, None, client, None, Path(folder), database)
         site = CONTENDERS[contender].make(place, cart(SMALL))
         # The first visitors also make connections and other things that are made once.
         tracemalloc.start()

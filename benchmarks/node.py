@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.cells import Spec
-from benchmarks.place import Place
+from benchmarks.environment import Environment
 from benchmarks.samples import Turn
 from benchmarks.visits import TIMEOUT_SECONDS, cart
 
@@ -31,7 +31,7 @@ class NodeCell:
     :param folder: the folder of the installed packages.
     """
 
-    def __init__(self, spec: Spec, place: Place, folder: Path) -> None:
+    def __init__(self, spec: Spec, place: Environment, folder: Path) -> None:
         self.spec = spec
         self.title = TITLE
         self._place = place

@@ -15,11 +15,11 @@ from benchmarks.caches import HIT, MISS, CacheCell
 from benchmarks.cells import Cell, SessionCell, Spec
 from benchmarks.contenders import BEAKER, CONTENDERS, FILE, MEMORY, MONGO_SESSION, TYPE
 from benchmarks.distance import Distance, at_a_distance
+from benchmarks.environment import Environment
 from benchmarks.machine import machine, versions
 from benchmarks.measurement import Group, all_samples, measure, requests_to_serve
 from benchmarks.memory import Stored, in_collection, in_process, in_redis
 from benchmarks.own_time import Shares, sampled
-from benchmarks.place import Place
 from benchmarks.plan import MILLION, OURS, SMALL, Outline
 from benchmarks.samples import Samples
 from benchmarks.servers import Servers, grow_cache, servers
@@ -117,7 +117,7 @@ def run(scope: Scope, *, with_node: bool = False, quiet: bool = False) -> Run:
     return found
 
 
-def _missing(place: Place) -> dict[str, str]:
+def _missing(place: Environment) -> dict[str, str]:
     reasons = {each.title: each.missing(place) for each in CONTENDERS.values()}
     return {title: reason for title, reason in reasons.items() if reason is not None}
 
@@ -138,7 +138,7 @@ def _prepare(scope: Scope, found: Run, running: Servers, stack: ExitStack, *, qu
         found.groups.append(Group(outline.title, cells, outline.requests))
 
 
-def _prepare_node(found: Run, place: Place) -> None:
+def _prepare_node(found: Run, place: Environment) -> None:
     reason = node.missing()
     if reason is not None:
         found.missing[node.TITLE] = reason
@@ -151,7 +151,7 @@ def _prepare_node(found: Run, place: Place) -> None:
             group.add(node.NodeCell(spec, place, packages))
 
 
-def _cell(spec: Spec, place: Place, most_sessions: int | None) -> Cell:
+def _cell(spec: Spec, place: Environment, most_sessions: int | None) -> Cell:
     if spec.workload in (HIT, MISS):
         return CacheCell(spec, place)
     return SessionCell(spec, place, most_sessions)
@@ -192,7 +192,7 @@ def _count(scope: Scope, found: Run, *, quiet: bool) -> None:
         found.shares = sampled(ours, scope.sampling_seconds, bar.update)
 
 
-def _measure_extras(found: Run, place: Place, *, quiet: bool) -> None:
+def _measure_extras(found: Run, place: Environment, *, quiet: bool) -> None:
     million = Spec("", READ, SMALL, MILLION)
     lone = replace(place, database="bench_extras")
     cells = [cell for group in found.groups for cell in group.cells]
@@ -209,11 +209,11 @@ def _measure_extras(found: Run, place: Place, *, quiet: bool) -> None:
         step()
 
 
-def _measure_process(found: Run, place: Place, contender: str) -> None:
+def _measure_process(found: Run, place: Environment, contender: str) -> None:
     found.process_bytes[CONTENDERS[contender].title] = in_process(contender, place)
 
 
-def _measure_dogpile(found: Run, place: Place) -> None:
+def _measure_dogpile(found: Run, place: Environment) -> None:
     names = ("bench_beakers", "bench_ours")
     ours = {"type": "ext:mongodb_soajs", "url": place.mongo_url, "name": names[1]}
     backends = {

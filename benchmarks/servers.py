@@ -18,7 +18,7 @@ from typing import Any
 from beaker_mongo_soajs.testing import MongoServer
 from beaker_mongo_soajs.testing.process import free_port
 from beaker_mongo_soajs.testing.watchdog import Watchdog
-from benchmarks.place import Client, Place
+from benchmarks.environment import Client, Environment
 
 _REDIS_SECONDS = 20.0
 _POLL_SECONDS = 0.01
@@ -37,7 +37,7 @@ class Servers:
     mongo: MongoServer
     redis_port: int | None
     versions: dict[str, str]
-    place: Place
+    place: Environment
 
 
 @contextmanager
@@ -54,7 +54,7 @@ def servers() -> Iterator[Servers]:
             redis_port = stack.enter_context(_redis_server(program, folder))
             direct_redis = stack.enter_context(redis_client(redis_port))
             versions["Redis"] = _redis_version(program)
-        place = Place(
+        place = Environment(
             mongo_url=mongo.url,
             redis_url=redis_url(redis_port),
             direct=direct,
@@ -78,7 +78,7 @@ def redis_client(port: int) -> Any:
     return importlib.import_module("redis").Redis(port=port)
 
 
-def grow_cache(place: Place, gigabytes: int) -> None:
+def grow_cache(place: Environment, gigabytes: int) -> None:
     """Increase the cache of MongoDB, which is small in a temporary server.
 
     :param place: the servers.

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchmarks.cells import SessionCell
-from benchmarks.place import Place
+from benchmarks.environment import Environment
 
 _REQUESTS = 50
 _MONGO_COMMANDS = ("find", "update", "insert", "delete", "findAndModify")
@@ -57,7 +57,7 @@ def traffic(cell: SessionCell) -> Traffic:
     return (_counted(cell.place) - begin - (begin - first)).each(_REQUESTS)
 
 
-def _counted(place: Place) -> Traffic:
+def _counted(place: Environment) -> Traffic:
     mongo = _of_mongo(place)
     if place.direct_redis is None:
         return mongo
@@ -70,7 +70,7 @@ def _counted(place: Place) -> Traffic:
     )
 
 
-def _of_mongo(place: Place) -> Traffic:
+def _of_mongo(place: Environment) -> Traffic:
     status = place.direct.admin.command("serverStatus")
     commands, documents = status["metrics"]["commands"], status["metrics"]["document"]
     network = status["network"]

@@ -405,8 +405,8 @@ def _finish(*requests: Request) -> None:
         request.answer()
 
 
-Round = Callable[[Server, int], Tally]
-ROUNDS: tuple[Round, ...] = (
+Scenario = Callable[[Server, int], Tally]
+ROUNDS: tuple[Scenario, ...] = (
     read_overlaps_login,
     different_keys,
     deletion_beside_change,
@@ -418,7 +418,7 @@ ROUNDS: tuple[Round, ...] = (
 )
 
 
-def play(play_round: Round, server: Server, rounds: int) -> Tally:
+def play(play_round: Scenario, server: Server, rounds: int) -> Tally:
     """Play a round again and again.
 
     :param play_round: one of :data:`ROUNDS`; it receives the number of rounds played before.

@@ -295,7 +295,7 @@ class TestValues:
         """A session refuses an access time that is not a valid time."""
         visitor = Site(kind_options).visitor()
         visitor.save(user="ann")
-        with pytest.raises(SerializationError, match="is reserved for the access time"):
+        with pytest.raises(SerializationError, match="is reserved for Beaker's access time"):
             visitor.save(_accessed_time=value)
         assert visitor.read() == {"user": "ann"}
 

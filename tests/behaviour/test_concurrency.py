@@ -21,7 +21,7 @@ from tests.behaviour.scenarios import (
     ROUNDS,
     Change,
     ProcessServer,
-    Round,
+    Scenario,
     Site,
     Tally,
     ThreadServer,
@@ -83,7 +83,7 @@ class TestRounds:
         ("kind", "play_round"), KINDS_AND_ROUNDS, indirect=["kind"], ids=name_of
     )
     def test_threads_lose_nothing(
-        self, all_options: Options, database: Db, play_round: Round
+        self, all_options: Options, database: Db, play_round: Scenario
     ) -> None:
         """When requests overlap in threads, no change is lost and no logout is undone."""
         with ThreadServer(all_options) as server:
@@ -97,7 +97,7 @@ class TestRounds:
         "play_round", [read_overlaps_login, different_keys, save_overlaps_logout], ids=name_of
     )
     def test_processes_lose_nothing(
-        self, all_options: Options, workers: list[Connection], play_round: Round
+        self, all_options: Options, workers: list[Connection], play_round: Scenario
     ) -> None:
         """When requests overlap in processes, no change is lost and no logout is undone."""
         tally = play(play_round, ProcessServer(workers, all_options), ROUNDS_EACH)
@@ -106,7 +106,7 @@ class TestRounds:
 
     @pytest.mark.parametrize("play_round", [read_overlaps_login, same_key, *LOGOUTS], ids=name_of)
     def test_encrypted_sessions_keep_saves_and_logouts(
-        self, kind_options: Options, database: Db, play_round: Round
+        self, kind_options: Options, database: Db, play_round: Scenario
     ) -> None:
         """With encryption too, a read does not undo a save, and no request undoes a logout."""
         with ThreadServer(kind_options | KEYS) as server:
@@ -122,7 +122,7 @@ class TestRounds:
         ids=name_of,
     )
     def test_beakers_own_backend_loses_the_rounds(
-        self, mongo_url: str, database_name: str, play_round: Round
+        self, mongo_url: str, database_name: str, play_round: Scenario
     ) -> None:
         """The rounds find faults: Beaker's own backend loses each of them."""
         with ThreadServer(beaker_options(mongo_url, database_name)) as server:

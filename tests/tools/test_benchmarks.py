@@ -24,10 +24,10 @@ from benchmarks.contenders import (
     TYPE,
 )
 from benchmarks.distance import proxy_process
+from benchmarks.environment import Environment
 from benchmarks.files import BEGIN, DOCUMENT, END, RESULTS, replaced
 from benchmarks.measurement import BURST, Group, measure
 from benchmarks.own_time import Shares, subtracted_us
-from benchmarks.place import Place
 from benchmarks.population import multiply_document
 from benchmarks.ratios import Ratio, ratios
 from benchmarks.samples import Samples, percentile
@@ -70,13 +70,13 @@ def samples(*wall_us: float, cpu_us: float = 1.0) -> Samples:
 
 
 @pytest.fixture
-def place(mongo_url: str, mongo_client: Client, tmp_path: Path) -> Place:
+def place(mongo_url: str, mongo_client: Client, tmp_path: Path) -> Environment:
     """Return a place on the server under test, without Redis."""
-    return Place(mongo_url, None, mongo_client, None, tmp_path, "")
+    return Environment(mongo_url, None, mongo_client, None, tmp_path, "")
 
 
 @pytest.fixture
-def cell(place: Place, request: pytest.FixtureRequest) -> Iterator[SessionCell]:
+def cell(place: Environment, request: pytest.FixtureRequest) -> Iterator[SessionCell]:
     """Return a small cell with the contender and workload of the parameter."""
     cell = SessionCell(Spec(*request.param), place, 5)
     yield cell
@@ -222,7 +222,7 @@ class TestSites:
         assert written == pytest.approx(found.written, abs=0.1)
         assert found.sent > 100
 
-    def test_multiply_document(self, place: Place, database_name: str) -> None:
+    def test_multiply_document(self, place: Environment, database_name: str) -> None:
         """Copies have ids of the same length, and are readable sessions."""
         contender, place = CONTENDERS[BEAKER], replace(place, database=database_name)
         site = contender.make(place, cart(200))

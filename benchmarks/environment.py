@@ -11,7 +11,7 @@ Client = MongoClient[dict[str, Any]]
 
 
 @dataclass(frozen=True)
-class Place:
+class Environment:
     """The servers of a site, its database, and a folder.
 
     :param mongo_url: the URL of MongoDB for the site.
