@@ -2,7 +2,7 @@
 # PYTHON=/path/to/python chooses the Python for it.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo example test test-browser test-all lint format bench clean
+.PHONY: help demo example test test-interleavings test-browser test-all lint format bench clean
 export PYTHON
 # Always use the tools in .venv, even if another environment is active.
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
@@ -15,6 +15,7 @@ help:
 	@echo 'make example NAME=flask    serve the example of a framework; stop it with Ctrl-C'
 	@echo 'make test                  check style, types and documents, then run all tests'
 	@echo 'make test-browser          run the tests that need Chromium'
+	@echo 'make test-interleavings    play all orders of the commands of overlapping requests; hours'
 	@echo 'make test-all              test all versions of Python, frameworks and servers; an hour'
 	@echo 'make lint                  check style and types only'
 	@echo 'make format                correct style and format automatically'
@@ -47,6 +48,11 @@ format:
 # pytest runs last, so that its summary ends the output.
 test: lint
 	$(RUN) pytest
+
+# Hours on two cores. "make test" plays the orders with few switches.
+test-interleavings:
+	$(INSTALL) dev
+	INTERLEAVINGS=all .venv/bin/python -m pytest tests/interleavings
 
 test-browser:
 	$(INSTALL) dev

@@ -4,7 +4,7 @@ import logging
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import bson
 from bson.errors import BSONError
@@ -177,7 +177,12 @@ class StoreCollection:
         return self._run(send)
 
     def find_and_modify(
-        self, query: Document, update: Document, *, upsert: bool = False, returns_old: bool = False
+        self,
+        query: Document,
+        update: Document,
+        *,
+        upsert: bool = False,
+        returns: Literal["new", "old", "exact new"] = "new",
     ) -> Document | None:
         """Update one document; return it as it is afterwards, or ``None`` if none was found.
 
@@ -187,14 +192,15 @@ class StoreCollection:
         :param query: the filter.
         :param update: the update.
         :param upsert: whether to insert a document if none is found.
-        :param returns_old: return the document as it was before, with the types that BSON has.
+        :param returns: ``old`` returns the document as it was before. ``old`` and ``exact new``
+            return values of the types that BSON has.
         """
 
         def send(bound: Bound) -> Document | None:
             # Never as raw BSON: PyMongo cannot add labels to the errors of such a command.
-            options = EXACT_OPTIONS if returns_old else CODEC_OPTIONS
+            options = CODEC_OPTIONS if returns == "new" else EXACT_OPTIONS
             return bound.decoded.with_options(codec_options=options).find_one_and_update(
-                query, update, upsert=upsert, return_document=not returns_old, **bound.exact
+                query, update, upsert=upsert, return_document=returns != "old", **bound.exact
             )
 
         try:

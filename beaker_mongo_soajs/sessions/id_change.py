@@ -38,6 +38,8 @@ NOT_MOVED: Document = {MOVED_TO: {"$exists": False}}
 CONTROL_FIELDS: Document = dict.fromkeys((MOVED_TO, "move", "move_round", "barrier"), "")
 """The fields of this module, as an operand of ``$unset``."""
 
+_OPEN: Document = {MOVED_TO: {"$type": "string"}, "move": {"$exists": True}}
+_CLAIM: Document = {"move.claimed": True}
 _DATA_FIELDS: Document = dict.fromkeys(("session", "dataSerializer", "signature"), "")
 _DEADLINE_SECONDS = 10.0
 # Longer than any request that could still try to store the session under its new id.
@@ -77,11 +79,17 @@ class IdChanges:
         :raises StoreUnavailable: when the database does not answer. The old id stays valid, unless
             the answer to the last command was lost.
         """
+        overtaken = 0
         for number in attempts(_DEADLINE_SECONDS):
             before = self._open(old_id, new_id, number, until)
             if before is None:
                 found = self._find(old_id)
-                if _state(found) not in (_State.OPEN, _State.LIVE):
+                if found is None or _state(found) not in (_State.OPEN, _State.LIVE):
+                    return None
+                # Of two requests that change the id at once, the one that is overtaken again
+                # gives way.
+                overtaken += found.get(MOVED_TO, new_id) != new_id
+                if overtaken > 1:
                     return None
                 self.reopen(found)
                 continue
@@ -97,10 +105,7 @@ class IdChanges:
             except BaseException:
                 self.reopen(self._find(old_id))
                 raise
-            if not is_inserted:
-                self.reopen(self._find(old_id))
-                continue
-            is_closed = self._close(old_id, new_id, number)
+            is_closed = is_inserted and self._close(old_id, new_id, number)
             if is_closed is None:
                 return None
             if is_closed:
@@ -111,22 +116,37 @@ class IdChanges:
             hint="Nothing was saved; the request can be tried again.",
         )
 
-    def reopen(self, tombstone: Document | None) -> bool:
+    def reopen(self, tombstone: Document | None) -> Document | None:
         """Make a session valid again whose change of id was not completed.
 
         :param tombstone: the document as it was found.
-        :returns: whether the document may have changed, so that it should be read again.
+        :returns: the document as it is now, with the types that BSON has; ``None`` if another
+            request changed it meanwhile.
         """
         if tombstone is None or _state(tombstone) is not _State.OPEN:
-            return False
+            return None
         move = tombstone["move"]
         by_move = _by_move(tombstone)
-        if not self._collection.update(by_move, {"$set": {"move.claimed": True}}):
-            return True
+        if not self._collection.update(by_move, {"$set": _CLAIM}):
+            return None
         self._put_barrier(tombstone[MOVED_TO], move["round"])
         update = {"$set": {"expires": move["until"]}, "$unset": {MOVED_TO: "", "move": ""}}
-        self._collection.update(by_move, update)
-        return True
+        return self._collection.find_and_modify(by_move, update, returns="exact new")
+
+    def update(self, query: Document, update: Document) -> bool:
+        """Update a session, also while its id is changing; return whether it was found.
+
+        In that case the change of id is started again by its request, to include the update.
+
+        :param query: the filter.
+        :param update: the update.
+        """
+        if self._collection.update(query | NOT_MOVED, update):
+            return True
+        claim = update | {"$set": update.get("$set", {}) | _CLAIM}
+        # The date stays null until the session is valid again.
+        later = {name: date for name, date in claim.pop("$max", {}).items() if name != "expires"}
+        return self._collection.update(query | _OPEN, claim | ({"$max": later} if later else {}))
 
     def destroy(self, stored_id: str) -> int:
         """Delete a session, also if its id was changed meanwhile.
@@ -134,27 +154,21 @@ class IdChanges:
         :param stored_id: the ``_id`` of its document.
         :returns: how many sessions were deleted, 1 or 0.
         """
-        hops = 0
-        for _ in attempts(_DEADLINE_SECONDS):
+        for _ in range(_MOST_HOPS):
             if self._collection.delete_first({"_id": stored_id} | NOT_MOVED):
                 return 1
             found = self._find(stored_id)
             state = _state(found)
-            if state is _State.LIVE:
-                continue
-            if found is None or state is _State.ENDED or hops > _MOST_HOPS:
+            if found is None or state is _State.ENDED:
                 return 0
             if state is _State.CLOSED:
                 stored_id = found[MOVED_TO]
-                hops += 1
-                continue
-            by_move = _by_move(found)
-            if self._collection.update(by_move, {"$set": {"move.claimed": True}}):
+            elif state is _State.OPEN and self._end(found):
                 self._put_barrier(found[MOVED_TO], found["move"]["round"])
-                if self._collection.delete_first(by_move):
-                    return 1
+                self._collection.delete_first({"_id": stored_id, MOVED_TO: {"$type": "null"}})
+                return 1
         raise StoreUnavailable(
-            f"Other requests kept changing the session's id for {_DEADLINE_SECONDS:g} seconds.",
+            "Other requests kept changing the session's id while it was to be deleted.",
             hint="The session was not deleted; the request can be tried again.",
         )
 
@@ -179,20 +193,24 @@ class IdChanges:
                 self._put_barrier(move["to"], move["round"])
         return self._collection.delete(marked)
 
-    def new_id(self, stored_id: str) -> str | None:
-        """Return the ``_id`` that a session has now; ``None`` if its id did not change.
+    def current_id(self, stored_id: str) -> str | None:
+        """Return the ``_id`` that a session has now; ``None`` if it has ended.
 
         :param stored_id: the ``_id`` that it had.
         """
-        followed = None
         for _ in range(_MOST_HOPS):
             found = self._find(stored_id)
-            if self.reopen(found):
-                continue
-            if found is None or _state(found) is not _State.CLOSED:
-                break
-            followed = stored_id = found[MOVED_TO]
-        return followed
+            state = _state(found)
+            if state in (_State.LIVE, _State.OPEN):
+                return stored_id
+            if found is None or state is _State.ENDED:
+                return None
+            stored_id = found[MOVED_TO]
+        return None
+
+    def _end(self, tombstone: Document) -> bool:
+        """Mark an open tombstone: its session has ended, and the change of id fails."""
+        return self._collection.update(_by_move(tombstone), {"$set": {MOVED_TO: None}})
 
     def _open(self, old_id: str, new_id: str, number: int, until: datetime) -> Document | None:
         """Make a tombstone of a live document; return what it was."""
@@ -200,7 +218,7 @@ class IdChanges:
         return self._collection.find_and_modify(
             {"_id": old_id} | NOT_MOVED,
             {"$set": {MOVED_TO: new_id, "move": move, "expires": None}},
-            returns_old=True,
+            returns="old",
         )
 
     def _insert(self, document: Document) -> bool:
@@ -236,7 +254,6 @@ class IdChanges:
             assert found is not None
             return True if found[MOVED_TO] == new_id else None
         if state in (_State.OPEN, _State.LIVE):
-            self.reopen(found)
             return False
         if state is _State.NONE and _state(self._find(new_id)) is _State.LIVE:
             # The TTL monitor, a Node store or an administrator removed the tombstone. This package
@@ -284,6 +301,14 @@ def _state(document: Document | None) -> _State:
     if "move" not in document:
         return _State.CLOSED
     return _State.OPEN if _is_move(document["move"]) else _State.ENDED
+
+
+def is_open(document: Document) -> bool:
+    """Return whether a document is an open tombstone.
+
+    :param document: the document.
+    """
+    return _state(document) is _State.OPEN
 
 
 def _is_move(move: object) -> bool:

@@ -356,7 +356,7 @@ class SessionRecord:
         if moved is None:
             self._drop()
             return
-        self.is_moved = True
+        self.is_moved = moved.stored_id != known.stored_id or self.is_moved
         self._known, self._latest = moved, None
         fields = field_changes(self._writer.documents.codec(moved.form), moved, changes)
         if not self._write(moved, fields, accessed_time, touches=True):

@@ -9,8 +9,8 @@ from beaker_mongo_soajs.mongo.collection import StoreCollection
 from beaker_mongo_soajs.mongo.documents import Document, utc_now
 from beaker_mongo_soajs.sessions.changes import ACCESSED_TIME
 from beaker_mongo_soajs.sessions.document import SessionDocuments
-from beaker_mongo_soajs.sessions.id_change import MOVED_TO, NOT_MOVED, IdChanges
-from beaker_mongo_soajs.sessions.moved_document import signed_again
+from beaker_mongo_soajs.sessions.id_change import MOVED_TO, IdChanges, is_open
+from beaker_mongo_soajs.sessions.moved_document import read_exact, signed_again
 from beaker_mongo_soajs.sessions.native_update import FieldChanges, native_swap, native_update
 from beaker_mongo_soajs.sessions.stored import (
     EXPRESS_COOKIE,
@@ -50,8 +50,14 @@ class SessionWriter:
         for _ in attempts(_CONFLICT_DEADLINE_SECONDS):
             raw = self._collection.find_one_raw(stored_id, from_primary=from_primary)
             found = None if raw is None else self.documents.read(raw, utc_now())
-            if raw is None or found is not None or not self._reopens(raw):
+            if raw is None or found is not None or MOVED_TO.encode() not in raw:
                 return found
+            tombstone = decode_document(raw)
+            if not is_open(tombstone):
+                return None
+            reopened = self.id_changes.reopen(tombstone)
+            if reopened is not None:
+                return read_exact(self.documents, reopened)
             from_primary = True
         raise _conflict_error()
 
@@ -95,19 +101,19 @@ class SessionWriter:
         :returns: whether the session still exists.
         """
         expires = self.documents.expires(utc_now()) if touches else None
-        by_id = {"_id": stored.stored_id} | NOT_MOVED
+        by_id = {"_id": stored.stored_id}
         field = f"session.{EXPRESS_COOKIE}"
         without_cookie = by_id | {field: {"$exists": False}}
         if not fields.have_paths:
             if cookie is not None:
-                self._collection.update(without_cookie, {"$set": {field: cookie}})
+                self.id_changes.update(without_cookie, {"$set": {field: cookie}})
             return self._swap_native(stored, fields, accessed_time, expires, marks)
         update = native_update(fields, accessed_time, expires, fields=marks)
         if cookie is not None:
             both = update | {"$set": update.get("$set", {}) | {field: cookie}}
-            if self._collection.update(without_cookie, both):
+            if self.id_changes.update(without_cookie, both):
                 return True
-        return self._collection.update(by_id, update)
+        return self.id_changes.update(by_id, update)
 
     def _swap_native(
         self,
@@ -124,7 +130,7 @@ class SessionWriter:
             if raw is None:
                 return False
             if self.documents.read(raw, utc_now()) is None:
-                if not self._reopens(raw):
+                if self._find_again(stored) is None:
                     return False
                 raw = None
                 continue
@@ -132,7 +138,7 @@ class SessionWriter:
             if swap is None:
                 raise _form_error(StorageForm.NATIVE)
             query, update = swap
-            if self._collection.update(query | NOT_MOVED, update):
+            if self.id_changes.update(query, update):
                 return True
             raw = None
         raise _conflict_error()
@@ -143,7 +149,7 @@ class SessionWriter:
         :param stored: the session.
         """
         update = {"$max": {"expires": self.documents.expires(utc_now())}}
-        return self._collection.update({"_id": stored.stored_id} | NOT_MOVED, update)
+        return self.id_changes.update({"_id": stored.stored_id}, update)
 
     def swap_json(
         self,
@@ -170,8 +176,8 @@ class SessionWriter:
             text = self.documents.value(StorageForm.JSON, tree, latest.cookie)
             expires = self.documents.expires(utc_now())
             update = {"$set": {"session": text} | marks, "$max": {"expires": expires}}
-            query = {"_id": known.stored_id, "session": latest.text} | NOT_MOVED
-            if self._collection.update(query, update):
+            query = {"_id": known.stored_id, "session": latest.text}
+            if self.id_changes.update(query, update):
                 own = _with_time(fields.applied_to(known.tree), accessed_time)
                 return known.saved(own, text), latest.saved(tree, text)
             found = self._find_again(known)
@@ -199,8 +205,8 @@ class SessionWriter:
         update = {"$set": fields, "$max": {"expires": self.documents.expires(utc_now())}}
         current_text = known.text
         for _ in attempts(_CONFLICT_DEADLINE_SECONDS):
-            query = {"_id": known.stored_id, "session": current_text} | NOT_MOVED
-            if self._collection.update(query, update):
+            query = {"_id": known.stored_id, "session": current_text}
+            if self.id_changes.update(query, update):
                 return known.saved({}, text)
             current = self._find_again(known)
             if current is None or accessed_only:
@@ -220,21 +226,17 @@ class SessionWriter:
         )
 
     def moved(self, known: StoredSession) -> StoredSession | None:
-        """Return a session under the id that another request gave it; ``None`` if none did.
+        """Return a session under the id that it has now; ``None`` if it has ended.
 
         :param known: the session as this request knows it. Ciphertext is not followed: whoever
             saves it replaces all of the session.
         """
         if known.form is StorageForm.ENCRYPTED:
             return None
-        new_id = self.id_changes.new_id(known.stored_id)
-        if new_id is None:
-            return None
-        return known.moved(new_id, signed_again(self.documents, known, new_id))
-
-    def _reopens(self, raw: bytes) -> bool:
-        """Reopen a session whose change of id was not completed; return whether to read again."""
-        return MOVED_TO.encode() in raw and self.id_changes.reopen(decode_document(raw))
+        current_id = self.id_changes.current_id(known.stored_id)
+        if current_id is None or current_id == known.stored_id:
+            return None if current_id is None else known
+        return known.moved(current_id, signed_again(self.documents, known, current_id))
 
     def _find_again(self, known: StoredSession) -> StoredSession | None:
         """Load what another request saved after this request loaded the session.

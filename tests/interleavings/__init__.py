@@ -1,0 +1,1 @@
+"""Every order of the commands of overlapping requests to one session."""
