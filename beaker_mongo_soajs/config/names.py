@@ -41,7 +41,7 @@ def check_database(database: str, option: str = "name") -> str:
             f"The database name {show(database)} contains {', '.join(map(repr, wrong))}.",
             option=option,
             value=show(database),
-            hint='MongoDB does not allow / \\ . " $, no space and no NUL in it. Change name.',
+            hint='MongoDB does not allow / \\ . " $, spaces and NUL in it. Change name.',
         )
     if len(database.encode()) > LONGEST_DATABASE:
         raise ConfigError(

@@ -22,7 +22,7 @@ def read(options: dict[str, Any] | None = None, **more: Any) -> DbConfig:
         ({"name": ""}, "name", 190, "empty"),
         ({"name": None}, "name", 190, "must be text"),
         ({"name": 5}, "name", 190, "must be text"),
-        ({"name": "a b"}, "name", None, "no space"),
+        ({"name": "a b"}, "name", None, "spaces"),
         ({"name": "a.b"}, "name", None, "contains '.'"),
         ({"name": "a" * 64}, "name", None, "63"),
         ({"name": "a" * 60, "prefix": "long"}, "name", None, "63"),
