@@ -173,6 +173,8 @@ class TestReplicaSet:
         with MongoClient[dict[str, Any]](replica_set.url) as client:
             primary = replica_set.primary
             client.shop.sessions.create_index("expires", name="expires_1", expireAfterSeconds=0)
+            # On an empty collection an index is built without the other members.
+            client.shop.others.insert_one({"_id": "old"})
             (down, *_) = [member for member in replica_set.members if member is not primary]
             down.kill()
             try:
