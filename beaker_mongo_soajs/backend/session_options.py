@@ -8,7 +8,7 @@ from beaker.converters import asbool
 from beaker.util import coerce_session_params
 
 from beaker_mongo_soajs.backend.cookie_options import remove_blank
-from beaker_mongo_soajs.config.beaker_options import SESSION_OPTIONS
+from beaker_mongo_soajs.config.beaker_options import SESSION_OPTIONS, is_blank
 from beaker_mongo_soajs.exceptions import MASK, ConfigError
 from beaker_mongo_soajs.options.coerce import FOREVER_MS, NULL_WORDS, parse_duration
 from beaker_mongo_soajs.options.masking import show
@@ -50,6 +50,23 @@ def check_type(session_type: str | None) -> None:
             option="type",
             value=session_type,
             hint=f"Remove session.type, or set it to {SESSION_TYPE}.",
+        )
+
+
+def check_old_secrets(options: Mapping[str, Any]) -> None:
+    """Refuse ``old_secrets`` for Beaker's own ``Session``.
+
+    :param options: the options that Beaker's ``Session`` passes to its backend. They contain no
+        ``old_secrets`` with MongoSession, which removes them before.
+    :raises ConfigError: they contain ``old_secrets``, which would log visitors out.
+    """
+    if not is_blank(options.get("old_secrets")):
+        raise ConfigError(
+            "session.old_secrets has no effect on Beaker's own Session.",
+            option="old_secrets",
+            value=MASK,
+            hint="Use MongoSession: set session.session_class, or use the SessionMiddleware of "
+            "beaker_mongo_soajs.",
         )
 
 

@@ -109,14 +109,6 @@ def is_of_beaker(name: str, options: Mapping[Any, Any], usage: Usage | None) -> 
     if name in BEAKER_OPTIONS:
         if name not in names_for(usage) and not is_blank(options[name]):
             raise _wrong_usage(name, usage)
-        if name == "old_secrets" and usage == "session" and not is_blank(options[name]):
-            # MongoSession takes it out of the options. Beaker's Session would log everybody out.
-            raise ConfigError(
-                "old_secrets has no effect on Beaker's own Session.",
-                option=name,
-                hint="Use MongoSession: set session_class, or use the SessionMiddleware of"
-                " beaker_mongo_soajs.",
-            )
         return True
     lower = name.strip().lower()
     if lower in BEAKER_OPTIONS:

@@ -3,9 +3,10 @@
 from typing import Any
 
 import pytest
+from webtest import TestApp
 
-from beaker_mongo_soajs import ConfigError
-from tests.application import Site
+from beaker_mongo_soajs import ConfigError, MongoSession, SessionMiddleware
+from tests.application import COOKIE, Site
 from tests.mongo_session.support import MakeSite, Options, login
 
 _OLD, _NEW = "the secret of yesterday", "the secret of today"
@@ -75,6 +76,31 @@ def test_wrong_old_secrets(make_site: MakeSite, options: Options, words: str) ->
         make_site(**options).visitor().read()
     assert "old_secrets" == caught.value.option
     assert _OLD not in str(caught.value) + repr(caught.value.value)
+
+
+def test_with_the_middleware(options: Options) -> None:
+    """The SessionMiddleware of this package accepts old secrets, as JSON in an INI file."""
+    settings = {f"session.{name}": value for name, value in options.items()}
+    settings |= {"session.secret": _NEW, "session.secure": "false"}
+
+    def application(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        user = str(environ["beaker.session"].get("user"))
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        return [user.encode()]
+
+    def read(cookie: str, **more: str) -> tuple[str, list[str]]:
+        named = {f"session.{name}": value for name, value in more.items()}
+        browser: Any = TestApp(SessionMiddleware(application, settings | named))
+        browser.set_cookie(COOKIE, cookie)
+        answer = browser.get("/")
+        pairs = [line.strip().partition(";")[0] for line in answer.headers.getall("Set-Cookie")]
+        return answer.text, [pair.partition("=")[2] for pair in pairs]
+
+    old_cookie = _cookie(Site(options | {"session_class": MongoSession, "secret": _OLD}))
+    assert "None" == read(old_cookie)[0]
+    user, (new_cookie,) = read(old_cookie, old_secrets=f'["another", "{_OLD}"]')
+    assert "ann" == user
+    assert ("ann", []) == read(new_cookie, old_secrets="")
 
 
 def test_beakers_own_session_has_no_old_secrets(options: Options) -> None:
