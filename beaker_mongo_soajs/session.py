@@ -14,6 +14,7 @@ from beaker_mongo_soajs.namespace import MongoNamespaceManager, SessionNamespace
 from beaker_mongo_soajs.session_cookie import SessionSettings
 from beaker_mongo_soajs.session_lock import CREATION_TIME, LockableSession
 from beaker_mongo_soajs.sessions.changes import ACCESSED_TIME
+from beaker_mongo_soajs.sessions.document import is_time
 from beaker_mongo_soajs.sessions.record import COOKIE_KEYS, SessionRecord
 
 logger = logging.getLogger(__name__)
@@ -22,6 +23,10 @@ _ID_BYTES = 24
 
 _outages = OutageLog(logger, "Requests are answered without their sessions.")
 _settings: IdentityCache[SessionSettings] = IdentityCache()
+
+
+def _first_time(*times: Any) -> float:
+    return float(next(moment for moment in times if moment and is_time(moment)))
 
 
 class MongoSession(LockableSession):
@@ -72,6 +77,7 @@ class MongoSession(LockableSession):
         # Beaker would treat every error as a corrupt session, even an outage.
         self._replaces_corrupt = invalidate_corrupt
         self._is_over = False
+        self._created = time.time()
         # Beaker's middleware asks for this even with use_cookies off.
         request.setdefault("set_cookie", False)
         # Beaker's own parser gives up at many cookies of others, so it gets none.
@@ -201,6 +207,40 @@ class MongoSession(LockableSession):
             # Beaker's middleware does not save a session that only has a new id.
             self.save(accessed_only=True)
 
+    def destroy_others(self, **fields: object) -> int:
+        """Save the session, and delete all other sessions in which some keys have certain values.
+
+        After a change of the password, for example::
+
+            session.regenerate_id()
+            session.destroy_others(user=session["user"])
+
+        :param fields: as for :meth:`~beaker_mongo_soajs.SessionStore.find`.
+        :returns: how many sessions were deleted.
+        :raises ConfigError: with ``stringify``.
+        :raises StoreUnavailable: when the database does not answer.
+        """
+        self.save()
+        return self.store.destroy_where(self._record.stored_id, **fields)
+
+    @property
+    def handle(self) -> str | None:
+        """Return the public name of this session, if it is stored.
+
+        ``store.find`` returns the same for it: ``id.handle``.
+        """
+        stored_id = self._record.stored_id
+        return None if stored_id is None else stored_id.handle
+
+    @property
+    def created(self) -> float:
+        """Return when the session began, in seconds since 1970.
+
+        For a session that another application began, that is its last use before this request.
+        """
+        created = self.get(CREATION_TIME)
+        return float(created) if is_time(created) else self._created  # type: ignore[arg-type]
+
     def _create_id(self, set_new: bool = True) -> None:
         # More random bits than Beaker's own ids, which are UUIDs with fixed bits.
         self.id = secrets.token_urlsafe(_ID_BYTES)
@@ -241,6 +281,7 @@ class MongoSession(LockableSession):
 
     def _hold(self, session: dict[Any, Any], now: float) -> None:
         """Become a loaded session."""
+        self._created = _first_time(session.get(CREATION_TIME), session.get(ACCESSED_TIME), now)
         session[ACCESSED_TIME] = now
         self.clear()
         self.update(session)
@@ -252,7 +293,7 @@ class MongoSession(LockableSession):
         self._record.forget()
         self._is_over = False
         self._create_id()
-        self[ACCESSED_TIME] = self[CREATION_TIME] = time.time()
+        self[ACCESSED_TIME] = self[CREATION_TIME] = self._created = time.time()
         self.accessed_dict = dict(self)
 
     def _stay_anonymous(self, error: StoreUnavailable) -> None:
@@ -260,7 +301,7 @@ class MongoSession(LockableSession):
         self.available = False
         self.is_new = True
         self.last_accessed = None
-        self[ACCESSED_TIME] = self[CREATION_TIME] = time.time()
+        self[ACCESSED_TIME] = self[CREATION_TIME] = self._created = time.time()
         self.accessed_dict = dict(self)
         if self.use_cookies:
             self.request.update(cookie_out=None, set_cookie=False)
@@ -272,6 +313,9 @@ class MongoSession(LockableSession):
             self._create_id()
             for key in (CREATION_TIME, ACCESSED_TIME):
                 self.setdefault(key, time.time())
+        if not self.keys() <= COOKIE_KEYS:
+            # The application may have cleared the session before it filled it again.
+            self.setdefault(CREATION_TIME, self._created)
         try:
             was_stored = self._record.id is not None
             self._record.save(self.id, self._content())

@@ -15,7 +15,7 @@ from beaker_mongo_soajs.sessions.encryption import Cipher, unencrypted, without_
 from beaker_mongo_soajs.sessions.moved_document import MovedDocument, read_exact
 from beaker_mongo_soajs.sessions.native_update import NO_CHANGES, FieldChanges, field_changes
 from beaker_mongo_soajs.sessions.serializer import Serializer, as_json_if_possible, through_json
-from beaker_mongo_soajs.sessions.stored import StorageForm, StoredSession
+from beaker_mongo_soajs.sessions.stored import StorageForm, StoredId, StoredSession
 from beaker_mongo_soajs.sessions.writer import SessionWriter
 
 COOKIE_KEYS = frozenset({"_domain", "_path"})
@@ -119,6 +119,11 @@ class SessionRecord:
     def session(self) -> Any:
         """Return the session as it was loaded or last saved, made anew; empty without one."""
         return {} if self._known is None else self._read(self._known)
+
+    @property
+    def stored_id(self) -> StoredId | None:
+        """Return the ``_id`` of the document, if the session is stored."""
+        return None if self._known is None else StoredId(self._known.stored_id)
 
     @property
     def stored_serializer(self) -> Serializer | None:

@@ -1,6 +1,7 @@
 """Sessions in a MongoDB collection, by id and all together."""
 
 import logging
+import secrets
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any, Self
@@ -183,6 +184,22 @@ class SessionStore:
         if keep is not None:
             query["_id"] = {"$ne": self._documents.stored_id(keep)}
         return self._writer.id_changes.destroy_all(query)
+
+    def destroy_handle(self, handle: str, /, **fields: object) -> int:
+        """Delete the session with a handle, if some of its keys have certain values.
+
+        :param handle: ``id.handle`` of an id that :meth:`find` returned.
+        :param fields: as for :meth:`find`; usually the user who may end the session.
+        :returns: how many sessions were deleted, 1 or 0.
+        :raises ConfigError: as :meth:`find`.
+        :raises ValueError: as :meth:`find`.
+        """
+        query = self._query(fields) | NOT_MOVED
+        for document in self._collection.find(query, {"_id": 1}):
+            found = StoredId(document["_id"]) if isinstance(document["_id"], str) else None
+            if found is not None and secrets.compare_digest(found.handle, handle):
+                return self.destroy(found)
+        return 0
 
     def record(
         self, cipher: Cipher | None = None, serializer: Serializer | None = None

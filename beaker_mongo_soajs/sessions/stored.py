@@ -1,5 +1,6 @@
 """A session as its document holds it."""
 
+import hashlib
 from datetime import datetime
 from enum import Enum
 
@@ -19,6 +20,9 @@ LATEST_TIME = 2**53
 """The largest valid access time, in seconds since 1970."""
 
 
+_HANDLE_LENGTH = 40
+
+
 class StoredId(str):
     """The ``_id`` of a session's document, as the store found it: with ``transformId``, a digest.
 
@@ -27,6 +31,15 @@ class StoredId(str):
     """
 
     __slots__ = ()
+
+    @property
+    def handle(self) -> str:
+        """Return a public name of the session, for pages on which users end their sessions.
+
+        It is a digest: nobody can find the session id with it, and no cookie can hold it. It
+        changes when the session id does.
+        """
+        return hashlib.sha256(b"handle " + self.encode()).hexdigest()[:_HANDLE_LENGTH]
 
 
 class StorageForm(Enum):

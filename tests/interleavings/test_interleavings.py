@@ -195,7 +195,7 @@ def make_game(
 class TestInterleavings:
     """Two operations on one session, in every order of their commands."""
 
-    @pytest.mark.parametrize(("acts", "kind", "form"), _games())
+    @pytest.mark.parametrize(("acts", "kind", "form"), [*_games()])
     def test_pairs(
         self,
         acts: tuple[Act, ...],

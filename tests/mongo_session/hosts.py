@@ -24,6 +24,12 @@ def _act(session: Any, request: Request, response: Response) -> None:
     if "n" in query:
         session["n"] = int(query["n"])
         session.save()
+    if "user" in query:
+        session["user"] = query["user"]
+        session.save()
+    if "new_password" in query:
+        session.regenerate_id()
+        session.destroy_others(user=session["user"])
     if "logout" in query:
         session.delete()
     for name in ("Vary", "Cache-Control"):
@@ -91,7 +97,8 @@ HOSTS: dict[str, Callable[[Options], Wsgi]] = {
 def make_host(name: str, options: Options) -> Wsgi:
     """Return an application whose query says what happens to the session.
 
-    ``n=5`` saves a value, ``logout`` deletes the session, ``ignore`` leaves it alone, and
+    ``n=5`` saves a value, ``user=ann`` logs a user in, ``new_password`` gives the session a new id
+    and ends all others of the user, ``logout`` deletes the session, ``ignore`` leaves it alone, and
     ``Vary=…`` and ``Cache-Control=…`` set headers. The answer is the value ``n``.
 
     :param name: a name in :data:`HOSTS`.

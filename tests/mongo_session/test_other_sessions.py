@@ -1,0 +1,130 @@
+"""The other sessions of a user: destroy_others(), handles, created."""
+
+from typing import Any
+
+import pytest
+from beaker.session import SessionObject
+from webtest import TestApp
+
+from beaker_mongo_soajs import MongoSession, SessionStore
+from tests.application import live_documents
+from tests.mongo_session.hosts import HOSTS, make_host
+from tests.mongo_session.support import Db, MakeSite, Options
+
+
+def site(host: str, options: Options) -> Any:
+    """Return an application with MongoSession in a host."""
+    return make_host(host, options)
+
+
+class TestDestroyOthers:
+    """After a change of the password, all other sessions of the user end."""
+
+    @pytest.mark.parametrize("host", HOSTS)
+    def test_the_recipe(self, host: str, options: Options, database: Db) -> None:
+        """The visitor who changes the password stays logged in; the user's other sessions end."""
+        wsgi = site(host, options)
+        here, there, other_user = (TestApp(wsgi) for _ in range(3))
+        for browser, user in ((here, "ann"), (there, "ann"), (other_user, "bob")):
+            browser.get(f"/?n=1&user={user}")
+        before = dict(here.cookies)
+        here.get("/?new_password")
+        assert before != dict(here.cookies)
+        assert ["1", "None", "1"] == [
+            browser.get("/").text for browser in (here, there, other_user)
+        ]
+        assert 2 == len(live_documents(database))
+
+    def test_unsaved_changes_are_saved(self, make_site: MakeSite) -> None:
+        """destroy_others() saves the session, and returns how many others it deleted."""
+        site = make_site()
+        here, there = site.visitor(), site.visitor()
+        there.save(user="ann")
+
+        def change(session: SessionObject) -> int:
+            session["user"] = "ann"
+            destroyed: int = session.destroy_others(user="ann")
+            return destroyed
+
+        assert 1 == here.request(change)
+        assert {"user": "ann"} == here.read()
+        assert {} == there.read()
+
+
+@pytest.mark.parametrize("more", [{}, {"store": {"transformId": "sha256"}}])
+class TestHandles:
+    """Handles: public names of sessions."""
+
+    def test_a_user_ends_one_session(self, make_site: MakeSite, more: Options) -> None:
+        """A handle from find() ends its session, also after a trip through a form."""
+        site = make_site(**more)
+        here, there = site.visitor(), site.visitor()
+        for visitor in (here, there):
+            visitor.save(user="ann")
+
+        def handles(session: SessionObject) -> list[str]:
+            found = [session_id.handle for session_id, _ in session.store.find(user="ann")]
+            assert session.handle in found
+            return [handle for handle in found if handle != session.handle]
+
+        (handle,) = here.request(handles)
+        destroy = "".join(handle)
+        assert 1 == here.request(lambda s: s.store.destroy_handle(destroy, user="ann"))
+        assert {} == there.read()
+        assert {"user": "ann"} == here.read()
+
+    def test_of_another_user(self, make_site: MakeSite, more: Options) -> None:
+        """A handle of another user's session ends nothing."""
+        visitor = make_site(**more).visitor()
+        visitor.save(user="ann")
+        handle = visitor.request(lambda session: session.handle)
+        assert 0 == visitor.request(lambda s: s.store.destroy_handle(handle, user="bob"))
+        assert {"user": "ann"} == visitor.read()
+
+    def test_is_no_session_id(self, make_site: MakeSite, more: Options) -> None:
+        """A handle does not contain the session id, and is not valid as one."""
+        site = make_site(**more)
+        visitor = site.visitor()
+        visitor.save(user="ann")
+        handle = visitor.request(lambda session: session.handle)
+        assert visitor.cookie not in handle
+        assert {} == site.visitor(handle).read()
+
+    def test_is_stable(self, make_site: MakeSite, more: Options) -> None:
+        """A session has the same handle in all requests."""
+        visitor = make_site(**more).visitor()
+        visitor.save(user="ann")
+        handles = [visitor.request(lambda session: session.handle) for _ in range(2)]
+        visitor.save(n=1)
+        assert handles[0] == handles[1] == visitor.request(lambda session: session.handle)
+
+
+class TestCreated:
+    """The time at which a session began."""
+
+    def test_after_clear(self, make_site: MakeSite) -> None:
+        """clear() and a save keep the time at which the session began."""
+        visitor = make_site().visitor()
+        visitor.save(n=1)
+        created = visitor.request(lambda session: session.created)
+
+        def clear(session: SessionObject) -> float:
+            session.clear()
+            session["m"] = 1
+            session.save()
+            now: float = session.created
+            return now
+
+        assert created == visitor.request(clear)
+        assert created == visitor.request(lambda session: session.created)
+
+    def test_of_a_session_of_another_application(self, options: Options) -> None:
+        """A session without a creation time has one, and keeps it when it is saved."""
+        SessionStore(options).set("of node", {"n": 1})
+        session = MongoSession({}, use_cookies=False, id="of node", **options)
+        created = session.created
+        assert created > 0
+        session["n"] = 2
+        session.save()
+        session = MongoSession({}, use_cookies=False, id="of node", **options)
+        assert created == session.created
