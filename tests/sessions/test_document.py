@@ -12,6 +12,7 @@ from beaker_mongo_soajs import DbConfig, SerializationError
 from beaker_mongo_soajs.sessions.changes import is_same
 from beaker_mongo_soajs.sessions.document import SessionDocuments
 from beaker_mongo_soajs.sessions.stored import StoredSession
+from tests.effort import times
 from tests.sessions.values import SESSIONS
 
 _NOW = datetime.datetime(2026, 1, 1)
@@ -42,7 +43,7 @@ def document_of(session: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("stringify", [False, True], ids=["native", "text"])
-@settings(max_examples=500)
+@settings(max_examples=times(200))
 @given(session=SESSIONS.filter(lambda session: "_accessed_time" not in session))
 def test_session_is_decoded(session: dict[Any, Any], stringify: bool) -> None:
     """A decoded session is the same for reading and for keeping, in each way of decoding."""
