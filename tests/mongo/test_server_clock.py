@@ -1,0 +1,72 @@
+"""The server's clock, which leases go by."""
+
+import datetime
+import time
+from typing import Any
+
+import pytest
+
+from beaker_mongo_soajs import DbConfig, StoreRefused
+from beaker_mongo_soajs.mongo import server_clock as module
+from beaker_mongo_soajs.mongo.collection import StoreCollection
+from beaker_mongo_soajs.mongo.documents import Document
+
+Options = dict[str, Any]
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Record which commands ask for the time, with no reading at the start."""
+    names: list[str] = []
+    real = StoreCollection.command
+
+    def command(self: StoreCollection, command: Document, *, database: str) -> Document:
+        names.extend(command)
+        return real(self, command, database=database)
+
+    monkeypatch.setattr(StoreCollection, "command", command)
+    monkeypatch.setattr(module, "_readings", {})
+    return names
+
+
+@pytest.fixture
+def collection(options: Options) -> StoreCollection:
+    """Return a collection."""
+    return StoreCollection(DbConfig.from_options(options), "things")
+
+
+def test_time(collection: StoreCollection, asked: list[str]) -> None:
+    """The time is the server's, and the server is asked once a minute."""
+    now = datetime.datetime.now(datetime.UTC).replace(tzinfo=None)
+    times = [module.server_now(collection) for _ in range(3)]
+    assert abs(times[0] - now).total_seconds() < 5
+    assert sorted(times) == times
+    assert ["hello"] == asked
+
+
+def test_minutes(
+    collection: StoreCollection, asked: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a minute the server is asked again."""
+    module.server_now(collection)
+    real = time.monotonic
+    monkeypatch.setattr(time, "monotonic", lambda: real() + 61)
+    module.server_now(collection)
+    assert ["hello"] * 2 == asked
+
+
+def test_older_servers(
+    collection: StoreCollection, asked: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that does not have the command hello is asked by its older name."""
+    recording = StoreCollection.command
+
+    def command(self: StoreCollection, command: Document, *, database: str) -> Document:
+        if "hello" in command:
+            raise StoreRefused("no such command", code=59)
+        return recording(self, command, database=database)
+
+    monkeypatch.setattr(StoreCollection, "command", command)
+    now = datetime.datetime.now(datetime.UTC).replace(tzinfo=None)
+    assert abs(module.server_now(collection) - now).total_seconds() < 5
+    assert ["ismaster"] == asked
