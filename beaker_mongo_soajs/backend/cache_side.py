@@ -13,7 +13,7 @@ from beaker_mongo_soajs.backend.creation_lock import (
 )
 from beaker_mongo_soajs.backend.single_flight import EntryKey, ReadState
 from beaker_mongo_soajs.caches.entry import Entry
-from beaker_mongo_soajs.caches.store import CacheStore, Key, StoredKey, stored_key
+from beaker_mongo_soajs.caches.store import CacheStore, Key, StoredKey, shortened, stored_key
 from beaker_mongo_soajs.exceptions import SerializationError, StoreUnavailable
 from beaker_mongo_soajs.mongo.outages import OutageLog
 
@@ -126,7 +126,11 @@ class CacheSide:
             logger.warning("A cached value counts as absent. %s", error)
             raise KeyError(key) from error
         if not _is_of_value(value):
-            logger.warning("A cached value counts as absent: no Beaker cache has stored it.")
+            logger.warning(
+                "The cached value of %s counts as absent: no Beaker cache has stored it. Remove it "
+                "from the cache, and find out what wrote it.",
+                shortened(key),
+            )
             raise KeyError(key)
         return value
 

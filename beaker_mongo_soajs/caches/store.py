@@ -264,7 +264,7 @@ def stored_key(key: Key) -> StoredKey:
         # Keys that are equal in Python, as True and 1, must be equal in MongoDB.
         return int(key)
     raise SerializationError(
-        f"A cached value cannot be stored under {_shortened(key)}.",
+        f"A cached value cannot be stored under {shortened(key)}.",
         path=repr(key),
         hint="Keys are text, bytes or 64-bit numbers: use str(key).",
     )
@@ -310,7 +310,7 @@ def _pickled(key: StoredKey, value: object) -> bytes:
 
 def _unstorable(key: StoredKey, problem: str) -> SerializationError:
     return SerializationError(
-        f"The value to cache under {_shortened(key)} {problem}.",
+        f"The value to cache under {shortened(key)} {problem}.",
         path=repr(key),
         hint="The old value was not changed. Cache values that can be pickled, below 16 MB.",
     )
@@ -318,14 +318,17 @@ def _unstorable(key: StoredKey, problem: str) -> SerializationError:
 
 def _unreadable(key: StoredKey, problem: str) -> SerializationError:
     return SerializationError(
-        f"The cached value of {_shortened(key)} {problem}.",
+        f"The cached value of {shortened(key)} {problem}.",
         path=repr(key),
         hint="Remove it from the cache, so that it is created again.",
     )
 
 
-def _shortened(key: object) -> str:
-    """Return a key for messages, shortened as session ids are: it may hold one."""
+def shortened(key: object) -> str:
+    """Return a key for messages, shortened as session ids are: it may contain one.
+
+    :param key: the key, or whatever was given as one.
+    """
     if isinstance(key, str | bytes) and len(key) > _SHOWN_LENGTH:
         return f"{key[:_SHOWN_LENGTH]!r}…"
     text = repr(key)

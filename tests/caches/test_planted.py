@@ -61,13 +61,18 @@ def test_entries(quick: Cache, database: Db, field: str, *, has_value: bool) -> 
 
 
 @pytest.mark.parametrize("planted", PICKLES, ids=range(len(PICKLES)))
-def test_pickles_of_others(cache: Cache, database: Db, planted: object) -> None:
-    """A pickle that no Beaker cache has stored counts as absent."""
-    cache.put("key", 1)
+def test_pickles_of_others(
+    cache: Cache, database: Db, caplog: pytest.LogCaptureFixture, planted: object
+) -> None:
+    """A pickle that no Beaker cache has stored counts as absent, and its key stays out of logs."""
+    key = "key-with-a-session-id"
+    cache.put(key, 1)
     database.cache.update_one({}, {"$set": {"value": Binary(pickle.dumps(planted))}})
-    assert "key" not in cache
-    assert "created" == cache.get("key", createfunc=lambda: "created")
-    assert "created" == cache.get("key")
+    assert key not in cache
+    assert "created" == cache.get(key, createfunc=lambda: "created")
+    assert "created" == cache.get(key)
+    assert "b'key-wi'…" in caplog.text
+    assert "session-id" not in caplog.text
 
 
 @pytest.mark.parametrize("field", ["owner", "acquired_until", "readers", "expires"])
