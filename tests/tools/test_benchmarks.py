@@ -211,7 +211,7 @@ class TestSites:
             ((TYPE, CHANGE), 2, 1),
             ((TYPE, NEW), 1, 1),
             ((BEAKER, NEW), 2, 1),
-            ((MONGO_SESSION, LOGIN), 5, 3),
+            ((MONGO_SESSION, LOGIN), 6, 4),
         ],
         indirect=["cell"],
     )
