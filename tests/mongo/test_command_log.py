@@ -29,8 +29,8 @@ def log(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
     """Record the debug log of PyMongo."""
     # Tests before this one may have clients with other settings.
     close_clients()
-    with caplog.at_level(logging.DEBUG, "pymongo"):
-        yield caplog
+    caplog.set_level(logging.DEBUG, "pymongo")
+    yield caplog
     close_clients()
 
 
