@@ -371,15 +371,21 @@ class TestProcesses:
         locks = make_locks(options, 0.6)
         lease = locks.lease("name")
         lease.acquire()
+        reading_end, writing_end = os.pipe()
         child = os.fork()
         if not child:
             code = 1
             try:
                 mine = make_locks(options, 0.6).lease("name")
                 kept = not lease.held and not lease.release() and not mine.acquire(wait=False)
+                os.write(writing_end, b"tried")
                 code = 0 if kept and mine.acquire(timeout_seconds=10) and mine.release() else 2
             finally:
                 os._exit(code)
+        os.close(writing_end)
+        os.read(reading_end, 5)
+        os.close(reading_end)
+        # Longer than a lease: the parent still extends its own.
         time.sleep(1)
         assert lease.release()
         assert (child, 0) == os.waitpid(child, 0)
