@@ -196,12 +196,13 @@ class SessionSide:
     def _payload(self, session: Any, caller: Session | None) -> str:
         if isinstance(session, str):
             return session
-        session = without_invalid(session)
+        stored, session = session, without_invalid(session)
         if self._hand_over is not None:
             if self._serializer == "json":
                 session = through_json(session)
             self._hand_over.loaded = session
-            self._loaded = Snapshot(session)
+            # What is invalid counts as loaded, so that the next save removes it.
+            self._loaded = Snapshot(session if len(session) == len(stored) else stored | session)
             return HandOver.PAYLOAD
         if caller is not None and self._serializer is None:
             text: str = caller._encrypt_data(session)  # noqa: SLF001 - as it serializes itself
