@@ -147,6 +147,8 @@ class MongoSession(LockableSession):
             return
         self.last_accessed = session.get(ACCESSED_TIME)
         self._hold(session, now)
+        if not self.save_atime and self.use_cookies:
+            self._extend()
         if self.id in self._ids_with_old_secret:
             self._update_cookie_out()
 
@@ -342,6 +344,14 @@ class MongoSession(LockableSession):
         # of that request.
         if self.use_cookies:
             self.request.update(cookie_out=None, set_cookie=False)
+
+    def _extend(self) -> None:
+        try:
+            self._record.extend_if_half_over()
+        except StoreUnavailable as error:
+            if not self._continues_in_outages:
+                raise
+            _outages.report(error)
 
     def _move_times(self) -> None:
         try:

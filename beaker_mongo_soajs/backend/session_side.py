@@ -103,6 +103,8 @@ class SessionSide:
             timeout = None if caller is None else caller.timeout
             session = self._record.find(self._id, timeout)
             if session is not None:
+                if caller is not None and not caller.save_atime:
+                    self._record.extend_if_half_over()
                 return self._payload(session, caller)
         except StoreError:
             # With invalidate_corrupt, its default, Beaker answers any error of a load with a new

@@ -127,6 +127,7 @@ def _store(name: str, kind: Kind, what: str, doc: str, default: Any, **more: Any
 
 
 _MINUTES = Kind("minutes", coerce.duration(coerce.number(0), coerce.MINUTE_MS), nullable=False)
+_MAX_LIFETIME = Kind("seconds", coerce.duration(coerce.number(0), 1000))
 _LEASE = Kind("seconds", coerce.duration(coerce.number(0), 1000), nullable=False)
 STORE = (
     _store(
@@ -191,6 +192,14 @@ STORE = (
         "whether express-session can read the documents",
         "Whether to write the `session.cookie` that express-session needs.",
         False,
+    ),
+    _store(
+        "maxLifetime",
+        _MAX_LIFETIME,
+        "when a session ends that is in use",
+        "Seconds after its creation at which a session ends, also if it is in use. Default: no"
+        " limit.",
+        None,
     ),
     _store(
         "lockLease",

@@ -4,15 +4,16 @@ Nothing here sends a command.
 """
 
 import hashlib
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from beaker_mongo_soajs.config import DbConfig
-from beaker_mongo_soajs.exceptions import KEPT, ConfigError, SerializationError
+from beaker_mongo_soajs.exceptions import KEPT, SerializationError
 from beaker_mongo_soajs.mongo.documents import Document
 from beaker_mongo_soajs.sessions.changes import ACCESSED_TIME
 from beaker_mongo_soajs.sessions.codec import JsonCodec, NativeCodec, has_escapes, is_plain
 from beaker_mongo_soajs.sessions.id_change import MOVED_TO
+from beaker_mongo_soajs.sessions.lifetime import CREATED_AT, Lifetime
 from beaker_mongo_soajs.sessions.serializer import Serializer
 from beaker_mongo_soajs.sessions.stored import (
     EXPRESS_COOKIE,
@@ -70,17 +71,17 @@ class SessionDocuments:
         self._cookie = self._express_cookie(lifetime_seconds) if store.express_cookie else None
         store.check_touch_after(lifetime_seconds)
         self.touch_after_seconds = store.touch_after_seconds(lifetime_seconds)
-        self._touch_after = timedelta(seconds=self.touch_after_seconds)
-        # Times are written up to touchAfter late, so a session in use would end that much too
-        # early.
-        self._expires_after = _lifetime(lifetime_seconds + self.touch_after_seconds)
+        self.lifetime = Lifetime(
+            lifetime_seconds, self.touch_after_seconds, store.max_lifetime_seconds
+        )
 
-    def expires(self, now: datetime) -> datetime:
+    def expires(self, now: datetime, created: datetime | None = None) -> datetime:
         """Return the date until which a session touched now lives.
 
         :param now: naive UTC.
+        :param created: when the session began, if ``store.maxLifetime`` limits it.
         """
-        return now + self._expires_after
+        return self.lifetime.expires(now, created)
 
     def is_touched(self, stored: StoredSession, now: datetime) -> bool:
         """Check whether a session was touched less than ``touchAfter`` ago, by its ``expires``.
@@ -93,7 +94,7 @@ class SessionDocuments:
         if self._cookie is not None and self.missing_cookie(stored) is not None:
             # Without its cookie, express-session fails at this session.
             return False
-        return now - (stored.expires - self._expires_after) < self._touch_after
+        return self.lifetime.is_touched(stored.expires, now, stored.created)
 
     def stored_id(self, session_id: object) -> str:
         """Return the ``_id`` of a session's document.
@@ -148,6 +149,9 @@ class SessionDocuments:
         accessed_time = tree.get(ACCESSED_TIME, 0)
         if not is_time(accessed_time):
             raise _unreadable(f"session[{ACCESSED_TIME!r}]", "is not a time in seconds")
+        created = self.lifetime.created(document, tree)
+        if self.lifetime.is_over(created, now):
+            return None
         marked = document.get("dataSerializer")
         serializer: Serializer | None = marked if marked in ("json", "pickle") else None
         return StoredSession(
@@ -160,6 +164,7 @@ class SessionDocuments:
             serializer,
             None if expires is _MISSING else expires,
             cookie,
+            created,
         )
 
     def build(
@@ -175,7 +180,7 @@ class SessionDocuments:
         document = {
             "_id": stored_id,
             "session": self.value(self.form, tree),
-            "expires": self.expires(now),
+            **self.lifetime.new_fields(now),
         }
         if serializer == "json":
             document["dataSerializer"] = serializer
@@ -196,6 +201,7 @@ class SessionDocuments:
             serializer=document.get("dataSerializer"),
             expires=document["expires"],
             cookie=self._cookie,
+            created=document.get(CREATED_AT),
         )
 
     def check(self, session: dict[Any, Any]) -> None:
@@ -216,7 +222,7 @@ class SessionDocuments:
         return {
             "_id": stored_id,
             **self.encrypted_fields(stored_id, text),
-            "expires": self.expires(now),
+            **self.lifetime.new_fields(now),
         }
 
     def encrypted_fields(self, stored_id: str, text: str) -> Document:
@@ -351,25 +357,6 @@ def is_time(value: object) -> bool:
     if not isinstance(value, (int, float)) or isinstance(value, bool):
         return False
     return abs(value) <= LATEST_TIME
-
-
-def _lifetime(seconds: float) -> timedelta:
-    """Return a lifetime as a timedelta.
-
-    :param seconds: the lifetime.
-    :raises ConfigError: when no date lies that far ahead.
-    """
-    try:
-        lifetime = timedelta(seconds=seconds)
-        datetime.now() + lifetime
-    except OverflowError as error:
-        raise ConfigError(
-            f"A session cannot live for {seconds:g} seconds: no date lies so far ahead.",
-            option="expireAfter",
-            value=seconds,
-            hint="Ten years are 315360000000 milliseconds.",
-        ) from error
-    return lifetime
 
 
 def _reserved(key: str, problem: str) -> SerializationError:

@@ -368,7 +368,19 @@ class SessionRecord:
             self._save_moved(moved, changes, accessed_time)
 
     def _expires(self) -> datetime:
-        return self._writer.documents.expires(utc_now())
+        created = None if self._known is None else self._known.created
+        return self._writer.documents.expires(utc_now(), created)
+
+    def extend_if_half_over(self) -> None:
+        """Move ``expires`` if half of the time has passed, and nothing else.
+
+        For sessions whose access times are not saved.
+        """
+        known = self._known
+        if known is None or known.expires is None:
+            return
+        if self._writer.documents.lifetime.is_half_over(known.expires, utc_now()):
+            self._writer.move_expiry(known)
 
     def _encrypt(self, session: dict[Any, Any]) -> str:
         assert self._cipher is not None

@@ -62,10 +62,12 @@ class StoredSession:
     :param serializer: Beaker's ``data_serializer``, if the document names one.
     :param expires: the stored date in naive UTC; ``None`` if the document has none.
     :param cookie: express-session's cookie, if ``store.expressCookie`` keeps it out of the tree.
+    :param created: when the session began, if ``store.maxLifetime`` limits it.
     """
 
     __slots__ = (
-        *("_raw", "_tree", "accessed_time", "cookie", "expires", "form", "is_plain"),
+        *("_raw", "_tree", "accessed_time", "cookie", "created", "expires", "form"),
+        "is_plain",
         *("serializer", "stored_id", "text"),
     )
 
@@ -80,6 +82,7 @@ class StoredSession:
         serializer: Serializer | None = None,
         expires: datetime | None = None,
         cookie: Tree | None = None,
+        created: datetime | None = None,
     ) -> None:
         self.stored_id = stored_id
         self.form = form
@@ -90,6 +93,7 @@ class StoredSession:
         self.serializer = serializer
         self.expires = expires
         self.cookie = cookie
+        self.created = created
         self.accessed_time: float | None = tree.get(ACCESSED_TIME)
 
     @property
@@ -136,6 +140,7 @@ class StoredSession:
             text,
             serializer=serializer or self.serializer,
             expires=self.expires,
+            created=self.created,
             cookie=self.cookie if cookie is None else cookie,
         )
 
@@ -153,6 +158,7 @@ class StoredSession:
             is_plain=self.is_plain,
             serializer=self.serializer,
             expires=self.expires,
+            created=self.created,
             cookie=self.cookie,
         )
 

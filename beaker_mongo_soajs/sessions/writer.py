@@ -69,7 +69,7 @@ class SessionWriter:
         """
         self._collection.sweep_if_due()
         for _ in attempts(_CONFLICT_DEADLINE_SECONDS):
-            expired = {"_id": document["_id"], "expires": {"$lte": utc_now()}}
+            expired = {"_id": document["_id"]} | self.documents.lifetime.over_query(utc_now())
             if self._collection.insert(document) or self._collection.replace(expired, document):
                 return None
             found = self.find(document["_id"], from_primary=True)
@@ -100,7 +100,7 @@ class SessionWriter:
         :param touches: move the times as well, forward only.
         :returns: whether the session still exists.
         """
-        expires = self.documents.expires(utc_now()) if touches else None
+        expires = self.documents.expires(utc_now(), stored.created) if touches else None
         by_id = {"_id": stored.stored_id}
         field = f"session.{EXPRESS_COOKIE}"
         without_cookie = by_id | {field: {"$exists": False}}
@@ -148,7 +148,7 @@ class SessionWriter:
 
         :param stored: the session.
         """
-        update = {"$max": {"expires": self.documents.expires(utc_now())}}
+        update = {"$max": {"expires": self.documents.expires(utc_now(), stored.created)}}
         return self.id_changes.update({"_id": stored.stored_id}, update)
 
     def swap_json(
@@ -174,7 +174,7 @@ class SessionWriter:
         for _ in attempts(_CONFLICT_DEADLINE_SECONDS):
             tree = _with_time(fields.applied_to(latest.tree), accessed_time)
             text = self.documents.value(StorageForm.JSON, tree, latest.cookie)
-            expires = self.documents.expires(utc_now())
+            expires = self.documents.expires(utc_now(), known.created)
             update = {"$set": {"session": text} | marks, "$max": {"expires": expires}}
             query = {"_id": known.stored_id, "session": latest.text}
             if self.id_changes.update(query, update):
@@ -202,7 +202,8 @@ class SessionWriter:
         if known.form is not StorageForm.ENCRYPTED:
             raise _form_error(StorageForm.ENCRYPTED)
         fields = self.documents.encrypted_fields(known.stored_id, text)
-        update = {"$set": fields, "$max": {"expires": self.documents.expires(utc_now())}}
+        expires = self.documents.expires(utc_now(), known.created)
+        update = {"$set": fields, "$max": {"expires": expires}}
         current_text = known.text
         for _ in attempts(_CONFLICT_DEADLINE_SECONDS):
             query = {"_id": known.stored_id, "session": current_text}

@@ -1,0 +1,127 @@
+"""How long sessions live: store.maxLifetime, and sessions whose access times are not saved."""
+
+import datetime
+from typing import Any
+
+import pytest
+from beaker.session import Session
+
+from beaker_mongo_soajs import SessionStore
+from beaker_mongo_soajs.mongo.documents import utc_now
+from tests.application import Site, only_document
+from tests.mongo_session.support import VARIANTS, Db, Options
+from tests.recorder import Commands
+
+HOUR = 3600.0
+
+
+def shift(database: Db, seconds: float) -> None:
+    """Move all times of the only document into the past, except its expiry."""
+    document = only_document(database)
+    if isinstance(document["session"], dict):
+        document["session"]["_creation_time"] -= seconds
+    if "createdAt" in document:
+        document["createdAt"] -= datetime.timedelta(seconds=seconds)
+    database.sessions.replace_one({"_id": document["_id"]}, document)
+
+
+@pytest.mark.parametrize("name", ["native", "text", "encrypted", "digested ids"])
+class TestMaxLifetime:
+    """store.maxLifetime: a session ends some time after its creation, however busy it is."""
+
+    @pytest.fixture
+    def site(self, kind_options: Options, name: str) -> Site:
+        """Return a site whose sessions live for an hour at most."""
+        variant = VARIANTS[name]
+        store = {**variant.get("store", {}), "maxLifetime": HOUR}
+        return Site(kind_options | variant | {"timeout": 600, "store": store})
+
+    def test_a_busy_session_ends(self, site: Site, database: Db) -> None:
+        """A session that is in use ends store.maxLifetime after its creation."""
+        visitor = site.visitor()
+        visitor.save(n=1)
+        shift(database, HOUR - 60)
+        visitor.save(n=2)
+        assert {"n": 2} == visitor.read()
+        shift(database, 61)
+        assert {} == visitor.read()
+
+    def test_expires_is_limited(self, site: Site, database: Db) -> None:
+        """The stored date never lies beyond the maximum lifetime."""
+        visitor = site.visitor()
+        visitor.save(n=1)
+        document = only_document(database)
+        database.sessions.update_one({}, {"$set": {"expires": utc_now()}})
+        database.sessions.replace_one(
+            {"_id": document["_id"]}, document | {"expires": utc_now() + datetime.timedelta(1)}
+        )
+        shift(database, HOUR - 60)
+        database.sessions.update_one(
+            {}, {"$set": {"expires": utc_now() + datetime.timedelta(seconds=30)}}
+        )
+        visitor.save(n=2)
+        assert only_document(database)["expires"] <= utc_now() + datetime.timedelta(seconds=61)
+
+    def test_a_new_session_begins(self, site: Site, database: Db) -> None:
+        """After a session reached its maximum lifetime, its visitor can begin a new one."""
+        visitor = site.visitor()
+        visitor.save(n=1)
+        shift(database, HOUR + 1)
+        visitor.save(m=2)
+        assert {"m": 2} == visitor.read()
+
+    def test_a_new_id_keeps_the_creation(
+        self, site: Site, database: Db, kind: type[Session]
+    ) -> None:
+        """A new id does not extend the maximum lifetime."""
+        visitor = site.visitor()
+        visitor.save(n=1)
+        shift(database, HOUR - 60)
+
+        def regenerate(session: Any) -> None:
+            session.regenerate_id()
+            session.save()
+
+        if kind is not Session:
+            # Beaker's own Session leaves the old document, and begins a new one.
+            visitor.request(regenerate)
+            assert {"n": 1} == visitor.read()
+        shift(database, 61)
+        assert {} == visitor.read()
+
+
+class TestPlantedCreation:
+    """A creation time that somebody wrote into the database."""
+
+    @pytest.mark.parametrize("value", ["x", None, 1e300, -1e300, float("nan"), True, [1], 2**70])
+    def test_is_ignored(self, options: Options, database: Db, value: object) -> None:
+        """A creation time that is no time does not limit the session."""
+        store = SessionStore(options | {"store": {"maxLifetime": HOUR}})
+        if isinstance(value, int) and value > 2**63:
+            value = str(value)
+        document = {"_id": "a", "session": {"n": 1, "_creation_time": value}, "createdAt": "x"}
+        database.sessions.insert_one(document)
+        found = store.get("a")
+        assert found is not None
+        assert 1 == found["n"]
+
+
+class TestUnsavedAccessTimes:
+    """save_accessed_time = False."""
+
+    def test_expires_moves_at_half_time(
+        self, kind_options: Options, database: Db, commands: Commands
+    ) -> None:
+        """A request that only reads moves expires once half of the time has passed."""
+        site = Site(kind_options | {"save_accessed_time": False, "expireAfter": 1000 * HOUR})
+        visitor = site.visitor()
+        visitor.save(n=1)
+        commands.clear()
+        visitor.read()
+        assert ["find"] == commands.names
+        expires = utc_now() + datetime.timedelta(seconds=HOUR / 2 - 60)
+        database.sessions.update_one({}, {"$set": {"expires": expires}})
+        commands.clear()
+        visitor.read()
+        assert ["find", "update"] == commands.names
+        assert only_document(database)["expires"] > expires + datetime.timedelta(seconds=HOUR / 3)
