@@ -5,6 +5,7 @@ key, because all pickles begin alike. Write access to the database would then be
 in the application.
 """
 
+from collections.abc import Callable
 from typing import Any, NoReturn, Protocol
 
 from beaker_mongo_soajs.exceptions import ConfigError, SerializationError
@@ -52,6 +53,27 @@ def check_cipher(crypto_module: Any, *, signed: bool) -> None:
             hint="Install cryptography and set session.crypto_type to cryptography, or set "
             "store.signingKey.",
         )
+
+
+def encrypt(
+    cipher: Cipher, session: dict[Any, Any], check: Callable[[dict[Any, Any]], None]
+) -> str:
+    """Return the text of a session.
+
+    :param cipher: encrypts it.
+    :param session: the session.
+    :param check: raises an error that names the path of a value that cannot be stored at all.
+    :raises SerializationError: the cipher's serializer does not accept a value.
+    """
+    try:
+        return cipher.encrypt(session)
+    except Exception as error:
+        check(session)
+        raise SerializationError(
+            f"The session cannot be serialized ({type(error).__name__}).",
+            path="session",
+            hint="Store plain values, of the kinds that data_serializer supports.",
+        ) from error
 
 
 def unencrypted() -> SerializationError:

@@ -4,14 +4,13 @@ import time
 from datetime import datetime
 from typing import Any
 
-from beaker_mongo_soajs.exceptions import SerializationError
 from beaker_mongo_soajs.mongo.documents import utc_now
 from beaker_mongo_soajs.sessions.changes import (
     ACCESSED_TIME,
     Changes,
     changes_between,
 )
-from beaker_mongo_soajs.sessions.encryption import Cipher, unencrypted, without_key
+from beaker_mongo_soajs.sessions.encryption import Cipher, encrypt, unencrypted, without_key
 from beaker_mongo_soajs.sessions.moved_document import MovedDocument, read_exact
 from beaker_mongo_soajs.sessions.native_update import NO_CHANGES, FieldChanges, field_changes
 from beaker_mongo_soajs.sessions.serializer import Serializer, as_json_if_possible, through_json
@@ -384,15 +383,7 @@ class SessionRecord:
 
     def _encrypt(self, session: dict[Any, Any]) -> str:
         assert self._cipher is not None
-        try:
-            return self._cipher.encrypt(session)
-        except Exception as error:
-            self._writer.documents.check(session)  # names the path of what cannot be stored at all
-            raise SerializationError(
-                f"The session cannot be serialized ({type(error).__name__}).",
-                path="session",
-                hint="Store plain values, of the kinds that data_serializer supports.",
-            ) from error
+        return encrypt(self._cipher, session, self._writer.documents.check)
 
     def _as_serialized(self, session: dict[Any, Any]) -> dict[Any, Any]:
         return through_json(session) if self.serializer == "json" else session
