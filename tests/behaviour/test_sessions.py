@@ -300,7 +300,7 @@ class TestDocuments:
         self, options: Options, database: Db, kind: type[Session], *, stringify: bool
     ) -> None:
         """A nested key named _accessed_time is data, and its change is saved."""
-        session = {"_path": "/shop", "inner": {"_accessed_time": 1.5}}
+        session = {"_path": "/shop", "_creation_time": 1.5, "inner": {"_accessed_time": 1.5}}
         value = json.dumps(session) if stringify else session
         database.sessions.insert_one({"_id": "fp", "session": value})
         made = kind({}, id="fp", use_cookies=False, type="ext:mongodb_soajs", **options)
