@@ -9,7 +9,7 @@ from beaker_mongo_soajs.mongo.collection import StoreCollection
 from beaker_mongo_soajs.mongo.documents import Document, utc_now
 from beaker_mongo_soajs.sessions.changes import ACCESSED_TIME
 from beaker_mongo_soajs.sessions.document import SessionDocuments
-from beaker_mongo_soajs.sessions.id_change import MOVED_TO, IdChanges, is_open
+from beaker_mongo_soajs.sessions.id_change import MOVED_TO, NOT_MOVED, IdChanges, is_open
 from beaker_mongo_soajs.sessions.moved_document import read_exact, signed_again
 from beaker_mongo_soajs.sessions.native_update import FieldChanges, native_swap, native_update
 from beaker_mongo_soajs.sessions.stored import (
@@ -138,7 +138,7 @@ class SessionWriter:
             if swap is None:
                 raise _form_error(StorageForm.NATIVE)
             query, update = swap
-            if self.id_changes.update(query, update):
+            if self._collection.update(query | NOT_MOVED, update):
                 return True
             raw = None
         raise _conflict_error()
@@ -177,7 +177,7 @@ class SessionWriter:
             expires = self.documents.expires(utc_now(), known.created)
             update = {"$set": {"session": text} | marks, "$max": {"expires": expires}}
             query = {"_id": known.stored_id, "session": latest.text}
-            if self.id_changes.update(query, update):
+            if self._collection.update(query | NOT_MOVED, update):
                 own = _with_time(fields.applied_to(known.tree), accessed_time)
                 return known.saved(own, text), latest.saved(tree, text)
             found = self._find_again(known)
@@ -207,7 +207,7 @@ class SessionWriter:
         current_text = known.text
         for _ in attempts(_CONFLICT_DEADLINE_SECONDS):
             query = {"_id": known.stored_id, "session": current_text}
-            if self.id_changes.update(query, update):
+            if self._collection.update(query | NOT_MOVED, update):
                 return known.saved({}, text)
             current = self._find_again(known)
             if current is None or accessed_only:
