@@ -1,0 +1,165 @@
+"""Changes of session ids, and endings that come while an id changes."""
+
+from typing import Any
+
+import pytest
+from bson import Code, DBRef, Int64, ObjectId
+
+from beaker_mongo_soajs import MongoSession, SerializationError, SessionStore
+from beaker_mongo_soajs.sessions.id_change import IdChanges
+from tests.application import live_documents
+from tests.conftest import FailPoint
+from tests.mongo_session.support import Db, Options
+from tests.recorder import Commands
+
+
+@pytest.fixture
+def store(options: Options) -> SessionStore:
+    """Return a store with one session."""
+    store = SessionStore(options)
+    store.set("old", {"user": "ann"})
+    return store
+
+
+def visit(options: Options, session_id: str = "old") -> Any:
+    """Return the session of a request with a cookie."""
+    return MongoSession({"cookie": f"beaker.session.id={session_id}"}, **options)
+
+
+def regenerated(options: Options) -> str:
+    """Change the id of the session, and return the new one."""
+    session = visit(options)
+    session.regenerate_id()
+    session.save()
+    new_id: str = session.id
+    return new_id
+
+
+class TestMove:
+    """What a change of id keeps."""
+
+    def test_values_of_other_applications(
+        self, store: SessionStore, options: Options, database: Db
+    ) -> None:
+        """Values that only other applications can write are moved as they are stored."""
+        values = {"code": Code("f()"), "ref": DBRef("users", ObjectId()), "long": Int64(1)}
+        fields = {f"session.{name}": value for name, value in values.items()}
+        database.sessions.update_one({}, {"$set": fields | {"lastModified": "x"}})
+        regenerated(options)
+        (document,) = live_documents(database)
+        moved = document["session"]
+        assert values == {name: moved[name] for name in values}
+        assert type(moved["long"]) is Int64
+        assert "x" == document["lastModified"]
+
+    def test_signed_pickles(self, options: Options) -> None:
+        """Pickles are signed again for the new id."""
+        options = options | {"store": {"pickle": True, "signingKey": "k" * 32}}
+        store = SessionStore(options)
+        store.set("old", {"user": "ann", "value": ValueError("a")})
+        assert "ValueError('a')" == repr(visit(options, regenerated(options))["value"])
+
+    def test_the_tombstone_is_empty(
+        self, store: SessionStore, options: Options, database: Db
+    ) -> None:
+        """After a change, the old document holds no data, has expired, and names the new id."""
+        new_id = regenerated(options)
+        tombstone = database.sessions.find_one({"_id": "old"})
+        assert tombstone is not None
+        assert {"_id", "expires", "moved_to"} == tombstone.keys()
+        assert new_id == tombstone["moved_to"]
+        assert 1 == store.length()
+        assert [new_id] == list(store.ids())
+
+
+class TestLateRequests:
+    """Requests that loaded the session under its old id."""
+
+    @pytest.mark.parametrize("end", ["delete", "invalidate"])
+    def test_a_logout(self, store: SessionStore, options: Options, end: str) -> None:
+        """A logout ends the session under its new id."""
+        late = visit(options)
+        new_id = regenerated(options)
+        getattr(late, end)()
+        assert store.get(new_id) is None
+
+    def test_a_logout_under_the_lock(self, store: SessionStore, options: Options) -> None:
+        """A logout inside locked() ends the session under its new id."""
+        late = visit(options)
+        with late.locked():
+            new_id = regenerated(options)
+            late.delete()
+        assert store.get(new_id) is None
+
+    @pytest.mark.parametrize("stringify", [False, True])
+    def test_a_save(self, options: Options, *, stringify: bool) -> None:
+        """A save takes effect under the new id, and does not change the cookie."""
+        options = options | {"stringify": stringify}
+        store = SessionStore(options)
+        store.set("old", {"user": "ann", "gone": 1})
+        late = visit(options)
+        new_id = regenerated(options)
+        other = visit(options, new_id)
+        other["m"] = 2
+        other.save()
+        late["n"] = 1
+        del late["gone"]
+        late.save()
+        late["k"] = 3
+        late.save()
+        found = store.get(new_id)
+        assert found is not None
+        values = {key: value for key, value in found.items() if key[0] != "_"}
+        assert {"user": "ann", "n": 1, "m": 2, "k": 3} == values
+        assert not late.request.get("set_cookie")
+
+    def test_an_administrator(self, store: SessionStore, options: Options) -> None:
+        """destroy() with the old id ends the session."""
+        new_id = regenerated(options)
+        assert 1 == store.destroy("old")
+        assert store.get(new_id) is None
+        assert 0 == store.destroy("old")
+
+    def test_a_dead_cookie(self, options: Options, commands: Commands, store: SessionStore) -> None:
+        """A request with the old id finds no session, with one command."""
+        regenerated(options)
+        commands.clear()
+        assert "user" not in visit(options)
+        assert ["find"] == commands.names
+
+
+class TestFailedInsert:
+    """A new document that the server refuses."""
+
+    def test_after_an_ending(
+        self, store: SessionStore, options: Options, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The old session is not restored if it was destroyed in the meantime."""
+        insert = IdChanges._insert
+
+        def destroy_first(changes: IdChanges, document: dict[str, Any]) -> bool:
+            store.destroy("old")
+            return insert(changes, document)
+
+        monkeypatch.setattr(IdChanges, "_insert", destroy_first)
+        session = visit(options)
+        session.regenerate_id()
+        session["value"] = "x" * 17_000_000
+        with pytest.raises(SerializationError):
+            session.save()
+        assert store.get("old") is None
+        assert 0 == store.length()
+
+    def test_nobody_returns(
+        self, store: SessionStore, options: Options, fail_point: FailPoint, database: Db
+    ) -> None:
+        """While a change is open, Node stores and the TTL index leave the document alone."""
+        session = visit(options)
+        session.regenerate_id()
+        with fail_point("insert", error_code=8000), pytest.raises(Exception, match="8000"):
+            session.save()
+        document = database.sessions.find_one({"_id": "old"})
+        assert document is not None
+        assert document["expires"] is None
+        assert store.get("old") is not None
+        assert "moved_to" not in (database.sessions.find_one({"_id": "old"}) or {})
