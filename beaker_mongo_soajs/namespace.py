@@ -10,7 +10,7 @@ from beaker_mongo_soajs.backend.cache_side import CacheSide
 from beaker_mongo_soajs.backend.caller import find_session
 from beaker_mongo_soajs.backend.creation_lock import CreationLock
 from beaker_mongo_soajs.backend.registry import find_stores
-from beaker_mongo_soajs.backend.session_options import check_old_secrets
+from beaker_mongo_soajs.backend.session_options import check_own_options
 from beaker_mongo_soajs.backend.session_side import SESSION_KEY, SessionSide
 from beaker_mongo_soajs.caches.store import Key
 from beaker_mongo_soajs.config.beaker_options import Usage
@@ -51,7 +51,7 @@ class MongoNamespaceManager(NamespaceManager):
         session = find_session(namespace) if digest_filenames is False else None
         self._is_session = self._is_session or session is not None
         if self._is_session:
-            check_old_secrets(options)
+            check_own_options(options)
         usage: Usage = "session" if self._is_session else "cache"
         self._stores = find_stores(timeout, options, usage)
         if self._is_session:

@@ -3,6 +3,7 @@
 import logging
 import secrets
 import time
+from datetime import timedelta
 from typing import Any
 
 from beaker_mongo_soajs.backend.identity_cache import IdentityCache
@@ -147,6 +148,8 @@ class MongoSession(LockableSession):
             return
         self.last_accessed = session.get(ACCESSED_TIME)
         self._hold(session, now)
+        if self._settings.is_rolling and isinstance(self.cookie_expires, timedelta):
+            self._update_cookie_out()
         if not self.save_atime and self.use_cookies:
             self._extend()
         if self.id in self._ids_with_old_secret:

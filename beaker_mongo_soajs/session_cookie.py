@@ -4,6 +4,7 @@ import json
 from contextlib import suppress
 from typing import Any
 
+from beaker.converters import asbool
 from beaker.session import Session
 
 from beaker_mongo_soajs.backend.cookie_options import (
@@ -80,6 +81,7 @@ class SessionSettings:
             check_cookie(options, httponly=options["httponly"])
         # An option of Beaker's file backend, which its Session sets by itself.
         options.pop("digest_filenames", None)
+        self.is_rolling = asbool(options.pop("rolling", False)) and self.uses_cookies
         old_secrets = take_old_secrets(options)
         secret = options.get("secret")
         self._name = options.get("key", DEFAULT_NAME)

@@ -16,7 +16,7 @@ from beaker_mongo_soajs.options.masking import show
 SESSION_TYPE = "ext:mongodb_soajs"
 
 _SECRETS = frozenset({"secret", "encrypt_key", "validate_key"})
-_UNCOERCED_BOOLEANS = ("invalidate_corrupt", "use_cookies")
+_UNCOERCED_BOOLEANS = ("invalidate_corrupt", "use_cookies", "rolling")
 """Options that Beaker does not coerce: there, the text "false" counts as true."""
 
 _NONE_AS_TEXT = frozenset({"timeout", "cookie_domain", "webtest_varname"})
@@ -53,21 +53,22 @@ def check_type(session_type: str | None) -> None:
         )
 
 
-def check_old_secrets(options: Mapping[str, Any]) -> None:
-    """Refuse ``old_secrets`` for Beaker's own ``Session``.
+def check_own_options(options: Mapping[str, Any]) -> None:
+    """Refuse options of MongoSession for Beaker's own ``Session``.
 
-    :param options: the options that Beaker's ``Session`` passes to its backend. They contain no
-        ``old_secrets`` with MongoSession, which removes them before.
-    :raises ConfigError: they contain ``old_secrets``, which would log visitors out.
+    :param options: the options that Beaker's ``Session`` passes to its backend. MongoSession
+        removes its own options before.
+    :raises ConfigError: they contain ``old_secrets``, which would log visitors out, or ``rolling``.
     """
-    if not is_blank(options.get("old_secrets")):
-        raise ConfigError(
-            "session.old_secrets has no effect on Beaker's own Session.",
-            option="old_secrets",
-            value=MASK,
-            hint="Use MongoSession: set session.session_class, or use the SessionMiddleware of "
-            "beaker_mongo_soajs.",
-        )
+    for name in ("old_secrets", "rolling"):
+        if not is_blank(options.get(name)):
+            raise ConfigError(
+                f"session.{name} has no effect on Beaker's own Session.",
+                option=name,
+                value=MASK if name == "old_secrets" else options[name],
+                hint="Use MongoSession: set session.session_class, or use the SessionMiddleware of "
+                "beaker_mongo_soajs.",
+            )
 
 
 def check_encryption(options: Mapping[str, Any]) -> None:

@@ -29,7 +29,7 @@ SESSION_OPTIONS = _SHARED | frozenset(
         " cookie_expires cookie_domain cookie_path data_serializer secret secure"
         " httponly encrypt_key validate_key encrypt_nonce_bits crypto_type samesite"
         " auto webtest_varname session_class"
-        " cookie_on_exception constant_csrf_token old_secrets"
+        " cookie_on_exception constant_csrf_token old_secrets rolling"
     ).split()
 )
 """The options of Beaker's sessions: the arguments of Session and of its middleware, the names in

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from beaker.session import Session
 
-from beaker_mongo_soajs import SessionStore
+from beaker_mongo_soajs import ConfigError, MongoSession, SessionStore
 from beaker_mongo_soajs.mongo.documents import utc_now
 from tests.application import Site, only_document
 from tests.mongo_session.support import VARIANTS, Db, Options
@@ -125,3 +125,33 @@ class TestUnsavedAccessTimes:
         visitor.read()
         assert ["find", "update"] == commands.names
         assert only_document(database)["expires"] > expires + datetime.timedelta(seconds=HOUR / 3)
+
+
+class TestRolling:
+    """session.rolling: the expiry of the cookie slides with use."""
+
+    @pytest.mark.parametrize("rolling", [True, "true"])
+    def test_each_response_sets_the_cookie(self, options: Options, rolling: object) -> None:
+        """A response to a request that only reads sets the cookie again, with a new expiry."""
+        own = {"session_class": MongoSession, "rolling": rolling, "cookie_expires": 3600}
+        visitor = Site(options | own).visitor()
+        visitor.save(n=1)
+        cookie = visitor.cookie
+        assert {"n": 1} == visitor.read()
+        (header,) = visitor.set_cookies
+        assert cookie is not None
+        assert cookie in header
+        assert "expires=" in header.lower()
+        assert {"n": 1} == visitor.read()
+
+    def test_a_cookie_without_expiry(self, options: Options) -> None:
+        """A cookie that ends with the browser is not sent again."""
+        visitor = Site(options | {"session_class": MongoSession, "rolling": True}).visitor()
+        visitor.save(n=1)
+        visitor.read()
+        assert [] == visitor.set_cookies
+
+    def test_of_beakers_own_session(self, options: Options) -> None:
+        """With Beaker's own Session, rolling is a ConfigError that names MongoSession."""
+        with pytest.raises(ConfigError, match="MongoSession"):
+            Site(options | {"rolling": True}).visitor().save(n=1)

@@ -172,7 +172,8 @@ class TestFailovers:
                 lambda before=before: all(  # type: ignore[misc]
                     visitor.steps > steps or visitor.errors
                     for visitor, steps in zip(visitors, before, strict=True)
-                )
+                ),
+                60.0,
             )
         stop.set()
         for visitor in visitors:
