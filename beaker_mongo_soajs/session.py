@@ -16,6 +16,7 @@ from beaker_mongo_soajs.session_cookie import SessionSettings
 from beaker_mongo_soajs.session_lock import CREATION_TIME, LockableSession
 from beaker_mongo_soajs.sessions.changes import ACCESSED_TIME
 from beaker_mongo_soajs.sessions.document import is_time
+from beaker_mongo_soajs.sessions.lifetime import check_idle_seconds
 from beaker_mongo_soajs.sessions.record import COOKIE_KEYS, SessionRecord
 
 logger = logging.getLogger(__name__)
@@ -212,6 +213,27 @@ class MongoSession(LockableSession):
             # Beaker's middleware does not save a session that only has a new id.
             self.save(accessed_only=True)
 
+    def set_lifetime(self, seconds: float | None) -> None:
+        """Save the session with a lifetime of its own: "remember me".
+
+        It replaces the idle timeout and the expiry of the cookie, and is kept when the session gets
+        a new id. The session is saved at once; this costs one command more than a save.
+
+        :param seconds: the lifetime; ``None`` for the configured ones.
+        :raises ValueError: it is not a positive number.
+        :raises StoreUnavailable: when the database does not answer.
+        """
+        if seconds is not None:
+            check_idle_seconds(seconds)
+        configured = self._settings.options.get("cookie_expires", True)
+        if seconds is not None or not isinstance(configured, bool | timedelta):
+            configured = timedelta(seconds=configured if seconds is None else seconds)
+        self.cookie_expires = configured
+        if self.use_cookies:
+            self._update_cookie_out()
+        self.save()
+        self._record.set_lifetime(seconds)
+
     def destroy_others(self, **fields: object) -> int:
         """Save the session, and delete all other sessions in which some keys have certain values.
 
@@ -274,9 +296,10 @@ class MongoSession(LockableSession):
     def _find(self, record: SessionRecord, session_id: str, now: float) -> dict[Any, Any] | None:
         """Load the stored session, unless it is past its timeout."""
         session: dict[Any, Any] | None = record.find(session_id, self.timeout)
-        if session is None or self.timeout is None:
+        timeout = record.idle_seconds or self.timeout
+        if session is None or timeout is None:
             return session
-        if now - session.get(ACCESSED_TIME, now) <= self.timeout:
+        if now - session.get(ACCESSED_TIME, now) <= timeout:
             return session
         if self.use_cookies:
             record.remove()
@@ -290,6 +313,8 @@ class MongoSession(LockableSession):
         session[ACCESSED_TIME] = now
         self.clear()
         self.update(session)
+        if self._record.idle_seconds is not None:
+            self.cookie_expires = timedelta(seconds=self._record.idle_seconds)
         self.accessed_dict = session
 
     def _start(self) -> None:

@@ -13,7 +13,7 @@ from beaker_mongo_soajs.mongo.documents import Document
 from beaker_mongo_soajs.sessions.changes import ACCESSED_TIME
 from beaker_mongo_soajs.sessions.codec import JsonCodec, NativeCodec, has_escapes, is_plain
 from beaker_mongo_soajs.sessions.id_change import MOVED_TO
-from beaker_mongo_soajs.sessions.lifetime import CREATED_AT, Lifetime
+from beaker_mongo_soajs.sessions.lifetime import Lifetime, Terms
 from beaker_mongo_soajs.sessions.serializer import Serializer
 from beaker_mongo_soajs.sessions.stored import (
     EXPRESS_COOKIE,
@@ -75,13 +75,13 @@ class SessionDocuments:
             lifetime_seconds, self.touch_after_seconds, store.max_lifetime_seconds
         )
 
-    def expires(self, now: datetime, created: datetime | None = None) -> datetime:
+    def expires(self, now: datetime, terms: Terms | None = None) -> datetime:
         """Return the date until which a session touched now lives.
 
         :param now: naive UTC.
-        :param created: when the session began, if ``store.maxLifetime`` limits it.
+        :param terms: what is particular to the lifetime of the session.
         """
-        return self.lifetime.expires(now, created)
+        return self.lifetime.expires(now, terms)
 
     def is_touched(self, stored: StoredSession, now: datetime) -> bool:
         """Check whether a session was touched less than ``touchAfter`` ago, by its ``expires``.
@@ -94,7 +94,7 @@ class SessionDocuments:
         if self._cookie is not None and self.missing_cookie(stored) is not None:
             # Without its cookie, express-session fails at this session.
             return False
-        return self.lifetime.is_touched(stored.expires, now, stored.created)
+        return self.lifetime.is_touched(stored.expires, now, stored.terms)
 
     def stored_id(self, session_id: object) -> str:
         """Return the ``_id`` of a session's document.
@@ -149,8 +149,8 @@ class SessionDocuments:
         accessed_time = tree.get(ACCESSED_TIME, 0)
         if not is_time(accessed_time):
             raise _unreadable(f"session[{ACCESSED_TIME!r}]", "is not a time in seconds")
-        created = self.lifetime.created(document, tree)
-        if self.lifetime.is_over(created, now):
+        terms = self.lifetime.terms(document, tree)
+        if self.lifetime.is_over(terms, now):
             return None
         marked = document.get("dataSerializer")
         serializer: Serializer | None = marked if marked in ("json", "pickle") else None
@@ -164,7 +164,7 @@ class SessionDocuments:
             serializer,
             None if expires is _MISSING else expires,
             cookie,
-            created,
+            terms,
         )
 
     def build(
@@ -201,7 +201,7 @@ class SessionDocuments:
             serializer=document.get("dataSerializer"),
             expires=document["expires"],
             cookie=self._cookie,
-            created=document.get(CREATED_AT),
+            terms=self.lifetime.terms(document, tree),
         )
 
     def check(self, session: dict[Any, Any]) -> None:

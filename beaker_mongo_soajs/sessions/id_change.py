@@ -45,6 +45,7 @@ _DEADLINE_SECONDS = 10.0
 # Longer than any request that could still try to store the session under its new id.
 _BARRIER_LIFETIME = timedelta(days=1)
 _MOST_HOPS = 20
+_MOST_TRIES = 4
 
 # A date that lies in the past by every clock.
 _PAST = datetime(2000, 1, 1)
@@ -240,15 +241,19 @@ class IdChanges:
         query = {"_id": old_id, MOVED_TO: new_id, "move.round": number}
         query["move.claimed"] = {"$exists": False}
         update = {"$set": {"expires": _PAST}, "$unset": _DATA_FIELDS | {"move": ""}}
-        try:
-            if self._collection.update(query, update):
-                return True
-            found = self._find(old_id)
-        except StoreUnavailable:
-            # The connection was lost, and perhaps only the answer.
-            found = self._find(old_id)
-            if _state(found) is not _State.CLOSED:
-                raise
+        found: Document | None = None
+        for tries_left in reversed(range(_MOST_TRIES)):
+            # If the answer is lost, only the database can tell whether the id has changed. A
+            # visitor who is not given the new one would be logged out. During a failover, each try
+            # waits for the new primary.
+            try:
+                if self._collection.update(query, update):
+                    return True
+                found = self._find(old_id)
+                break
+            except StoreUnavailable:
+                if not tries_left:
+                    raise
         state = _state(found)
         if state is _State.CLOSED:
             assert found is not None

@@ -1,7 +1,7 @@
 """How long sessions live."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple, TypeGuard
 
 from beaker_mongo_soajs.exceptions import ConfigError
 from beaker_mongo_soajs.mongo.documents import Document
@@ -10,11 +10,35 @@ CREATED_AT = "createdAt"
 """The field with the date on which a session began, if ``store.maxLifetime`` is set. connect-mongo
 writes the same with its option ``timestamps``."""
 
+IDLE_SECONDS = "idleSeconds"
+"""The field with the idle timeout of a session that has one of its own."""
+
 CREATION_TIME = "_creation_time"
 """Beaker's key for the time at which a session began."""
 
 
 _MOST_SECONDS = 100 * 365 * 86400.0
+
+
+def check_idle_seconds(seconds: float) -> None:
+    """Check an idle timeout.
+
+    :param seconds: the idle timeout.
+    :raises ValueError: it is not a positive number, or is more than 100 years.
+    """
+    if not _is_number(seconds) or not 0 < seconds <= _MOST_SECONDS:
+        raise ValueError(f"A lifetime must be a number of seconds above 0, and not {seconds!r}.")
+
+
+class Terms(NamedTuple):
+    """What is particular to the lifetime of one session.
+
+    :param created: when it began, in naive UTC, if ``store.maxLifetime`` limits it.
+    :param idle_seconds: for how long it lives untouched, if it has a lifetime of its own.
+    """
+
+    created: datetime | None
+    idle_seconds: float | None
 
 
 class Lifetime:
@@ -37,61 +61,59 @@ class Lifetime:
         if most_seconds is not None:
             self._most = _timedelta(min(most_seconds, _MOST_SECONDS), "store.maxLifetime")
 
-    def expires(self, now: datetime, created: datetime | None = None) -> datetime:
+    def expires(self, now: datetime, terms: Terms | None = None) -> datetime:
         """Return the date until which a session touched now lives.
 
         :param now: naive UTC.
-        :param created: when the session began, in naive UTC.
+        :param terms: what is particular to the session.
         """
-        expires = now + self._expires_after
+        created, idle_seconds = terms or (None, None)
+        expires = now + self._after(idle_seconds)
         if self._most is None:
             return expires
         # A creation that lies ahead, by another clock, counts as now.
         return min(expires, min(created or now, now) + self._most)
 
-    def is_touched(self, expires: datetime, now: datetime, created: datetime | None) -> bool:
+    def is_touched(self, expires: datetime, now: datetime, terms: Terms | None) -> bool:
         """Check whether a session was touched less than ``touchAfter`` ago.
 
         :param expires: the stored date.
         :param now: naive UTC.
-        :param created: as for :meth:`expires`.
+        :param terms: as for :meth:`expires`.
         """
-        return self.expires(now, created) - expires < self._touch_after
+        return self.expires(now, terms) - expires < self._touch_after
 
-    def is_half_over(self, expires: datetime, now: datetime) -> bool:
+    def is_half_over(self, expires: datetime, now: datetime, terms: Terms | None) -> bool:
         """Check whether half of the time has passed since ``expires`` was written.
 
         :param expires: the stored date.
         :param now: naive UTC.
+        :param terms: as for :meth:`expires`.
         """
-        return expires - now < self._expires_after / 2
+        return expires - now < self._after(terms and terms.idle_seconds) / 2
 
-    def created(self, document: Document, session: dict[str, Any]) -> datetime | None:
-        """Return when a session began, if there is a limit.
+    def terms(self, document: Document, session: dict[str, Any]) -> Terms | None:
+        """Return what is particular to the lifetime of a session, if anything.
 
         :param document: the document.
         :param session: the session in it, as far as it can be read.
         """
+        idle_seconds = document.get(IDLE_SECONDS)
+        if not _is_number(idle_seconds) or not 0 < idle_seconds <= _MOST_SECONDS:
+            idle_seconds = None
         if self._most is None:
-            return None
-        created = document.get(CREATED_AT)
-        if type(created) is datetime:
-            return created
-        seconds = session.get(CREATION_TIME)
-        if not isinstance(seconds, int | float) or isinstance(seconds, bool):
-            return None
-        try:
-            return datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None)
-        except (ValueError, OverflowError, OSError):
-            return None
+            return None if idle_seconds is None else Terms(None, idle_seconds)
+        return Terms(_created(document, session), idle_seconds)
 
-    def is_over(self, created: datetime | None, now: datetime) -> bool:
+    def is_over(self, terms: Terms | None, now: datetime) -> bool:
         """Check whether a session has reached ``store.maxLifetime``.
 
-        :param created: what :meth:`created` returned.
+        :param terms: as for :meth:`expires`.
         :param now: naive UTC.
         """
-        return self._most is not None and created is not None and created <= now - self._most
+        if self._most is None or terms is None or terms.created is None:
+            return False
+        return terms.created <= now - self._most
 
     def new_fields(self, now: datetime) -> Document:
         """Return the fields of a new document that hold its times.
@@ -100,6 +122,11 @@ class Lifetime:
         """
         fields: Document = {"expires": self.expires(now)}
         return fields if self._most is None else fields | {CREATED_AT: now}
+
+    def _after(self, idle_seconds: float | None) -> timedelta:
+        if idle_seconds is None:
+            return self._expires_after
+        return timedelta(seconds=idle_seconds) + self._touch_after
 
     def over_query(self, now: datetime) -> Document:
         """Return the filter of documents whose sessions have ended.
@@ -113,6 +140,23 @@ class Lifetime:
         seconds = first.replace(tzinfo=UTC).timestamp()
         by_session = {f"session.{CREATION_TIME}": {"$lte": seconds}}
         return {"$or": [expired, {CREATED_AT: {"$lte": first}}, by_session]}
+
+
+def _created(document: Document, session: dict[str, Any]) -> datetime | None:
+    created = document.get(CREATED_AT)
+    if type(created) is datetime:
+        return created
+    seconds = session.get(CREATION_TIME)
+    if not _is_number(seconds):
+        return None
+    try:
+        return datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None)
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+def _is_number(value: Any) -> TypeGuard[float]:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _timedelta(seconds: float, option: str) -> timedelta:

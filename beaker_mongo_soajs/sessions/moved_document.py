@@ -77,7 +77,7 @@ class MovedDocument:
         fields = self._documents.marks(stored, self._serializer)
         fields |= self._plain(stored, before) if self._cipher is None else self._encrypted(stored)
         kept = {name: item for name, item in before.items() if name not in CONTROL_FIELDS}
-        expires = self._documents.expires(utc_now(), stored.created)
+        expires = self._documents.expires(utc_now(), stored.terms)
         return kept | fields | {"_id": self._new_id, "expires": expires}
 
     def _plain(self, stored: StoredSession, before: Document) -> Document:

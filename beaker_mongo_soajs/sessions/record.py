@@ -5,11 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from beaker_mongo_soajs.mongo.documents import utc_now
-from beaker_mongo_soajs.sessions.changes import (
-    ACCESSED_TIME,
-    Changes,
-    changes_between,
-)
+from beaker_mongo_soajs.sessions.changes import ACCESSED_TIME, Changes, changes_between
 from beaker_mongo_soajs.sessions.encryption import Cipher, encrypt, unencrypted, without_key
 from beaker_mongo_soajs.sessions.moved_document import MovedDocument, read_exact
 from beaker_mongo_soajs.sessions.native_update import NO_CHANGES, FieldChanges, field_changes
@@ -94,6 +90,7 @@ class SessionRecord:
                 # A load that failed is no load: the next save must not compare with it.
                 self.forget()
                 raise
+        timeout = self.idle_seconds or timeout
         if timeout is not None and type(session) is dict and ACCESSED_TIME in session:
             earliest = time.time() - timeout
             late = self._writer.documents.touch_after_seconds
@@ -123,6 +120,16 @@ class SessionRecord:
     def stored_id(self) -> StoredId | None:
         """Return the ``_id`` of the document, if the session is stored."""
         return None if self._known is None else StoredId(self._known.stored_id)
+
+    @property
+    def idle_seconds(self) -> float | None:
+        """The idle timeout of this session, if it has one of its own."""
+        return self._known.terms.idle_seconds if self._known and self._known.terms else None
+
+    def set_lifetime(self, seconds: float | None) -> None:
+        """Give the stored session an idle timeout of its own; ``None`` takes it away."""
+        if self._known is not None and seconds != self.idle_seconds:
+            self._writer.set_lifetime(self._known, seconds)
 
     @property
     def stored_serializer(self) -> Serializer | None:
@@ -174,7 +181,8 @@ class SessionRecord:
             self._swap_encrypted(known, text, accessed_only=True)
         elif known.form is StorageForm.ENCRYPTED:
             # The times in the ciphertext stay as they are.
-            self._note(self._writer.move_expiry(known))
+            if not self._writer.move_expiry(known):
+                self._drop()
         elif not self._write(known, NO_CHANGES, accessed_time, touches=True):
             self._save_moved(known, Changes(), accessed_time)
         self._touched_time = accessed_time
@@ -249,7 +257,8 @@ class SessionRecord:
             # request put into its empty session is a change.
             changes = changes_between({}, session)
             fields = field_changes(documents.codec(found.form), found, changes)
-            self._note(self._write(found, fields, session.get(ACCESSED_TIME), touches=True))
+            if not self._write(found, fields, session.get(ACCESSED_TIME), touches=True):
+                self._drop()
             if self._known is not None:
                 self._latest = self._latest or self._known
                 self._known = self._known.saved(tree, self._known.text)
@@ -318,7 +327,8 @@ class SessionRecord:
         if text == known.text:
             return
         swapped = self._writer.swap_encrypted(known, text, accessed_only=accessed_only)
-        self._note(swapped is not None)
+        if swapped is None:
+            self._drop()
         self._known = swapped or known
 
     def _move(self, session_id: str, session: dict[Any, Any]) -> None:
@@ -367,19 +377,13 @@ class SessionRecord:
             self._save_moved(moved, changes, accessed_time)
 
     def _expires(self) -> datetime:
-        created = None if self._known is None else self._known.created
-        return self._writer.documents.expires(utc_now(), created)
+        terms = None if self._known is None else self._known.terms
+        return self._writer.documents.expires(utc_now(), terms)
 
     def extend_if_half_over(self) -> None:
-        """Move ``expires`` if half of the time has passed, and nothing else.
-
-        For sessions whose access times are not saved.
-        """
-        known = self._known
-        if known is None or known.expires is None:
-            return
-        if self._writer.documents.lifetime.is_half_over(known.expires, utc_now()):
-            self._writer.move_expiry(known)
+        """Move ``expires`` if half of the time has passed, for times that are not saved."""
+        if self._known is not None:
+            self._writer.extend_if_half_over(self._known)
 
     def _encrypt(self, session: dict[Any, Any]) -> str:
         assert self._cipher is not None
@@ -387,10 +391,6 @@ class SessionRecord:
 
     def _as_serialized(self, session: dict[Any, Any]) -> dict[Any, Any]:
         return through_json(session) if self.serializer == "json" else session
-
-    def _note(self, is_there: bool) -> None:
-        if not is_there:
-            self._drop()
 
     def _drop(self) -> None:
         """Drop a save of a session that another request destroyed; later ones are dropped too."""

@@ -10,6 +10,7 @@ from bson.errors import BSONError
 from beaker_mongo_soajs.exceptions import KEPT, SerializationError
 from beaker_mongo_soajs.mongo.documents import CODEC_OPTIONS, Document
 from beaker_mongo_soajs.sessions.changes import ACCESSED_TIME
+from beaker_mongo_soajs.sessions.lifetime import Terms
 from beaker_mongo_soajs.sessions.serializer import Serializer
 from beaker_mongo_soajs.sessions.tags import Tree
 
@@ -62,12 +63,13 @@ class StoredSession:
     :param serializer: Beaker's ``data_serializer``, if the document names one.
     :param expires: the stored date in naive UTC; ``None`` if the document has none.
     :param cookie: express-session's cookie, if ``store.expressCookie`` keeps it out of the tree.
-    :param created: when the session began, if ``store.maxLifetime`` limits it.
+    :param terms: what is particular to the lifetime of the session.
     """
 
     __slots__ = (
-        *("_raw", "_tree", "accessed_time", "cookie", "created", "expires", "form"),
+        *("_raw", "_tree", "accessed_time", "cookie", "expires", "form"),
         "is_plain",
+        "terms",
         *("serializer", "stored_id", "text"),
     )
 
@@ -82,7 +84,7 @@ class StoredSession:
         serializer: Serializer | None = None,
         expires: datetime | None = None,
         cookie: Tree | None = None,
-        created: datetime | None = None,
+        terms: Terms | None = None,
     ) -> None:
         self.stored_id = stored_id
         self.form = form
@@ -93,7 +95,7 @@ class StoredSession:
         self.serializer = serializer
         self.expires = expires
         self.cookie = cookie
-        self.created = created
+        self.terms = terms
         self.accessed_time: float | None = tree.get(ACCESSED_TIME)
 
     @property
@@ -140,7 +142,7 @@ class StoredSession:
             text,
             serializer=serializer or self.serializer,
             expires=self.expires,
-            created=self.created,
+            terms=self.terms,
             cookie=self.cookie if cookie is None else cookie,
         )
 
@@ -158,7 +160,7 @@ class StoredSession:
             is_plain=self.is_plain,
             serializer=self.serializer,
             expires=self.expires,
-            created=self.created,
+            terms=self.terms,
             cookie=self.cookie,
         )
 

@@ -10,6 +10,7 @@ from beaker_mongo_soajs.mongo.documents import Document, utc_now
 from beaker_mongo_soajs.sessions.changes import ACCESSED_TIME
 from beaker_mongo_soajs.sessions.document import SessionDocuments
 from beaker_mongo_soajs.sessions.id_change import MOVED_TO, NOT_MOVED, IdChanges, is_open
+from beaker_mongo_soajs.sessions.lifetime import IDLE_SECONDS, Terms
 from beaker_mongo_soajs.sessions.moved_document import read_exact, signed_again
 from beaker_mongo_soajs.sessions.native_update import FieldChanges, native_swap, native_update
 from beaker_mongo_soajs.sessions.stored import (
@@ -100,7 +101,7 @@ class SessionWriter:
         :param touches: move the times as well, forward only.
         :returns: whether the session still exists.
         """
-        expires = self.documents.expires(utc_now(), stored.created) if touches else None
+        expires = self.documents.expires(utc_now(), stored.terms) if touches else None
         by_id = {"_id": stored.stored_id}
         field = f"session.{EXPRESS_COOKIE}"
         without_cookie = by_id | {field: {"$exists": False}}
@@ -148,8 +149,29 @@ class SessionWriter:
 
         :param stored: the session.
         """
-        update = {"$max": {"expires": self.documents.expires(utc_now(), stored.created)}}
+        update = {"$max": {"expires": self.documents.expires(utc_now(), stored.terms)}}
         return self.id_changes.update({"_id": stored.stored_id}, update)
+
+    def extend_if_half_over(self, stored: StoredSession) -> None:
+        """Move ``expires`` if half of the time has passed since it was written.
+
+        :param stored: the session.
+        """
+        lifetime, expires = self.documents.lifetime, stored.expires
+        if expires is not None and lifetime.is_half_over(expires, utc_now(), stored.terms):
+            self.move_expiry(stored)
+
+    def set_lifetime(self, stored: StoredSession, seconds: float | None) -> None:
+        """Give a session an idle timeout of its own, or take it away.
+
+        :param stored: the session.
+        :param seconds: the idle timeout; ``None`` for that of the configuration.
+        """
+        created = None if stored.terms is None else stored.terms.created
+        stored.terms = Terms(created, seconds)
+        stored.expires = self.documents.expires(utc_now(), stored.terms)
+        fields: Document = {"expires": stored.expires, IDLE_SECONDS: seconds}
+        self._collection.update({"_id": stored.stored_id} | NOT_MOVED, {"$set": fields})
 
     def swap_json(
         self,
@@ -174,7 +196,7 @@ class SessionWriter:
         for _ in attempts(_CONFLICT_DEADLINE_SECONDS):
             tree = _with_time(fields.applied_to(latest.tree), accessed_time)
             text = self.documents.value(StorageForm.JSON, tree, latest.cookie)
-            expires = self.documents.expires(utc_now(), known.created)
+            expires = self.documents.expires(utc_now(), known.terms)
             update = {"$set": {"session": text} | marks, "$max": {"expires": expires}}
             query = {"_id": known.stored_id, "session": latest.text}
             if self._collection.update(query | NOT_MOVED, update):
@@ -202,7 +224,7 @@ class SessionWriter:
         if known.form is not StorageForm.ENCRYPTED:
             raise _form_error(StorageForm.ENCRYPTED)
         fields = self.documents.encrypted_fields(known.stored_id, text)
-        expires = self.documents.expires(utc_now(), known.created)
+        expires = self.documents.expires(utc_now(), known.terms)
         update = {"$set": fields, "$max": {"expires": expires}}
         current_text = known.text
         for _ in attempts(_CONFLICT_DEADLINE_SECONDS):

@@ -9,7 +9,7 @@ from beaker.session import Session
 from beaker_mongo_soajs import ConfigError, MongoSession, SessionStore
 from beaker_mongo_soajs.mongo.documents import utc_now
 from tests.application import Site, only_document
-from tests.mongo_session.support import VARIANTS, Db, Options
+from tests.mongo_session.support import VARIANTS, Db, Options, age, login
 from tests.recorder import Commands
 
 HOUR = 3600.0
@@ -155,3 +155,66 @@ class TestRolling:
         """With Beaker's own Session, rolling is a ConfigError that names MongoSession."""
         with pytest.raises(ConfigError, match="MongoSession"):
             Site(options | {"rolling": True}).visitor().save(n=1)
+
+
+@pytest.mark.parametrize("name", ["native", "text", "encrypted", "digested ids"])
+class TestSetLifetime:
+    """session.set_lifetime(): a session with a lifetime of its own."""
+
+    @pytest.fixture
+    def site(self, options: Options, name: str) -> Site:
+        """Return a site whose sessions have an idle timeout of ten minutes."""
+        return Site(options | VARIANTS[name] | {"session_class": MongoSession, "timeout": 600})
+
+    @staticmethod
+    def remember(session: Any) -> None:
+        """Remember the visitor for a day."""
+        session["n"] = 1
+        session.set_lifetime(24 * HOUR)
+
+    @staticmethod
+    def left(database: Db) -> float:
+        """Return for how many seconds the only session lives."""
+        seconds: float = (only_document(database)["expires"] - utc_now()).total_seconds()
+        return seconds
+
+    def test_expires_and_cookie(self, site: Site, database: Db) -> None:
+        """The stored date and the cookie's expiry follow the lifetime of the session."""
+        visitor = site.visitor()
+        visitor.request(self.remember)
+        (header,) = visitor.set_cookies
+        assert "expires=" in header.lower()
+        assert 24 * HOUR <= self.left(database) <= 24 * HOUR + 100
+        visitor.save(n=2)
+        assert 24 * HOUR - 10 <= self.left(database) <= 24 * HOUR + 100
+
+    def test_idle_timeout(self, site: Site, database: Db, name: str) -> None:
+        """A session is not ended by the configured timeout before its own lifetime."""
+        visitor = site.visitor()
+        visitor.request(self.remember)
+        if name == "native":
+            age(database, 2 * HOUR)
+        assert {"n": 1} == visitor.read()
+
+    def test_a_new_id_keeps_it(self, site: Site, database: Db) -> None:
+        """regenerate_id() keeps the lifetime of the session, and the cookie's expiry."""
+        visitor = site.visitor()
+        visitor.request(self.remember)
+        visitor.request(login)
+        assert 24 * HOUR - 10 <= self.left(database) <= 24 * HOUR + 100
+        (header,) = visitor.set_cookies
+        assert "expires=" in header.lower()
+
+    def test_back_to_the_configured_ones(self, site: Site, database: Db) -> None:
+        """set_lifetime(None) goes back to the configured lifetime."""
+        visitor = site.visitor()
+        visitor.request(self.remember)
+        visitor.request(lambda session: session.set_lifetime(None))
+        assert self.left(database) < 800
+        assert {"n": 1} == visitor.read()
+
+    @pytest.mark.parametrize("value", [0, -1, float("nan"), float("inf"), True, "1"])
+    def test_not_a_lifetime(self, site: Site, value: Any) -> None:
+        """A value that is no positive number is a ValueError."""
+        with pytest.raises(ValueError, match="number of seconds"):
+            site.visitor().request(lambda session: session.set_lifetime(value))
