@@ -19,6 +19,7 @@ Whoever ends a session follows ``moved_to``, and puts a barrier under the new id
 an open tombstone. ``moved_to: null`` marks a document that is about to be deleted, and barriers.
 """
 
+import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from enum import Enum
@@ -45,7 +46,7 @@ _DEADLINE_SECONDS = 10.0
 # Longer than any request that could still try to store the session under its new id.
 _BARRIER_LIFETIME = timedelta(days=1)
 _MOST_HOPS = 20
-_MOST_TRIES = 4
+_CLOSE_SECONDS = 3.0
 
 # A date that lies in the past by every clock.
 _PAST = datetime(2000, 1, 1)
@@ -242,7 +243,8 @@ class IdChanges:
         query["move.claimed"] = {"$exists": False}
         update = {"$set": {"expires": _PAST}, "$unset": _DATA_FIELDS | {"move": ""}}
         found: Document | None = None
-        for tries_left in reversed(range(_MOST_TRIES)):
+        until = time.monotonic() + _CLOSE_SECONDS
+        for _ in attempts(_DEADLINE_SECONDS, 0.5):
             # If the answer is lost, only the database can tell whether the id has changed. A
             # visitor who is not given the new one would be logged out. During a failover, each try
             # waits for the new primary.
@@ -252,7 +254,7 @@ class IdChanges:
                 found = self._find(old_id)
                 break
             except StoreUnavailable:
-                if not tries_left:
+                if time.monotonic() > until:
                     raise
         state = _state(found)
         if state is _State.CLOSED:
