@@ -1,7 +1,8 @@
 """How long sessions live."""
 
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple, TypeGuard
+from typing import Any, TypeGuard
 
 from beaker_mongo_soajs.exceptions import ConfigError
 from beaker_mongo_soajs.mongo.documents import Document
@@ -30,7 +31,8 @@ def check_idle_seconds(seconds: float) -> None:
         raise ValueError(f"A lifetime must be a number of seconds above 0, and not {seconds!r}.")
 
 
-class Terms(NamedTuple):
+@dataclass(frozen=True, slots=True, repr=False)
+class Terms:
     """What is particular to the lifetime of one session.
 
     :param created: when it began, in naive UTC, if ``store.maxLifetime`` limits it.
@@ -67,8 +69,8 @@ class Lifetime:
         :param now: naive UTC.
         :param terms: what is particular to the session.
         """
-        created, idle_seconds = terms or (None, None)
-        expires = now + self._after(idle_seconds)
+        created = terms and terms.created
+        expires = now + self._after(terms and terms.idle_seconds)
         if self._most is None:
             return expires
         # A creation that lies ahead, by another clock, counts as now.

@@ -114,12 +114,12 @@ class Visitor:
     def _live(self) -> None:
         """Live through one session, from its beginning to the logout."""
         session_id = self._until_answered(lambda: begin(self.options, who=self.number, n=0))
-        accepted = {0}
+        accepted, last = {0}, ""
         for number in range(1, 8):
             try:
                 session = visit(self.options, session_id)
                 if session.get("n") not in accepted:
-                    self.errors.append(f"{session.get('n')} instead of {accepted}")
+                    self.errors.append(f"{session.get('n')} instead of {accepted}: {last}")
                     return
                 accepted.add(number)
                 session["n"] = number
@@ -128,7 +128,8 @@ class Visitor:
                 session.save()
                 session_id, accepted = session.id, {number}
                 self.steps += 1
-            except StoreUnavailable:
+            except StoreUnavailable as error:
+                last = str(error)
                 continue
         self._until_answered(lambda: visit(self.options, session_id).delete())
         if self._until_answered(lambda: "who" in visit(self.options, session_id)):
