@@ -69,8 +69,8 @@ class Lifetime:
         :param now: naive UTC.
         :param terms: what is particular to the session.
         """
-        created = terms and terms.created
-        expires = now + self._after(terms and terms.idle_seconds)
+        created = None if terms is None else terms.created
+        expires = now + self._after(terms)
         if self._most is None:
             return expires
         # A creation that lies ahead, by another clock, counts as now.
@@ -92,7 +92,7 @@ class Lifetime:
         :param now: naive UTC.
         :param terms: as for :meth:`expires`.
         """
-        return expires - now < self._after(terms and terms.idle_seconds) / 2
+        return expires - now < self._after(terms) / 2
 
     def terms(self, document: Document, session: dict[str, Any]) -> Terms | None:
         """Return what is particular to the lifetime of a session, if anything.
@@ -125,10 +125,10 @@ class Lifetime:
         fields: Document = {"expires": self.expires(now)}
         return fields if self._most is None else fields | {CREATED_AT: now}
 
-    def _after(self, idle_seconds: float | None) -> timedelta:
-        if idle_seconds is None:
+    def _after(self, terms: Terms | None) -> timedelta:
+        if terms is None or terms.idle_seconds is None:
             return self._expires_after
-        return timedelta(seconds=idle_seconds) + self._touch_after
+        return timedelta(seconds=terms.idle_seconds) + self._touch_after
 
     def over_query(self, now: datetime) -> Document:
         """Return the filter of documents whose sessions have ended.
