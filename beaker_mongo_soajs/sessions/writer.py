@@ -3,7 +3,7 @@
 import logging
 from datetime import datetime
 
-from beaker_mongo_soajs.exceptions import SerializationError, StoreUnavailable
+from beaker_mongo_soajs.exceptions import KEPT, SerializationError, StoreUnavailable
 from beaker_mongo_soajs.mongo.backoff import attempts
 from beaker_mongo_soajs.mongo.collection import StoreCollection
 from beaker_mongo_soajs.mongo.documents import Document, utc_now
@@ -24,6 +24,8 @@ from beaker_mongo_soajs.sessions.tags import Tree
 logger = logging.getLogger(__name__)
 
 _CONFLICT_DEADLINE_SECONDS = 10.0
+_MOST_BLOCKED_INSERTS = 8
+"""A document that expires or is removed between two commands blocks an insert once or twice."""
 
 
 class SessionWriter:
@@ -67,15 +69,22 @@ class SessionWriter:
 
         :param document: the new document.
         :returns: ``None``, or the live session that another request inserted first.
+        :raises SerializationError: another document, which is not that of a session, has the id.
         """
         self._collection.sweep_if_due()
-        for _ in attempts(_CONFLICT_DEADLINE_SECONDS):
+        for number in attempts(_CONFLICT_DEADLINE_SECONDS):
             expired = {"_id": document["_id"]} | self.documents.lifetime.over_query(utc_now())
             if self._collection.insert(document) or self._collection.replace(expired, document):
                 return None
             found = self.find(document["_id"], from_primary=True)
             if found is not None:
                 return found
+            if number == _MOST_BLOCKED_INSERTS:
+                raise SerializationError(
+                    "The session id belongs to a document that is not a session.",
+                    path="_id",
+                    hint=KEPT,
+                )
         raise _conflict_error()
 
     def update(

@@ -257,6 +257,17 @@ def _may_be_live(fields: dict[str, Any], now: datetime.datetime) -> bool:
 class TestGarbage:
     """Documents with any content."""
 
+    @pytest.mark.parametrize("moved_to", ["other", None, 5, []])
+    def test_id_of_another_document(self, options: Options, database: Db, moved_to: object) -> None:
+        """A document that is no session blocks its id, and the save fails without a long wait."""
+        database.sessions.insert_one({"_id": "planted", "moved_to": moved_to})
+        visitor = Site(options).visitor("planted")
+        start = time.monotonic()
+        with pytest.raises(SerializationError, match="belongs to a document that is not a session"):
+            visitor.save(n=1)
+        assert time.monotonic() - start < 5
+        assert {"_id": "planted", "moved_to": moved_to} == database.sessions.find_one()
+
     @pytest.mark.timeout(600)
     @pytest.mark.parametrize("with_class", [False, True], ids=["session.type", "MongoSession"])
     @_HYPOTHESIS
