@@ -46,7 +46,6 @@ _DEADLINE_SECONDS = 10.0
 # Longer than any request that could still try to store the session under its new id.
 _BARRIER_LIFETIME = timedelta(days=1)
 _MOST_HOPS = 20
-_CLOSE_SECONDS = 3.0
 
 # A date that lies in the past by every clock.
 _PAST = datetime(2000, 1, 1)
@@ -243,8 +242,8 @@ class IdChanges:
         query["move.claimed"] = {"$exists": False}
         update = {"$set": {"expires": _PAST}, "$unset": _DATA_FIELDS | {"move": ""}}
         found: Document | None = None
-        until = time.monotonic() + _CLOSE_SECONDS
-        for _ in attempts(_DEADLINE_SECONDS, 0.5):
+        until = time.monotonic() + _DEADLINE_SECONDS
+        for _ in attempts(2 * _DEADLINE_SECONDS, 0.5):
             # If the answer is lost, only the database can tell whether the id has changed. A
             # visitor who is not given the new one would be logged out. During a failover, each try
             # waits for the new primary.

@@ -9,7 +9,7 @@ from beaker_mongo_soajs import (
     SerializationError,
     StoreUnavailable,
 )
-from tests.application import live_documents, only_document
+from tests.application import Site, live_documents, only_document
 from tests.conftest import FailPoint
 from tests.mongo_session.support import Db, MakeSite, Options, login
 from tests.recorder import Commands
@@ -207,17 +207,23 @@ class TestRegenerate:
             visitor.request(login)
         assert {"n": 1} == visitor.read()
 
-    @pytest.mark.parametrize("command", ["insert", "update"])
     def test_a_lost_connection_keeps_the_old_session(
-        self,
-        make_site: MakeSite,
-        fail_point: FailPoint,
-        database: Db,
-        variant: Options,
-        command: str,
+        self, make_site: MakeSite, fail_point: FailPoint, database: Db, variant: Options
     ) -> None:
         """If the connection is lost during a change of id, the old id stays the only valid one."""
-        site = make_site(**variant)
+        self.check_lost_connection(make_site(**variant), fail_point, database, "insert")
+
+    def test_a_lost_connection_at_the_last_command(
+        self, make_site: MakeSite, fail_point: FailPoint, database: Db
+    ) -> None:
+        """If the last command of a change of id fails for ten seconds, the old id stays valid."""
+        self.check_lost_connection(make_site(), fail_point, database, "update")
+
+    @staticmethod
+    def check_lost_connection(
+        site: Site, fail_point: FailPoint, database: Db, command: str
+    ) -> None:
+        """Log in while a command fails, and check which id is valid."""
         visitor = site.visitor()
         visitor.save(n=1)
         with (
