@@ -46,6 +46,7 @@ _DEADLINE_SECONDS = 10.0
 # Longer than any request that could still try to store the session under its new id.
 _BARRIER_LIFETIME = timedelta(days=1)
 _MOST_HOPS = 20
+_REMOVAL_SECONDS = 3600.0
 
 # A date that lies in the past by every clock.
 _PAST = datetime(2000, 1, 1)
@@ -61,6 +62,7 @@ class IdChanges:
 
     def __init__(self, collection: StoreCollection) -> None:
         self._collection = collection
+        self._next_removal = time.monotonic() + _REMOVAL_SECONDS
 
     def move(
         self,
@@ -80,6 +82,7 @@ class IdChanges:
         :raises StoreUnavailable: when the database does not answer. The old id stays valid, unless
             the answer to the last command was lost.
         """
+        self._remove_abandoned()
         overtaken = 0
         for number in attempts(_DEADLINE_SECONDS):
             before = self._open(old_id, new_id, number, until)
@@ -212,6 +215,15 @@ class IdChanges:
     def _end(self, tombstone: Document) -> bool:
         """Mark an open tombstone: its session has ended, and the change of id fails."""
         return self._collection.update(_by_move(tombstone), {"$set": {MOVED_TO: None}})
+
+    def _remove_abandoned(self) -> None:
+        """Delete open tombstones whose visitors never returned, at most once an hour.
+
+        The TTL index leaves them alone, because they have no date.
+        """
+        if time.monotonic() >= self._next_removal:
+            self._next_removal = time.monotonic() + _REMOVAL_SECONDS
+            self._collection.delete({"expires": None, "move.until": {"$lte": utc_now()}})
 
     def _open(self, old_id: str, new_id: str, number: int, until: datetime) -> Document | None:
         """Make a tombstone of a live document; return what it was."""

@@ -1,5 +1,6 @@
 """Changes of session ids, and endings that come while an id changes."""
 
+import datetime
 from typing import Any
 
 import pytest
@@ -163,3 +164,30 @@ class TestFailedInsert:
         assert document["expires"] is None
         assert store.get("old") is not None
         assert "moved_to" not in (database.sessions.find_one({"_id": "old"}) or {})
+
+    def test_an_abandoned_change(
+        self,
+        store: SessionStore,
+        options: Options,
+        database: Db,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        """A change that nobody completed is deleted when its session would have expired."""
+        past, future = datetime.datetime(2020, 1, 1), datetime.datetime(2100, 1, 1)
+        database.sessions.insert_many(
+            {
+                "_id": name,
+                "session": {},
+                "expires": None,
+                "moved_to": f"new {name}",
+                "move": {"to": f"new {name}", "round": 1, "until": until},
+            }
+            for name, until in (("over", past), ("living", future))
+        )
+        monkeypatch.setattr("beaker_mongo_soajs.sessions.id_change._REMOVAL_SECONDS", -1.0)
+        fresh = options | {"store": {"touchAfter": 0}}
+        session = visit(fresh)
+        session.regenerate_id()
+        session.save()
+        assert store.get("living") == {}
+        assert database.sessions.find_one({"_id": "over"}) is None
