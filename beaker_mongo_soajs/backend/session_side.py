@@ -143,7 +143,7 @@ class SessionSide:
             )
         unpacked = unpack(text)
         if unpacked is not None:
-            session, self._record.serializer = unpacked
+            session, self._record.coder.serializer = unpacked
             self._record.save(self._id, self._content(session))
         else:
             self._save_opaque(text)

@@ -1,18 +1,14 @@
 """The document of a session under its new id. Nothing here sends a command."""
 
-from collections.abc import Callable
-from typing import Any
-
 import bson
 
 from beaker_mongo_soajs.exceptions import SerializationError
 from beaker_mongo_soajs.mongo.documents import EXACT_OPTIONS, Document, utc_now
 from beaker_mongo_soajs.sessions.changes import ACCESSED_TIME, Changes, merged
+from beaker_mongo_soajs.sessions.coder import SessionCoder
 from beaker_mongo_soajs.sessions.document import SessionDocuments
-from beaker_mongo_soajs.sessions.encryption import Cipher, unencrypted, without_key
+from beaker_mongo_soajs.sessions.encryption import unencrypted, without_key
 from beaker_mongo_soajs.sessions.id_change import CONTROL_FIELDS
-from beaker_mongo_soajs.sessions.native_update import field_changes
-from beaker_mongo_soajs.sessions.serializer import Serializer
 from beaker_mongo_soajs.sessions.stored import EXPRESS_COOKIE, StorageForm, StoredSession
 from beaker_mongo_soajs.sessions.tags import Tree
 
@@ -33,35 +29,28 @@ class MovedDocument:
     What the request did not change is copied as it is stored, without decoding: it may hold what
     this package cannot encode.
 
-    :param documents: reads and encodes.
+    :param coder: how the request stores its session.
     :param known: the session as the request knows it.
     :param new_id: the new ``_id``.
     :param changes: what the request changed.
     :param accessed_time: the time of the request, in seconds since 1970, if the session has one.
-    :param serializer: Beaker's ``data_serializer``.
-    :param encrypt: returns the text of a session, if that is encrypted.
-    :param cipher: decrypts the session, if that is encrypted.
     """
 
     def __init__(
         self,
-        documents: SessionDocuments,
+        coder: SessionCoder,
         known: StoredSession,
         new_id: str,
         changes: Changes,
         accessed_time: float | None,
-        serializer: Serializer | None,
-        encrypt: Callable[[dict[Any, Any]], str],
-        cipher: Cipher | None,
     ) -> None:
-        self._documents = documents
+        self._coder = coder
+        self._documents = coder.documents
+        self._cipher = coder.cipher_for(known)
         self._known = known
         self._new_id = new_id
         self._changes = changes
         self._accessed_time = accessed_time
-        self._serializer = serializer
-        self._encrypt = encrypt
-        self._cipher = cipher
 
     def __call__(self, before: Document) -> Document | None:
         """Return the new document, or ``None`` when the session has expired.
@@ -74,7 +63,7 @@ class MovedDocument:
             return None
         if stored.form is not self._known.form:
             raise without_key() if self._cipher is None else unencrypted()
-        fields = self._documents.marks(stored, self._serializer)
+        fields = self._documents.marks(stored, self._coder.serializer)
         fields |= self._plain(stored, before) if self._cipher is None else self._encrypted(stored)
         kept = {name: item for name, item in before.items() if name not in CONTROL_FIELDS}
         expires = self._documents.expires(utc_now(), stored.terms)
@@ -83,7 +72,7 @@ class MovedDocument:
     def _plain(self, stored: StoredSession, before: Document) -> Document:
         tree = signed_again(self._documents, stored, self._new_id)
         moved = stored.moved(self._new_id, tree)
-        fields = field_changes(self._documents.codec(stored.form), moved, self._changes)
+        fields = self._coder.fields(moved, self._changes)
         cookie = stored.cookie
         if stored.form is StorageForm.NATIVE and tree is stored.tree:
             tree = before["session"]
@@ -98,7 +87,7 @@ class MovedDocument:
         session = merged(self._cipher.decrypt(stored.text), self._changes)
         if self._accessed_time is not None:
             session[ACCESSED_TIME] = self._accessed_time
-        return self._documents.encrypted_fields(self._new_id, self._encrypt(session))
+        return self._documents.encrypted_fields(self._new_id, self._coder.encrypt(session))
 
 
 def signed_again(

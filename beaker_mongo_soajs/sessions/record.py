@@ -6,10 +6,11 @@ from typing import Any
 
 from beaker_mongo_soajs.mongo.documents import utc_now
 from beaker_mongo_soajs.sessions.changes import ACCESSED_TIME, Changes, changes_between
-from beaker_mongo_soajs.sessions.encryption import Cipher, encrypt, unencrypted, without_key
+from beaker_mongo_soajs.sessions.coder import SessionCoder
+from beaker_mongo_soajs.sessions.encryption import Cipher, without_key
 from beaker_mongo_soajs.sessions.moved_document import MovedDocument, read_exact
-from beaker_mongo_soajs.sessions.native_update import NO_CHANGES, FieldChanges, field_changes
-from beaker_mongo_soajs.sessions.serializer import Serializer, as_json_if_possible, through_json
+from beaker_mongo_soajs.sessions.native_update import NO_CHANGES, FieldChanges
+from beaker_mongo_soajs.sessions.serializer import Serializer
 from beaker_mongo_soajs.sessions.stored import StorageForm, StoredId, StoredSession
 from beaker_mongo_soajs.sessions.writer import SessionWriter
 
@@ -32,14 +33,13 @@ class SessionRecord:
     and a session that cannot be stored.
 
     :param writer: loads and saves documents.
-    :param cipher: for sessions that Beaker encrypts, or serializes with a serializer of the
-        application; without it, sessions are stored in the form of the configuration.
-    :param serializer: Beaker's ``data_serializer``: ``json`` makes lists of tuples.
+    :param cipher: as for :class:`~beaker_mongo_soajs.sessions.coder.SessionCoder`.
+    :param serializer: likewise.
     """
 
     __slots__ = (
-        *("_cipher", "_known", "_latest", "_touched_time", "_writer"),
-        *("id", "is_destroyed", "is_moved", "serializer"),
+        *("_known", "_latest", "_touched_time", "_writer"),
+        *("coder", "id", "is_destroyed", "is_moved"),
     )
 
     def __init__(
@@ -49,8 +49,8 @@ class SessionRecord:
         serializer: Serializer | None = None,
     ) -> None:
         self._writer = writer
-        self._cipher = cipher
-        self.serializer = serializer
+        self.coder = SessionCoder(writer.documents, cipher, serializer)
+        """How the session is stored."""
         self.id: str | None = None
         """The id under which the session is stored, if it is."""
         self.is_destroyed = False
@@ -82,10 +82,10 @@ class SessionRecord:
             return None
         known = self._known
         assert known is not None
-        session: Any = known.take_tree() if self._cipher is None else None
+        session: Any = known.take_tree() if self.coder.cipher is None else None
         if session is None:
             try:
-                session = self._read(known)
+                session = self.coder.read(known)
             except BaseException:
                 # A load that failed is no load: the next save must not compare with it.
                 self.forget()
@@ -114,7 +114,7 @@ class SessionRecord:
 
     def session(self) -> Any:
         """Return the session as it was loaded or last saved, made anew; empty without one."""
-        return {} if self._known is None else self._read(self._known)
+        return {} if self._known is None else self.coder.read(self._known)
 
     @property
     def stored_id(self) -> StoredId | None:
@@ -175,7 +175,7 @@ class SessionRecord:
             return False
         if not self._is_due(known, accessed_time):
             return True
-        cipher = None if self._cipher is None else self._cipher_for(known)
+        cipher = self.coder.cipher_for(known)
         if cipher is not None:
             text = cipher.touch(known.text, accessed_time)
             self._swap_encrypted(known, text, accessed_only=True)
@@ -196,33 +196,13 @@ class SessionRecord:
         self.forget()
         return True
 
-    def _read(self, stored: StoredSession) -> Any:
-        cipher = self._cipher_for(stored)
-        if cipher is not None:
-            return cipher.decrypt(stored.text)
-        if stored.form is StorageForm.ENCRYPTED:
-            raise without_key()
-        return self._writer.documents.decode(stored)
-
-    def _cipher_for(self, stored: StoredSession | None) -> Cipher | None:
-        """Return the cipher that a session is stored with, if any.
-
-        :raises SerializationError: for a plain session where sessions are encrypted: otherwise
-            whoever can write to the database would not need the key.
-        """
-        cipher = self._cipher
-        if cipher is None or stored is None or stored.form is StorageForm.ENCRYPTED:
-            return cipher
-        if cipher.is_encryption:
-            raise unencrypted()
-        return None
-
     def _is_due(self, known: StoredSession, accessed_time: float | None) -> bool:
         """Check whether the times are to be moved: at most once per ``touchAfter``."""
         if accessed_time is not None and accessed_time <= self._touched_time:
             return False
         documents = self._writer.documents
-        if self._cipher is not None and self._cipher.has_exact_times and self._cipher_for(known):
+        cipher = self.coder.cipher
+        if cipher is not None and cipher.has_exact_times and self.coder.cipher_for(known):
             return True
         if not documents.is_touched(known, utc_now()):
             return True
@@ -234,29 +214,19 @@ class SessionRecord:
         return not 0 <= age_seconds < documents.touch_after_seconds
 
     def _insert(self, session_id: str, session: dict[Any, Any]) -> None:
-        documents = self._writer.documents
-        stored_id = documents.stored_id(session_id)
-        now = utc_now()
-        if self._cipher is not None:
-            text = self._encrypt(session)
-            tree = {}
-            document = documents.build_encrypted(stored_id, text, now)
-        else:
-            session = self._as_serialized(session)
-            tree = documents.encode(documents.form, session, stored_id)
-            document = documents.build(stored_id, tree, self.serializer, now)
+        coder, documents = self.coder, self._writer.documents
+        document, tree = coder.new_document(documents.stored_id(session_id), session)
         found = self._writer.insert(document)
         self.id = session_id
         if found is None:
             self._known = documents.inserted(document, tree)
-        elif self._cipher is not None:
+        elif coder.cipher is not None:
             self._known = found
             self._swap_encrypted(found, document["session"], accessed_only=False)
         else:
             # Another request saved under this id first. Both keep what they saved: all that this
             # request put into its empty session is a change.
-            changes = changes_between({}, session)
-            fields = field_changes(documents.codec(found.form), found, changes)
+            fields = coder.fields(found, changes_between({}, coder.as_serialized(session)))
             if not self._write(found, fields, session.get(ACCESSED_TIME), touches=True):
                 self._drop()
             if self._known is not None:
@@ -267,33 +237,25 @@ class SessionRecord:
     def _save_changes(
         self, known: StoredSession, session: dict[Any, Any], changes: Changes | None
     ) -> None:
-        if self._cipher_for(known) is not None:
-            self._swap_encrypted(known, self._encrypt(session), accessed_only=False)
+        coder = self.coder
+        if coder.cipher_for(known) is not None:
+            self._swap_encrypted(known, coder.encrypt(session), accessed_only=False)
             return
         if known.form is StorageForm.ENCRYPTED:
             raise without_key()
         documents = self._writer.documents
         documents.check_own_keys(session)
-        session = self._as_serialized(session)
+        session = coder.as_serialized(session)
         accessed_time = session.get(ACCESSED_TIME)
         if changes is None or changes.unverified:
-            changes = self._changes(known, session)
-        if not changes and not documents.marks(known, self.serializer):
+            changes = coder.changes(known, session)
+        if not changes and not documents.marks(known, coder.serializer):
             self.touch(time.time() if accessed_time is None else accessed_time)
             return
-        fields = field_changes(documents.codec(known.form), known, changes)
-        if not self._write(
-            known, fields, accessed_time, touches=self._is_due(known, accessed_time)
-        ):
+        touches = self._is_due(known, accessed_time)
+        if not self._write(known, coder.fields(known, changes), accessed_time, touches=touches):
             self._save_moved(known, changes, accessed_time)
         self._touched_time = max(self._touched_time, accessed_time or 0.0)
-
-    def _changes(self, known: StoredSession, session: dict[Any, Any]) -> Changes:
-        loaded = self._writer.documents.peek(known)
-        if self.serializer == "json":
-            # Lists that were tuples before are no change of this request.
-            loaded = as_json_if_possible(loaded)
-        return changes_between(loaded, session)
 
     def _write(
         self,
@@ -305,7 +267,7 @@ class SessionRecord:
     ) -> bool:
         """Write changes of fields, or the times alone; return whether the document is there."""
         documents = self._writer.documents
-        marks = documents.marks(known, self.serializer)
+        marks = documents.marks(known, self.coder.serializer)
         cookie = documents.missing_cookie(known)
         if known.form is StorageForm.JSON:
             latest = self._latest or known
@@ -338,19 +300,17 @@ class SessionRecord:
         assert old_id is not None
         new_id = documents.stored_id(session_id)
         accessed_time = session.get(ACCESSED_TIME)
-        if (cipher := self._cipher_for(known)) is not None:
+        coder = self.coder
+        # An error here leaves everything as it was.
+        if coder.cipher_for(known) is not None:
             changes = changes_between(self.session(), session)
-            # An error here leaves everything as it was.
-            self._encrypt(session)
+            coder.encrypt(session)
         else:
             documents.check_own_keys(session)
-            session = self._as_serialized(session)
-            changes = self._changes(known, session)
-            field_changes(documents.codec(known.form), known, changes)
+            changes = coder.changes(known, coder.as_serialized(session))
+            coder.fields(known, changes)
 
-        make_document = MovedDocument(
-            documents, known, new_id, changes, accessed_time, self.serializer, self._encrypt, cipher
-        )
+        make_document = MovedDocument(coder, known, new_id, changes, accessed_time)
         document = self._writer.id_changes.move(
             documents.stored_id(old_id), new_id, self._expires(), make_document
         )
@@ -372,8 +332,7 @@ class SessionRecord:
             return
         self.is_moved = moved.stored_id != known.stored_id or self.is_moved
         self._known, self._latest = moved, None
-        fields = field_changes(self._writer.documents.codec(moved.form), moved, changes)
-        if not self._write(moved, fields, accessed_time, touches=True):
+        if not self._write(moved, self.coder.fields(moved, changes), accessed_time, touches=True):
             self._save_moved(moved, changes, accessed_time)
 
     def _expires(self) -> datetime:
@@ -384,13 +343,6 @@ class SessionRecord:
         """Move ``expires`` if half of the time has passed, for times that are not saved."""
         if self._known is not None:
             self._writer.extend_if_half_over(self._known)
-
-    def _encrypt(self, session: dict[Any, Any]) -> str:
-        assert self._cipher is not None
-        return encrypt(self._cipher, session, self._writer.documents.check)
-
-    def _as_serialized(self, session: dict[Any, Any]) -> dict[Any, Any]:
-        return through_json(session) if self.serializer == "json" else session
 
     def _drop(self) -> None:
         """Drop a save of a session that another request destroyed; later ones are dropped too."""
