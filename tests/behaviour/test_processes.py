@@ -146,12 +146,14 @@ class TestThreads:
         cookie = run_python(cookie_of).stdout.strip()
         said = run_python(
             f"""
+            import sys
             from pymongo import monitoring
             from tests.behaviour.scenarios import Site
             from tests.waiting import wait_for_indexes
 
             class Commands(monitoring.CommandListener):
-                def started(self, event): print(event.command_name)
+                # Not print(): the lines of two threads could be mixed.
+                def started(self, event): sys.stdout.write(event.command_name + "\\n")
                 def succeeded(self, event): pass
                 def failed(self, event): pass
 
