@@ -19,7 +19,11 @@ from benchmarks.visits import BeakerSite, Data, Site, cookies_for, session_id
 from benchmarks.workloads import CHANGE, LOGIN, NEW, READ
 from tests.behaviour.scenarios import beaker_options
 
-TYPE, MONGO_SESSION = "session.type", "MongoSession"
+# No access time becomes due while this runs: a run visits each session less than once a minute,
+# a person who uses a site visits it more often. It is below the timeout.
+_TOUCH_AFTER_SECONDS = 1800
+
+TYPE, MONGO_SESSION, TOUCHING = "session.type", "MongoSession", "touching"
 MEMORY, FILE, BEAKER, REDIS = "memory", "file", "ext:mongodb", "ext:redis"
 FLASK, FLASK_INDEXED = "flask-session", "flask-session+index"
 FIND, FIND_UPDATE = "find", "find+update"
@@ -67,12 +71,19 @@ class Contender:
         return [first, *self.copy(site, place, first, number - 1)]
 
 
-def _options(place: Environment, **more: Any) -> dict[str, Any]:
-    return {"url": place.mongo_url, "name": place.database, **more}
+def _options(
+    place: Environment, touch_after: float = _TOUCH_AFTER_SECONDS, **more: Any
+) -> dict[str, Any]:
+    store = {"touchAfter": touch_after}
+    return {"url": place.mongo_url, "name": place.database, "store": store, **more}
 
 
 def _ours(place: Environment, data: Data) -> Site:
     return BeakerSite(data, _options(place, type="ext:mongodb_soajs"))
+
+
+def _touching(place: Environment, data: Data) -> Site:
+    return BeakerSite(data, _options(place, 0, type="ext:mongodb_soajs"))
 
 
 def _mongo_session(place: Environment, data: Data) -> Site:
@@ -156,6 +167,7 @@ CONTENDERS = {
     for contender in (
         Contender(TYPE, "**`session.type` alone**", _ours, _copy_ours),
         Contender(MONGO_SESSION, "**MongoSession**", _mongo_session, _copy_ours),
+        Contender(TOUCHING, "`session.type`, access time due", _touching, _copy_ours, (READ,)),
         Contender(MEMORY, "Beaker `memory`", _memory, _begin_each),
         Contender(FILE, "Beaker `file`", _file, _begin_each),
         Contender(BEAKER, "Beaker `ext:mongodb`", _beaker, _copy_beakers),
