@@ -145,11 +145,7 @@ def through_pickle(session: dict[Any, Any]) -> dict[Any, Any]:
     try:
         data = pickle.dumps(session, 2)
     except Exception as error:  # noqa: BLE001 - it runs the objects' own code
-        raise SerializationError(
-            f"The session holds an object that cannot be pickled ({type(error).__name__}).",
-            path="session",
-            hint="Store a plain value instead.",
-        ) from None
+        raise _pickle_error("pickled", error) from None
     made = _load_pickle(data)
     assert isinstance(made, dict)
     return made
@@ -159,11 +155,15 @@ def _load_pickle(data: bytes) -> object:
     try:
         return pickle.loads(data)  # noqa: S301 - this process made it a moment ago
     except Exception as error:  # noqa: BLE001 - it runs the objects' own code
-        raise SerializationError(
-            f"The session holds an object that cannot be unpickled ({type(error).__name__}).",
-            path="session",
-            hint="Store a plain value instead.",
-        ) from None
+        raise _pickle_error("unpickled", error) from None
+
+
+def _pickle_error(participle: str, error: Exception) -> SerializationError:
+    return SerializationError(
+        f"The session holds an object that cannot be {participle} ({type(error).__name__}).",
+        path="session",
+        hint="Store a plain value instead.",
+    )
 
 
 def _load_json(data: bytes) -> object:

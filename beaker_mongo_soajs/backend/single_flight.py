@@ -41,7 +41,7 @@ class ReadState:
     :param version: the version of the entry that it read; ``None`` if there was none.
     :param known: fields of the document that it read.
     :param prefetched: the entry that was read when the lock was acquired; the next read returns it.
-    :param has_prefetched: whether there is such an entry; ``None`` stands for an absent one.
+    :param has_prefetched: whether there is such an entry; ``None`` means that it is absent.
     """
 
     reads: bool = False

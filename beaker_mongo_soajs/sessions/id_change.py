@@ -15,8 +15,9 @@ that nothing is or will be stored there, and then makes the old document valid a
 what a crash or a lost connection left behind. If the change was only in progress, its request
 starts it again, as the next round.
 
-Whoever ends a session follows ``moved_to``, and puts a barrier under the new id before it deletes
-an open tombstone. ``moved_to: null`` marks a document that is about to be deleted, and barriers.
+A request that ends a session follows ``moved_to``, and puts a barrier under the new id before it
+deletes an open tombstone. ``moved_to: null`` marks a document that is about to be deleted, and
+barriers.
 """
 
 import time
