@@ -162,7 +162,7 @@ class TestLock:
         """After a stop longer than its lease, a process gets LockTimeout and saves nothing."""
         now = [0.0]
         clock = SimpleNamespace(monotonic=lambda: now[0])
-        monkeypatch.setattr("beaker_mongo_soajs.session_lock.time", clock)
+        monkeypatch.setattr("beaker_mongo_soajs.sessions.lock.time", clock)
 
         def outlive(session: SessionObject) -> None:
             session.lock()
