@@ -19,7 +19,7 @@ from beaker_mongo_soajs.backend.session_options import check_encryption, check_t
 from beaker_mongo_soajs.config.beaker_options import is_blank
 from beaker_mongo_soajs.cookies import session_ids
 from beaker_mongo_soajs.exceptions import MASK, ConfigError
-from beaker_mongo_soajs.sessions.document import is_possible_id
+from beaker_mongo_soajs.sessions.session_ids import is_possible_id
 
 # Of several cookies with the session's name, the first that leads to a session counts. Each may
 # cost a command.

@@ -16,10 +16,11 @@ from beaker_mongo_soajs.backend.cookie_options import (
 from beaker_mongo_soajs.backend.payload import HandOver, pack, through_pickle, unpack
 from beaker_mongo_soajs.exceptions import BeakerMongoError, SerializationError, StoreError
 from beaker_mongo_soajs.sessions.changes import ACCESSED_TIME, Snapshot
-from beaker_mongo_soajs.sessions.document import impossible_id, is_possible_id, is_time
+from beaker_mongo_soajs.sessions.document import is_time
 from beaker_mongo_soajs.sessions.encryption import EncryptedText, check_cipher
 from beaker_mongo_soajs.sessions.record import COOKIE_KEYS
 from beaker_mongo_soajs.sessions.serializer import Serializer, json_text, through_json
+from beaker_mongo_soajs.sessions.session_ids import impossible_id, is_possible_id
 from beaker_mongo_soajs.sessions.store import SessionStore
 
 SESSION_KEY = "session"

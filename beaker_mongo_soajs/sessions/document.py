@@ -15,6 +15,7 @@ from beaker_mongo_soajs.sessions.codec import JsonCodec, NativeCodec, has_escape
 from beaker_mongo_soajs.sessions.id_change import MOVED_TO
 from beaker_mongo_soajs.sessions.lifetime import Lifetime, Terms
 from beaker_mongo_soajs.sessions.serializer import Serializer
+from beaker_mongo_soajs.sessions.session_ids import impossible_id, is_possible_id
 from beaker_mongo_soajs.sessions.stored import (
     EXPRESS_COOKIE,
     LATEST_TIME,
@@ -26,29 +27,7 @@ from beaker_mongo_soajs.sessions.stored import (
 from beaker_mongo_soajs.sessions.tags import Tree
 from beaker_mongo_soajs.signature import Context, make_signer
 
-MAX_ID_LENGTH = 256
 _MISSING = object()
-
-
-def is_possible_id(session_id: object) -> bool:
-    """Check whether a session could have an id: a text of printable characters, not too long.
-
-    :param session_id: the id as Beaker or a cookie gave it: anything.
-    """
-    return (
-        type(session_id) is str
-        and 0 < len(session_id) <= MAX_ID_LENGTH
-        and session_id.isprintable()
-    )
-
-
-def impossible_id() -> SerializationError:
-    """Return the error for a session id that no session can have."""
-    return SerializationError(
-        f"The session id is not a text of 1 to {MAX_ID_LENGTH} printable characters.",
-        path="_id",
-        hint="No session can have it; start a new one.",
-    )
 
 
 class SessionDocuments:
