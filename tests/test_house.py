@@ -21,7 +21,8 @@ PACKAGE = ROOT / "beaker_mongo_soajs"
 # layer and of the layers before it.
 ORDER = (
     *("exceptions", "signature", "options", "config", "mongo", "sessions", "caches", "backend"),
-    *("namespace", "cookies", "session_cookie", "session_lock", "session", "middleware", "pyramid"),
+    *("namespace", "cookies", "session_cookie", "session_lock", "session", "middleware", "cli"),
+    *("__main__", "pyramid"),
 )
 WITHOUT_BEAKER = {"options", "config", "mongo", "sessions", "caches"}
 """The folders that must not import Beaker."""

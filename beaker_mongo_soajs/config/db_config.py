@@ -133,6 +133,19 @@ class DbConfig:
         return "\n".join([*report.splitlines()[1:], *map(write_refusal, errors)])
 
     @classmethod
+    def read_usable(
+        cls, options: Mapping[str, object] | str, usage: Usage | None = None
+    ) -> tuple[DbConfig, tuple[ConfigError, ...]]:
+        """Read the options that can be used, for a report about all of them.
+
+        :param options: as for :meth:`from_options`
+        :param usage: as for :meth:`from_options`
+        :returns: a configuration of the accepted options, and an error for each refused option
+        """
+        config, errors = cls._read(options, usage)
+        return config, tuple(errors)
+
+    @classmethod
     def _read(
         cls, options: Mapping[str, object] | str, usage: Usage | None
     ) -> tuple[DbConfig, list[ConfigError]]:

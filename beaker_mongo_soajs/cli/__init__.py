@@ -1,0 +1,1 @@
+"""The command line ``beaker-mongo``, made with click and rich: the extra ``cli``."""

@@ -1,0 +1,68 @@
+"""The group of all commands."""
+
+import os
+from collections.abc import Callable
+from importlib.metadata import version
+
+import click
+
+from beaker_mongo_soajs.cli.application import Application
+from beaker_mongo_soajs.cli.explain import explain
+from beaker_mongo_soajs.cli.failures import Group
+from beaker_mongo_soajs.cli.settings import URL_VARIABLE, Settings, find_settings
+
+COMMANDS: tuple[click.Command, ...] = (explain,)
+
+_NAMES = {"help_option_names": ["-h", "--help"]}
+
+
+def make_group(name: str, find: Callable[[], Settings]) -> click.Group:
+    """Return the group of commands for another command line: ``flask sessions``.
+
+    :param name: the name of the group.
+    :param find: finds the settings of the application, when a command needs them.
+    """
+
+    @click.group(name, cls=Group, context_settings=_NAMES)
+    @click.pass_context
+    def group(context: click.Context) -> None:
+        """Inspect and manage the sessions in MongoDB."""
+        context.obj = Application(find)
+
+    return _with_commands(group)
+
+
+@click.group("beaker-mongo", cls=Group, context_settings=_NAMES)
+@click.option(
+    "-c",
+    "--config",
+    "file",
+    metavar="FILE[#SECTION]",
+    help="An INI file of Paste or Pyramid, or the JSON file of a dbConfig.",
+)
+@click.option(
+    "--settings",
+    metavar="PACKAGE.MODULE:NAME",
+    help="A dict of options, a DbConfig, a store or a middleware in a Python module.",
+)
+@click.option("--url", metavar="URL", help="A connection string without a password.")
+@click.version_option(version("beaker_mongo_soajs"), prog_name="beaker-mongo")
+@click.pass_context
+def main(context: click.Context, file: str | None, settings: str | None, url: str | None) -> None:
+    """Inspect and manage the sessions of an application in MongoDB."""
+    context.obj = Application(lambda: find_settings(file, settings, url, os.environ))
+
+
+main.epilog = (
+    f"Without one of these options, the environment variable {URL_VARIABLE} is used. Exit codes: "
+    "0 fine, 1 findings, 2 usage, 3 database unavailable."
+)
+
+
+def _with_commands(group: click.Group) -> click.Group:
+    for command in COMMANDS:
+        group.add_command(command)
+    return group
+
+
+_with_commands(main)
