@@ -14,6 +14,9 @@ writes the same with its option ``timestamps``."""
 IDLE_SECONDS = "idleSeconds"
 """The field with the idle timeout of a session that has one of its own."""
 
+ENDS_AT = "endsAt"
+"""The field with the date on which a session ends, in use or not, if an application set one."""
+
 CREATION_TIME = "_creation_time"
 """Beaker's key for the time at which a session began."""
 
@@ -37,10 +40,12 @@ class Terms:
 
     :param created: when it began, in naive UTC, if ``store.maxLifetime`` limits it.
     :param idle_seconds: for how long it lives untouched, if it has a lifetime of its own.
+    :param ends: when it ends, in naive UTC, if an application set the date.
     """
 
-    created: datetime | None
-    idle_seconds: float | None
+    created: datetime | None = None
+    idle_seconds: float | None = None
+    ends: datetime | None = None
 
 
 class Lifetime:
@@ -70,7 +75,8 @@ class Lifetime:
         :param terms: what is particular to the session.
         """
         created = None if terms is None else terms.created
-        expires = now + self._after(terms)
+        ends = None if terms is None else terms.ends
+        expires = now + self._after(terms) if ends is None else ends
         if self._most is None:
             return expires
         # A creation that lies ahead, by another clock, counts as now.
@@ -103,17 +109,24 @@ class Lifetime:
         idle_seconds = document.get(IDLE_SECONDS)
         if not _is_number(idle_seconds) or not 0 < idle_seconds <= _MOST_SECONDS:
             idle_seconds = None
+        ends = document.get(ENDS_AT)
+        if type(ends) is not datetime:
+            ends = None
         if self._most is None:
-            return None if idle_seconds is None else Terms(None, idle_seconds)
-        return Terms(_created(document, session), idle_seconds)
+            return Terms(None, idle_seconds, ends) if idle_seconds or ends else None
+        return Terms(_created(document, session), idle_seconds, ends)
 
     def is_over(self, terms: Terms | None, now: datetime) -> bool:
-        """Check whether a session has reached ``store.maxLifetime``.
+        """Check whether a session has reached its own end, or ``store.maxLifetime``.
 
         :param terms: as for :meth:`expires`.
         :param now: naive UTC.
         """
-        if self._most is None or terms is None or terms.created is None:
+        if terms is None:
+            return False
+        if terms.ends is not None and terms.ends <= now:
+            return True
+        if self._most is None or terms.created is None:
             return False
         return terms.created <= now - self._most
 

@@ -8,6 +8,7 @@ from beaker_mongo_soajs.mongo.documents import utc_now
 from beaker_mongo_soajs.sessions.changes import ACCESSED_TIME, Changes, changes_between
 from beaker_mongo_soajs.sessions.coder import SessionCoder
 from beaker_mongo_soajs.sessions.encryption import Cipher, without_key
+from beaker_mongo_soajs.sessions.lifetime import Terms
 from beaker_mongo_soajs.sessions.moved_document import MovedDocument, read_exact
 from beaker_mongo_soajs.sessions.native_update import NO_CHANGES, FieldChanges
 from beaker_mongo_soajs.sessions.serializer import Serializer
@@ -126,10 +127,16 @@ class SessionRecord:
         """The idle timeout of this session, if it has one of its own."""
         return self._known.terms.idle_seconds if self._known and self._known.terms else None
 
-    def set_lifetime(self, seconds: float | None) -> None:
-        """Give the stored session an idle timeout of its own; ``None`` takes it away."""
-        if self._known is not None and seconds != self.idle_seconds:
-            self._writer.set_lifetime(self._known, seconds)
+    def set_lifetime(self, seconds: float | None, ends: datetime | None = None) -> None:
+        """Give the stored session a lifetime of its own, or take it away, if that is a change.
+
+        :param seconds: the idle timeout; ``None`` for that of the configuration.
+        :param ends: the date on which it ends, in naive UTC, in use or not; ``None`` for no date.
+        """
+        if self._known is not None:
+            terms = self._known.terms or Terms()
+            if (seconds, ends) != (terms.idle_seconds, terms.ends):
+                self._writer.set_lifetime(self._known, seconds, ends)
 
     @property
     def stored_serializer(self) -> Serializer | None:
@@ -143,6 +150,23 @@ class SessionRecord:
         :raises SerializationError: naming the path of what cannot be stored.
         """
         self._writer.documents.check(session)
+
+    def create(self, session_id: str, session: dict[Any, Any]) -> bool:
+        """Store a new session, unless another one has the id.
+
+        :param session_id: the id.
+        :param session: the session, which is not empty.
+        :returns: whether it was stored.
+        """
+        self.forget()
+        document, tree = self.coder.new_document(
+            self._writer.documents.stored_id(session_id), session
+        )
+        if self._writer.insert(document) is not None:
+            return False
+        self.id = session_id
+        self._known = self._writer.documents.inserted(document, tree)
+        return True
 
     def save(
         self, session_id: str, session: dict[Any, Any], changes: Changes | None = None

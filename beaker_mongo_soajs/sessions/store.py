@@ -142,6 +142,15 @@ class SessionStore:
         self._collection.delete(closed)
         return self._writer.id_changes.destroy_all({})
 
+    def delete_expired(self) -> int:
+        """Delete the sessions that have expired.
+
+        Usually the TTL index does so, at most a minute or so after their end.
+
+        :returns: how many documents that removed.
+        """
+        return self._collection.delete({"expires": {"$lte": utc_now()}})
+
     def ids(self) -> Iterator[str]:
         """Yield the ids of the live sessions, which the other methods take.
 

@@ -10,7 +10,7 @@ from beaker_mongo_soajs.mongo.documents import Document, utc_now
 from beaker_mongo_soajs.sessions.changes import ACCESSED_TIME
 from beaker_mongo_soajs.sessions.document import SessionDocuments
 from beaker_mongo_soajs.sessions.id_change import MOVED_TO, NOT_MOVED, IdChanges, is_open
-from beaker_mongo_soajs.sessions.lifetime import IDLE_SECONDS, Terms
+from beaker_mongo_soajs.sessions.lifetime import ENDS_AT, IDLE_SECONDS, Terms
 from beaker_mongo_soajs.sessions.moved_document import read_exact, signed_again
 from beaker_mongo_soajs.sessions.native_update import FieldChanges, native_swap, native_update
 from beaker_mongo_soajs.sessions.stored import (
@@ -170,17 +170,22 @@ class SessionWriter:
         if expires is not None and lifetime.is_half_over(expires, utc_now(), stored.terms):
             self.move_expiry(stored)
 
-    def set_lifetime(self, stored: StoredSession, seconds: float | None) -> None:
-        """Give a session an idle timeout of its own, or take it away.
+    def set_lifetime(
+        self, stored: StoredSession, seconds: float | None, ends: datetime | None = None
+    ) -> None:
+        """Give a session a lifetime of its own, or take it away.
 
         :param stored: the session.
         :param seconds: the idle timeout; ``None`` for that of the configuration.
+        :param ends: the date on which it ends, in naive UTC, in use or not; ``None`` for no date.
         """
         created = None if stored.terms is None else stored.terms.created
-        stored.terms = Terms(created, seconds)
+        stored.terms = Terms(created, seconds, ends)
         stored.expires = self.documents.expires(utc_now(), stored.terms)
-        fields: Document = {"expires": stored.expires, IDLE_SECONDS: seconds}
-        self._collection.update({"_id": stored.stored_id} | NOT_MOVED, {"$set": fields})
+        update: Document = {"$set": {"expires": stored.expires}}
+        for name, value in ((IDLE_SECONDS, seconds), (ENDS_AT, ends)):
+            update.setdefault("$unset" if value is None else "$set", {})[name] = value
+        self._collection.update({"_id": stored.stored_id} | NOT_MOVED, update)
 
     def swap_json(
         self,

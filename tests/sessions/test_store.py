@@ -181,6 +181,15 @@ class TestAll:
         wait_for_indexes()
         assert "expires_1" in database.sessions.index_information()
 
+    def test_delete_expired(self, store: SessionStore, database: Db) -> None:
+        """delete_expired() deletes what has expired, and counts it."""
+        for session_id in ("a", "b", "c"):
+            store.set(session_id, {"n": 1})
+        query = {"_id": {"$in": ["a", "b"]}}
+        database.sessions.update_many(query, {"$set": {"expires": _PAST}})
+        assert store.delete_expired() == 2
+        assert database.sessions.distinct("_id") == ["c"]
+
 
 class TestIndexes:
     """Indexes, and the removal of expired sessions."""
