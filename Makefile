@@ -45,9 +45,10 @@ format:
 	$(RUN) ruff check --fix --quiet
 	$(RUN) ruff format --quiet
 
-# pytest runs last, so that its summary ends the output.
+# pytest runs last, so that its summary ends the output. A worker process on each core has a server
+# of its own, and takes tests from the others when it has finished its own.
 test: lint
-	$(RUN) pytest
+	$(RUN) pytest -n auto --dist worksteal
 
 # Hours on two cores. "make test" plays the orders with few switches.
 test-interleavings:

@@ -63,12 +63,22 @@ def pytest_report_header() -> str:
     return f"beaker {version('beaker')}, pymongo {pymongo.version}, {server}, {effort()} effort"
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Return the number of worker processes for ``-n auto``: one for each core.
+
+    Fail points are settings of a whole server, so a server that workers would share has no workers.
+    """
+    return 0 if os.environ.get("MONGODB_URL") else os.cpu_count() or 1
+
+
 @pytest.fixture(scope="session")
 def mongo_server() -> Iterator[MongoServer]:
-    """Start one server for all tests, which may be paused and restarted."""
+    """Start one server for all tests of this process, which may be paused and restarted."""
     if os.environ.get("MONGODB_URL"):
         pytest.skip("needs a server of its own, but MONGODB_URL is set")
-    with MongoServer(for_tests=True) as server:
+    # Expired documents stay, so that a test can look at them: see ttl_monitor.
+    with MongoServer(args=["--setParameter", "ttlMonitorEnabled=false"], for_tests=True) as server:
         yield server
 
 
@@ -171,6 +181,19 @@ def fail_point(mongo_client: Client) -> FailPoint:
     if not parameters.get("enableTestCommands"):
         pytest.skip("needs a server with enableTestCommands=1")
     return partial(open_fail_point, mongo_client)
+
+
+@pytest.fixture
+def ttl_monitor(mongo_client: Client) -> Iterator[None]:
+    """Let the server remove expired documents during this test: each second, or each minute.
+
+    Servers that the tests start look each second, that of ``MONGODB_URL`` probably each minute.
+    """
+    admin = mongo_client.admin
+    enabled = admin.command("getParameter", 1, ttlMonitorEnabled=1)["ttlMonitorEnabled"]
+    admin.command("setParameter", 1, ttlMonitorEnabled=True)
+    yield
+    admin.command("setParameter", 1, ttlMonitorEnabled=enabled)
 
 
 @pytest.fixture

@@ -32,7 +32,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     """Write the record if the run passed; remove an earlier one if it failed."""
     path: Path | None = session.config.getoption("record")
-    if path is None:
+    if path is None or hasattr(session.config, "workerinput"):
+        # The workers of pytest-xdist send their results to the process that writes the record.
         return
     path.unlink(missing_ok=True)
     if exitstatus == pytest.ExitCode.OK:

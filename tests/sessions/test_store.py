@@ -201,6 +201,7 @@ class TestIndexes:
         index = database.sessions.index_information()["expires_1"]
         assert index == {"v": 2, "key": [("expires", 1)], "expireAfterSeconds": 0}
 
+    @pytest.mark.usefixtures("ttl_monitor")
     def test_native_removal(self, options: Options, database: Db) -> None:
         """With autoRemove native, MongoDB removes an expired session."""
         store = SessionStore(options)

@@ -8,10 +8,10 @@ import pytest
 from tests import versions
 
 
-def _run(pytester: pytest.Pytester, code: str) -> pytest.RunResult:
+def _run(pytester: pytest.Pytester, code: str, *more: str) -> pytest.RunResult:
     pytester.makepyfile(code)
     options = ("-p", "tests.run_record", "-p", "no:cacheprovider", "--record=folder/record.json")
-    return pytester.runpytest_inprocess(*options)
+    return pytester.runpytest_inprocess(*options, *more)
 
 
 @pytest.fixture
@@ -41,6 +41,19 @@ def test_passed_run(pytester: pytest.Pytester, record: Path) -> None:
     )
     expected = {"passed": 3, "skipped": 1, "versions": versions.find_all()}
     assert expected == json.loads(record.read_text())
+
+
+def test_workers(pytester: pytest.Pytester, record: Path) -> None:
+    """The record contains the tests of all workers."""
+    code = """
+        import pytest
+
+        @pytest.mark.parametrize("number", range(8))
+        def test_passing(number):
+            pass
+    """
+    _run(pytester, code, "-n", "2")
+    assert 8 == json.loads(record.read_text())["passed"]
 
 
 @pytest.mark.parametrize("code", ["def test(): assert False", "import no_such_module", ""])
