@@ -10,7 +10,6 @@ from beaker_mongo_soajs.backend.identity_cache import IdentityCache
 from beaker_mongo_soajs.backend.response_headers import mark_response_above
 from beaker_mongo_soajs.backend.session_options import SESSION_TYPE
 from beaker_mongo_soajs.exceptions import SerializationError, StoreUnavailable
-from beaker_mongo_soajs.mongo.outages import OutageLog
 from beaker_mongo_soajs.namespace import MongoNamespaceManager, SessionNamespaceManager
 from beaker_mongo_soajs.session_cookie import SessionSettings
 from beaker_mongo_soajs.session_lock import CREATION_TIME, LockableSession
@@ -23,7 +22,6 @@ logger = logging.getLogger(__name__)
 
 _ID_BYTES = 24
 
-_outages = OutageLog(logger, "Requests are answered without their sessions.")
 _settings: IdentityCache[SessionSettings] = IdentityCache()
 
 
@@ -116,10 +114,6 @@ class MongoSession(LockableSession):
         """Return Beaker's view of what is stored."""
         return SessionNamespaceManager(self.id, **self.namespace_args)
 
-    @property
-    def _continues_in_outages(self) -> bool:
-        return self._stores.config.store.on_unavailable == "anonymous"
-
     def load(self) -> None:
         """Load the session, or start a new one if it does not exist.
 
@@ -152,7 +146,7 @@ class MongoSession(LockableSession):
         if self._settings.is_rolling and isinstance(self.cookie_expires, timedelta):
             self._update_cookie_out()
         if not self.save_atime and self.use_cookies:
-            self._extend()
+            self._if_available(self._record.extend_if_half_over)
         if self.id in self._ids_with_old_secret:
             self._update_cookie_out()
 
@@ -173,7 +167,8 @@ class MongoSession(LockableSession):
             if self._record.id not in (None, self.id):
                 self._move()
             elif self.save_atime and not self.is_new:
-                self._move_times()
+                accessed_time = self.accessed_dict[ACCESSED_TIME]
+                self._if_available(lambda: self._record.touch(accessed_time))
             return
         self._save()
         if self.use_cookies and self.is_new and self.available:
@@ -233,31 +228,6 @@ class MongoSession(LockableSession):
             self._update_cookie_out()
         self.save()
         self._record.set_lifetime(seconds)
-
-    def destroy_others(self, **fields: object) -> int:
-        """Save the session, and delete all other sessions in which some keys have certain values.
-
-        After a change of the password, for example::
-
-            session.regenerate_id()
-            session.destroy_others(user=session["user"])
-
-        :param fields: as for :meth:`~beaker_mongo_soajs.SessionStore.find`.
-        :returns: how many sessions were deleted.
-        :raises ConfigError: with ``stringify``.
-        :raises StoreUnavailable: when the database does not answer.
-        """
-        self.save()
-        return self.store.destroy_where(self._record.stored_id, **fields)
-
-    @property
-    def handle(self) -> str | None:
-        """Return the public name of this session, if it is stored.
-
-        ``store.find`` returns the same for it: ``id.handle``.
-        """
-        stored_id = self._record.stored_id
-        return None if stored_id is None else stored_id.handle
 
     @property
     def created(self) -> float:
@@ -327,8 +297,7 @@ class MongoSession(LockableSession):
         self.accessed_dict = dict(self)
 
     def _stay_anonymous(self, error: StoreUnavailable) -> None:
-        _outages.report(error)
-        self.available = False
+        super()._stay_anonymous(error)
         self.is_new = True
         self.last_accessed = None
         self[ACCESSED_TIME] = self[CREATION_TIME] = self._created = time.time()
@@ -372,19 +341,3 @@ class MongoSession(LockableSession):
         # of that request.
         if self.use_cookies:
             self.request.update(cookie_out=None, set_cookie=False)
-
-    def _extend(self) -> None:
-        try:
-            self._record.extend_if_half_over()
-        except StoreUnavailable as error:
-            if not self._continues_in_outages:
-                raise
-            _outages.report(error)
-
-    def _move_times(self) -> None:
-        try:
-            self._record.touch(self.accessed_dict[ACCESSED_TIME])
-        except StoreUnavailable as error:
-            if not self._continues_in_outages:
-                raise
-            _outages.report(error)

@@ -1,8 +1,5 @@
 """Locks of sessions: one request at a time, across all processes."""
 
-import functools
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from beaker.session import Session
@@ -12,10 +9,10 @@ from beaker_mongo_soajs.backend.registry import Stores, find_stores
 from beaker_mongo_soajs.config import DbConfig
 from beaker_mongo_soajs.exceptions import SerializationError
 from beaker_mongo_soajs.session_cookie import SessionSettings, SessionWithCookie
-from beaker_mongo_soajs.sessions.changes import ACCESSED_TIME, changes_between, merged
+from beaker_mongo_soajs.sessions.changes import ACCESSED_TIME, Changes, merged
+from beaker_mongo_soajs.sessions.common import CommonSession
 from beaker_mongo_soajs.sessions.document import is_time
 from beaker_mongo_soajs.sessions.encryption import EncryptedText, check_cipher
-from beaker_mongo_soajs.sessions.lock import SessionLock
 from beaker_mongo_soajs.sessions.record import COOKIE_KEYS, SessionRecord
 from beaker_mongo_soajs.sessions.store import SessionStore
 
@@ -65,11 +62,9 @@ class SessionCipher:
         return touched
 
 
-class LockableSession(SessionWithCookie):
+class LockableSession(CommonSession, SessionWithCookie):
     """A session with a record and a lock; subclasses load and save."""
 
-    available: bool = True
-    """Whether the database answered; otherwise the session is empty and cannot be saved."""
     _own_record: SessionRecord | None = None
     _settings: SessionSettings
 
@@ -105,76 +100,23 @@ class LockableSession(SessionWithCookie):
             return self.store.record(serializer=self.data_serializer)
         return self.store.record(SessionCipher(self))
 
-    @functools.cached_property
-    def _lock(self) -> SessionLock:
-        return SessionLock(self._stores.config)
-
-    def lock(self, timeout: float | None = None) -> None:
-        """Lock the session against other requests, in all processes, and load it again.
-
-        Unsaved changes of this request are kept. Call :meth:`unlock` afterwards, or use
-        :meth:`locked`, which does both. Locks of one request can be nested.
-
-        :param timeout: seconds to wait at most; four times ``store.lockLease`` by default.
-        :raises LockTimeout: if the lock is not acquired in time.
-        :raises StoreUnavailable: when the database does not answer.
-        """
-        if self.available and self._lock.acquire(self._record.id or self.id, timeout):
-            try:
-                self._load_again()
-            except BaseException:
-                self._lock.release()
-                raise
-
-    def unlock(self) -> None:
-        """Save the session, and unlock it.
-
-        :raises LockTimeout: if this process was stopped for longer than the lease; nothing is
-            saved then.
-        :raises SerializationError: as :meth:`save`; the session is unlocked all the same.
-        :raises StoreUnavailable: the same.
-        """
-        try:
-            if self._lock.is_last and not self._is_untouched:
-                self._lock.check()
-                self.save()
-        finally:
-            self._lock.release()
-
-    @contextmanager
-    def locked(self, timeout: float | None = None) -> Iterator[None]:
-        """Hold the session's lock while a block runs: ``with session.locked(timeout=5): …``.
-
-        The session is loaded again when the block begins, and saved when it ends. If the block
-        raises an error, nothing is saved, and the session is as it was loaded.
-
-        :param timeout: as for :meth:`lock`.
-        :raises LockTimeout: as :meth:`lock` and :meth:`unlock`.
-        """
-        self.lock(timeout)
-        try:
-            yield
-        except BaseException:
-            if self.available and self._lock.is_last:
-                self._take_back()
-            self._lock.release()
-            raise
-        self.unlock()
-
     def _load_again(self) -> None:
-        if self._is_unsaved():
-            return
-        changes = changes_between(self._record.session(), self._content())
         last_accessed = self.last_accessed
+        super()._load_again()
+        if not self._is_unsaved():
+            # This is the time of the previous request, which applications expect.
+            self.last_accessed = last_accessed
+
+    def _load_now(self) -> None:
         self.load()
-        if self._is_unsaved():
-            return
-        # This is the time of the previous request, which applications expect.
-        self.last_accessed = last_accessed
+
+    def _save_now(self) -> None:
+        self.save()
+
+    def _apply(self, changes: Changes) -> None:
         self._become(merged(dict(self), changes))
 
     def _take_back(self) -> None:
-        """Restore the session as it was loaded or last saved."""
         if self._record.id is None:
             self.revert()
         else:
@@ -183,18 +125,13 @@ class LockableSession(SessionWithCookie):
             )
 
     def _content(self) -> dict[Any, Any]:
-        """Return what the session holds, as it is to be stored."""
         return without_configured(self, self)
 
     def _become(self, session: dict[Any, Any]) -> None:
         self.clear()
         self.update(session)
 
-    def _is_unsaved(self) -> bool:
-        return self._record.id is None
-
     @property
     def _is_untouched(self) -> bool:
-        """Whether this is a new session without values."""
         own_keys = COOKIE_KEYS | {CREATION_TIME, ACCESSED_TIME}
         return self._is_unsaved() and self.keys() <= own_keys
