@@ -2,7 +2,7 @@
 # PYTHON=/path/to/python chooses the Python for it.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo example test test-interleavings test-browser test-all lint format bench clean
+.PHONY: help demo docs docs-open example test test-interleavings test-browser test-all lint format bench clean
 export PYTHON
 # Always use the tools in .venv, even if another environment is active.
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
@@ -12,6 +12,8 @@ RUN = @.venv/bin/python -m
 
 help:
 	@echo 'make demo                  show sessions in MongoDB in a browser; stop it with Ctrl-C'
+	@echo 'make docs                  build the documentation in build/docs'
+	@echo 'make docs-open             build the documentation, and show it in a browser'
 	@echo 'make example NAME=flask    serve the example of a framework; stop it with Ctrl-C'
 	@echo 'make test                  check style, types and documents, then run all tests'
 	@echo 'make test-browser          run the tests that need Chromium'
@@ -28,6 +30,13 @@ help:
 demo:
 	$(INSTALL) demo
 	$(RUN) examples.demo
+
+docs:
+	$(INSTALL) docs
+	$(RUN) sphinx -q -W --keep-going docs build/docs
+
+docs-open: docs
+	$(RUN) webbrowser build/docs/index.html
 
 example:
 	@.ci/python -m examples.names "$(NAME)"

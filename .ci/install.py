@@ -20,6 +20,7 @@ VENV = ROOT / ".venv"
 HOLDERS = {
     "bench": ("bench", "dev"),
     "demo": ("demo", "examples", "dev"),
+    "docs": ("docs", "dev"),
     "examples": ("examples", "dev"),
     "dev": ("dev",),
 }

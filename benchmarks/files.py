@@ -35,8 +35,8 @@ def write(run: Run, root: Path = ROOT) -> list[Path]:
         path.parent.mkdir(parents=True, exist_ok=True)
     tables.write_text(f"# Cost of sessions, {day}\n\n{report(run)}")
     raw.write_text(json.dumps(raw_figures(run), indent=1) + "\n")
-    files = f"[tables](../{RESULTS}/{day}.md), [raw figures](../{RESULTS}/{day}.json)"
-    link = f"All figures of this run: {files}.\n"
+    files = f"`{RESULTS}/{day}.md` and `{day}.json`"
+    link = f"All figures of this run are in {files} of the repository.\n"
     text = document.read_text()
     document.write_text(replaced(text, f"{summary(run)}\n{link}"))
     return [tables, raw, document, *draw(run.samples, chart)]

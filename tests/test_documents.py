@@ -1,67 +1,86 @@
-"""The Markdown files: their links, the code in them, and what they name."""
+"""The Markdown files: their links, their code, what they name, and the site that they make."""
 
 import ast
+import json
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
+import pytest
 from pymongo.uri_parser import parse_uri
 
 import beaker_mongo_soajs
-from tests.conftest import RunPython
+from tests.conftest import IMPORTS, RunPython
 from tests.repository import ROOT, files, name_of
 from tests.test_house import ORDER, PACKAGE, line_of
 
-EXECUTED = "<!-- executed by the tests -->"
+PYTHON = re.compile(r"(?m)^```python\n((?:.*\n)*?)```$")
+PAGES = [
+    str(path.relative_to(ROOT))
+    for path in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+    if PYTHON.search(path.read_text())
+]
+"""The pages that have Python code."""
+RUN_BLOCKS = """
+import json, os, pathlib, pytest, sys
+os.chdir(os.environ["FOLDER"])
+names = {"__name__": "page"}
+for number, (place, code) in enumerate(json.loads(os.environ["BLOCKS"])):
+    if "def test_" in code:
+        path = pathlib.Path(f"test_{number}.py")
+        path.write_text(code)
+        status = pytest.main(["-q", "-p", "no:cacheprovider", str(path)])
+        assert status == 0, f"the tests at {place} fail"
+    else:
+        exec(compile(code, place, "exec"), names)
+"""
 
 
 class TestDocuments:
     """The Markdown files."""
 
-    def _code(self, language: str) -> Iterator[tuple[str, str, bool]]:
-        fence = re.compile(rf"(?m)^({EXECUTED}\n+)?```{language}\n((?:.*\n)*?)```$")
-        for path in files(".md"):
-            text = path.read_text()
-            for match in fence.finditer(text):
-                place = f"{name_of(path)}:{line_of(text, match.start(2))}"
-                yield place, match[2], match[1] is not None
+    def _code(self, page: str) -> Iterator[tuple[str, str]]:
+        text = (ROOT / page).read_text()
+        for match in PYTHON.finditer(text):
+            yield f"{page}:{line_of(text, match.start(1))}", match[1]
 
-    def test_python_code_compiles(self) -> None:
-        """Each block of Python code compiles."""
-        for place, code, _ in self._code("python"):
-            compile(code, place, "exec")
-
-    def test_marked_python_code_runs(
-        self, run_python: RunPython, mongo_url: str, database_name: str
+    @pytest.mark.parametrize("page", PAGES)
+    def test_python_code_runs(
+        self, page: str, run_python: RunPython, mongo_url: str, database_name: str, tmp_path: Path
     ) -> None:
-        """Each marked block runs by itself, with a new database on the tests' server."""
+        """The code of a page runs from top to bottom, with a new database on the tests' server.
+
+        Blocks with tests are run by pytest.
+        """
         host, port = parse_uri(mongo_url)["nodelist"][0]
-        for place, code, executed in self._code("python"):
-            if executed:
-                for theirs, ours in (
-                    ("127.0.0.1", host),
-                    ("27017", str(port)),
-                    ("core_session", database_name),
-                ):
-                    code = code.replace(theirs, ours)
-                answer = run_python(code, check=False)
-                assert 0 == answer.returncode, f"{place} fails:\n{answer.stderr}"
+        blocks = []
+        for place, code in self._code(page):
+            for theirs, ours in (
+                ("127.0.0.1", host),
+                ("27017", str(port)),
+                ("core_session", database_name),
+            ):
+                code = code.replace(theirs, ours)
+            blocks.append((place, code))
+        answer = run_python(
+            RUN_BLOCKS, {"BLOCKS": json.dumps(blocks), "FOLDER": str(tmp_path)}, check=False
+        )
+        assert 0 == answer.returncode, answer.stdout + answer.stderr
 
     def test_documents_import_only_what_is_public(self) -> None:
         """Code in the documents imports names from no internal module of the package."""
         public = {PACKAGE.name, f"{PACKAGE.name}.pyramid", f"{PACKAGE.name}.testing"}
-        for place, code, _ in self._code("python"):
+        for place, code in chain.from_iterable(map(self._code, PAGES)):
             for node in ast.walk(ast.parse(code)):
                 if isinstance(node, ast.ImportFrom) and str(node.module).startswith(PACKAGE.name):
                     assert node.module in public, f"{place} imports from {node.module}"
                     names = {alias.name for alias in node.names}
                     if node.module == PACKAGE.name:
                         assert names <= set(beaker_mongo_soajs.__all__), place
-
-    def test_the_readme_has_executed_code(self) -> None:
-        """The README has Python code that the tests run."""
-        places = [place for place, _, executed in self._code("python") if executed]
-        assert any(place.startswith("README.md:") for place in places)
 
     def test_links_have_targets(self) -> None:
         """Each link to a file of the repository, or to a heading in one, has a target."""
@@ -107,3 +126,48 @@ class TestDocuments:
         # As on GitHub: lower case, spaces become hyphens, other punctuation is dropped.
         headings: list[str] = re.findall(r"(?m)^#+ +(.*?) *$", text)
         return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in headings}
+
+
+class TestSite:
+    """The documentation site."""
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def site(cls, tmp_path_factory: pytest.TempPathFactory) -> Path:
+        """Build the site as ``make docs`` does, and return its folder."""
+        folder = tmp_path_factory.mktemp("site")
+        process = subprocess.run(
+            [
+                *(sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going"),
+                *("-d", folder / "doctrees", ROOT / "docs", folder / "html"),
+            ],
+            env={**os.environ, **IMPORTS},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        assert 0 == process.returncode, process.stdout
+        return folder / "html"
+
+    def test_every_page_is_in_the_navigation(self, site: Path) -> None:
+        """The site builds without a warning, and its front page links to all other pages."""
+        front = (site / "index.html").read_text()
+        pages = {path.stem for path in (ROOT / "docs").glob("*.md")} - {"index"}
+        assert set() == {page for page in pages if f'href="{page}.html"' not in front}
+
+    def test_the_api_page_is_complete(self, site: Path) -> None:
+        """The API page describes each public name."""
+        page = (site / "api.html").read_text()
+        names = {f"beaker_mongo_soajs.{name}" for name in beaker_mongo_soajs.__all__}
+        assert set() == {name for name in names if f'id="{name}"' not in page}
+
+    def test_messages_are_listed(self, site: Path) -> None:
+        """The troubleshooting page lists an error, a refused value, and a warning of the log."""
+        page = re.sub(r"\s+", " ", (site / "troubleshooting.html").read_text())
+        for message in (
+            "encrypt_key is set without validate_key.",
+            "a list that names each field once",
+            "A lock was not released.",
+        ):
+            assert message in page
