@@ -215,6 +215,14 @@ class DbConfig:
         return source or unquote_plus(self.host.rpartition("/")[2]) or "admin"
 
     @property
+    def index_fields(self) -> tuple[str, ...]:
+        """The fields of sessions to index, in addition to the TTL index."""
+        fields = self.store.indexes
+        if self.store.user_key_given and not self.stringify:
+            fields += (f"session.{self.store.user_key}",)
+        return tuple(dict.fromkeys(fields))
+
+    @property
     def connection_key(self) -> Hashable:
         """A key that is equal for two configurations exactly if they can share one client."""
         if self.client is not None:

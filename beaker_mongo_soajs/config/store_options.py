@@ -31,6 +31,8 @@ class StoreOptions:
     :param on_unavailable: how a request is answered during an outage
     :param create_indexes: whether missing indexes are made
     :param log_commands: whether PyMongo's debug log shows session ids and data
+    :param user_key: the key of a session that holds its user
+    :param user_key_given: whether it was configured, so that it is indexed
     :param indexes: fields to index in addition to the TTL index
     """
 
@@ -47,6 +49,8 @@ class StoreOptions:
     on_unavailable: Literal["raise", "anonymous", "create"] = "raise"
     create_indexes: bool = True
     log_commands: bool = False
+    user_key: str = "user"
+    user_key_given: bool = False
     indexes: tuple[str, ...] = ()
 
     def touch_after_seconds(self, lifetime_seconds: float) -> float:
@@ -101,5 +105,7 @@ class StoreOptions:
             on_unavailable=get("onUnavailable"),
             create_indexes=get("createIndexes"),
             log_commands=get("logCommands"),
+            user_key=get("userKey"),
+            user_key_given=("store", "userKey") in values,
             indexes=get("indexes"),
         )

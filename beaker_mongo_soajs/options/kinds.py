@@ -202,6 +202,14 @@ def read_index_fields(value: Any) -> tuple[str, ...]:
     return fields
 
 
+def read_session_key(value: Any) -> str:
+    """Read a key of a session, in which dots may separate the keys of sub-documents."""
+    parts = value.split(".") if isinstance(value, str) else [""]
+    if not all(parts) or any(part.startswith("$") for part in parts):
+        raise InvalidValue('the key of a session that holds its user, such as "user"')
+    return ".".join(parts)
+
+
 WRITE_CONCERN = Kind('number / `"majority"` / name', read_write_concern)
 TAG_SETS = Kind("tag sets", read_tag_sets)
 READ_CONCERN_LEVEL = one_of(*READ_CONCERN_LEVELS)
@@ -213,4 +221,5 @@ PEM_LIST = Kind("list of PEM texts, bytes or paths", read_pem_list)
 PASSPHRASE = Kind("text or bytes", read_passphrase)
 SIGNING_KEYS = Kind("text or bytes, or a list of them", read_signing_keys, null_words=frozenset())
 COMPRESSORS = Kind("list of `snappy`, `zlib`, `zstd`", read_compressors)
+SESSION_KEY = Kind("key of a session", read_session_key)
 INDEX_FIELDS = Kind("list of field names", read_index_fields)

@@ -234,6 +234,15 @@ STORE = (
         False,
     ),
     _store(
+        "userKey",
+        kinds.SESSION_KEY,
+        "the key of a session that holds its user",
+        "Key of a session that holds its user, for `destroy_others()` and `beaker-mongo list"
+        " --user`: `_user_id`, `auth.userid`, or `passport.user` in a sub-document. If it is set,"
+        " sessions that are stored as sub-documents are indexed by it.",
+        "user",
+    ),
+    _store(
         "indexes",
         kinds.INDEX_FIELDS,
         "further indexes",

@@ -12,6 +12,7 @@ from beaker_mongo_soajs.sessions.changes import Changes, changes_between
 from beaker_mongo_soajs.sessions.lock import SessionLock
 from beaker_mongo_soajs.sessions.record import SessionRecord
 from beaker_mongo_soajs.sessions.store import SessionStore
+from beaker_mongo_soajs.sessions.user_key import get_user
 
 _outages = OutageLog(logging.getLogger(__name__), "Requests are answered without their sessions.")
 
@@ -120,15 +121,21 @@ class CommonSession:
         After a change of the password, for example::
 
             session.regenerate_id()
-            session.destroy_others(user=session["user"])
+            session.destroy_others()
 
-        :param fields: as for :meth:`~beaker_mongo_soajs.SessionStore.find`.
+        :param fields: as for :meth:`~beaker_mongo_soajs.SessionStore.find`. Without any, the
+            sessions of the same user are deleted: those with the same value under the key that
+            ``store.userKey`` names.
         :returns: how many sessions were deleted.
+        :raises ValueError: without fields, if the session has no user.
         :raises ConfigError: with ``stringify``.
         :raises StoreUnavailable: when the database does not answer.
         """
+        user = None if fields else get_user(self._content(), self.store.config.store.user_key)
         self._save_now()
-        return self.store.destroy_where(self._record.stored_id, **fields)
+        if fields:
+            return self.store.destroy_where(self._record.stored_id, **fields)
+        return self.store.destroy_user(user, self._record.stored_id)
 
     @property
     def handle(self) -> str | None:

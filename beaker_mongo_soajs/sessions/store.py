@@ -24,6 +24,7 @@ from beaker_mongo_soajs.sessions.record import SessionRecord
 from beaker_mongo_soajs.sessions.serializer import Serializer
 from beaker_mongo_soajs.sessions.stored import StorageForm, StoredId
 from beaker_mongo_soajs.sessions.tags import Tree
+from beaker_mongo_soajs.sessions.user_key import value_queries
 from beaker_mongo_soajs.sessions.writer import SessionWriter
 
 logger = logging.getLogger(__name__)
@@ -189,10 +190,26 @@ class SessionStore:
         :raises ConfigError: as :meth:`find`.
         :raises ValueError: as :meth:`find`.
         """
-        query = self._query(fields)
-        if keep is not None:
-            query["_id"] = {"$ne": self._documents.stored_id(keep)}
-        return self._writer.id_changes.destroy_all(query)
+        return self._destroy(self._query(fields), keep)
+
+    def find_user(self, user: object) -> Iterator[tuple[str, dict[Any, Any]]]:
+        """Return ids and sessions of the live sessions of a user.
+
+        :param user: the value of the key that ``store.userKey`` names.
+        :returns: as :meth:`find`.
+        :raises ConfigError: as :meth:`find`.
+        """
+        return self._read_all(self._user_query(user))
+
+    def destroy_user(self, user: object, keep: str | None = None, /) -> int:
+        """Delete the sessions of a user.
+
+        :param user: as for :meth:`find_user`.
+        :param keep: as for :meth:`destroy_where`.
+        :returns: how many documents that removed.
+        :raises ConfigError: as :meth:`find`.
+        """
+        return self._destroy(self._user_query(user), keep)
 
     def destroy_handle(self, handle: str, /, **fields: object) -> int:
         """Delete the session with a handle, if some of its keys have certain values.
@@ -224,11 +241,34 @@ class SessionStore:
         self._documents.stored_id(session_id)
         return session_id
 
+    def _destroy(self, query: Document, keep: str | None) -> int:
+        if keep is not None:
+            query = query | {"_id": {"$ne": self._documents.stored_id(keep)}}
+        return self._writer.id_changes.destroy_all(query)
+
+    def _user_query(self, user: object) -> Document:
+        key = self.config.store.user_key
+        if "." not in key:
+            return self._query({key: user})
+        self._check_searchable()
+        name, tree = NativeCodec().encode_item(key, user, b"")
+        first, second = value_queries(name, _equals(tree), [tree])
+        # Applications write the key in one of two ways. The second query has no index.
+        is_path = next(self._collection.find(first, {"_id": 1}), None) is not None
+        return first if is_path else second
+
     def _query(self, fields: Mapping[str, object]) -> Document:
         if not fields:
             raise ValueError("Name a key of the session, and the value that it has to have.")
         if any(not key or "." in key for key in fields):
             raise ValueError("A key that is empty, or has a dot in it, cannot be searched.")
+        self._check_searchable()
+        # Without pickles: two of equal values need not be equal.
+        codec = NativeCodec()
+        named = [codec.encode_item(key, value, b"") for key, value in fields.items()]
+        return {f"session.{name}": _equals(tree) for name, tree in named}
+
+    def _check_searchable(self) -> None:
         if self._documents.form is StorageForm.JSON:
             raise ConfigError(
                 "Sessions that are stored as text cannot be searched.",
@@ -236,10 +276,6 @@ class SessionStore:
                 value=True,
                 hint="Set stringify to false.",
             )
-        # Without pickles: two of equal values need not be equal.
-        codec = NativeCodec()
-        named = [codec.encode_item(key, value, b"") for key, value in fields.items()]
-        return {f"session.{name}": _equals(tree) for name, tree in named}
 
     def _read_all(self, query: Document) -> Iterator[tuple[str, dict[Any, Any]]]:
         now = utc_now()
@@ -277,7 +313,7 @@ def _own_options(options: Mapping[str, object] | str) -> Mapping[str, object] | 
 
 def _indexes(config: DbConfig) -> list[IndexModel]:
     own = [ttl_index()] if config.store.auto_remove == "native" else []
-    return own + [IndexModel([(name, 1)]) for name in config.store.indexes]
+    return own + [IndexModel([(name, 1)]) for name in config.index_fields]
 
 
 def _equals(tree: Tree) -> Document:

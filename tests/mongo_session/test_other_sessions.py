@@ -50,6 +50,30 @@ class TestDestroyOthers:
         assert {"user": "ann"} == here.read()
         assert {} == there.read()
 
+    @pytest.mark.parametrize("key", ["_user_id", "auth.userid"])
+    def test_without_fields(self, make_site: MakeSite, key: str) -> None:
+        """Without fields, destroy_others() deletes the other sessions of the same user."""
+        site = make_site(**{"store.userKey": key})
+        here, there, other_user = site.visitor(), site.visitor(), site.visitor()
+        for visitor, user in ((here, "ann"), (there, "ann"), (other_user, "bob")):
+            visitor.save(**{key: user})
+        assert 1 == here.request(lambda session: session.destroy_others())
+        users = [
+            visitor.request(lambda session: session.get(key))
+            for visitor in (here, there, other_user)
+        ]
+        assert ["ann", None, "bob"] == users
+
+    def test_without_a_user(self, make_site: MakeSite) -> None:
+        """Without fields, a session without a user is an error, and nothing is deleted."""
+        site = make_site()
+        here, there = site.visitor(), site.visitor()
+        for visitor in (here, there):
+            visitor.save(cart=1)
+        with pytest.raises(ValueError, match=r"no value under user, the key of store\.userKey"):
+            here.request(lambda session: session.destroy_others())
+        assert {"cart": 1} == there.read()
+
 
 @pytest.mark.parametrize("more", [{}, {"store": {"transformId": "sha256"}}])
 class TestHandles:

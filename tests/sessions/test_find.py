@@ -2,6 +2,7 @@
 
 import datetime
 import re
+import uuid
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from beaker_mongo_soajs import (
     SessionStore,
 )
 from tests.recorder import Commands
+from tests.waiting import wait_until
 
 Options = dict[str, Any]
 Db = Database[dict[str, Any]]
@@ -213,3 +215,64 @@ class TestDestroyWhere:
         session["n"] = 1
         session.save()
         assert [] == _ids(store, user="ann")
+
+
+class TestUsers:
+    """find_user() and destroy_user(), by the key that store.userKey names."""
+
+    @pytest.mark.parametrize(
+        ("key", "session"),
+        [
+            ("user", {"user": "ann"}),
+            ("_user_id", {"_user_id": "ann"}),
+            ("passport.user", {"passport": {"user": "ann"}}),
+            ("auth.userid", {"auth.userid": "ann"}),
+        ],
+    )
+    def test_keys(self, options: Options, key: str, session: dict[str, Any]) -> None:
+        """The user is found under a key, under a path of keys, and under a key with a dot."""
+        store = SessionStore(options | {"store.userKey": key})
+        store.set("one", session)
+        store.set("two", session)
+        store.set("bob", {"user": "bob", "auth": "ann", "passport": ["ann"]})
+        assert ["one", "two"] == sorted(id_ for id_, _ in store.find_user("ann"))
+        assert [] == list(store.find_user("carl"))
+        assert 1 == store.destroy_user("ann", "two")
+        assert ["two"] == [id_ for id_, _ in store.find_user("ann")]
+        assert 1 == store.destroy_user("ann")
+        assert ["bob"] == list(store.ids())
+
+    @pytest.mark.parametrize("value", [7, True, uuid.UUID(int=7), ("ann", 1), ["ann"], {"$gt": ""}])
+    def test_values_are_data_in_paths_too(self, options: Options, value: object) -> None:
+        """Values of all types are compared as data, also below another key."""
+        for key, session in (("a.b", {"a": {"b": value}}), ("a.b", {"a.b": value})):
+            store = SessionStore(options | {"store.userKey": key})
+            store.set("one", session)
+            store.set("other", {"a": {"b": "x"}, "a.b": "x"})
+            assert ["one"] == [id_ for id_, _ in store.find_user(value)]
+            store.clear()
+
+    def test_index(self, options: Options, database: Db) -> None:
+        """A configured userKey is indexed; the default is not, and text cannot be."""
+        for more, fields in (
+            ({}, ()),
+            ({"store.userKey": "a.b"}, ("session.a.b",)),
+            ({"store.userKey": "a", "store.indexes": "session.a, x"}, ("session.a", "x")),
+            ({"store.userKey": "a", "stringify": True}, ()),
+        ):
+            assert fields == SessionStore(options | more).config.index_fields
+        SessionStore(options | {"store.userKey": "a.b"}).length()
+        wait_until(lambda: "session.a.b_1" in database.sessions.index_information())
+
+    def test_text_cannot_be_searched(self, options: Options) -> None:
+        """With stringify, both are a ConfigError."""
+        store = SessionStore(options | {"stringify": True, "store.userKey": "a.b"})
+        for call in (store.find_user, store.destroy_user):
+            with pytest.raises(ConfigError, match="stringify"):
+                call("ann")
+
+    @pytest.mark.parametrize("key", ["$where", "a..b", "a.$b", 7])
+    def test_invalid_keys(self, options: Options, key: object) -> None:
+        """A key that no session can have is a ConfigError."""
+        with pytest.raises(ConfigError, match="key of a session"):
+            SessionStore(options | {"store.userKey": key})
