@@ -1,7 +1,6 @@
 """MongoSession: a Beaker session with the protections that a backend cannot add."""
 
 import logging
-import secrets
 import time
 from datetime import timedelta
 from typing import Any
@@ -14,19 +13,14 @@ from beaker_mongo_soajs.namespace import MongoNamespaceManager, SessionNamespace
 from beaker_mongo_soajs.session_cookie import SessionSettings
 from beaker_mongo_soajs.session_lock import CREATION_TIME, LockableSession
 from beaker_mongo_soajs.sessions.changes import ACCESSED_TIME
-from beaker_mongo_soajs.sessions.document import is_time
+from beaker_mongo_soajs.sessions.document import first_time, is_time
 from beaker_mongo_soajs.sessions.lifetime import check_idle_seconds
-from beaker_mongo_soajs.sessions.record import COOKIE_KEYS, SessionRecord
+from beaker_mongo_soajs.sessions.record import COOKIE_KEYS
+from beaker_mongo_soajs.sessions.session_ids import new_session_id
 
 logger = logging.getLogger(__name__)
 
-_ID_BYTES = 24
-
 _settings: IdentityCache[SessionSettings] = IdentityCache()
-
-
-def _first_time(*times: Any) -> float:
-    return float(next(moment for moment in times if moment and is_time(moment)))
 
 
 class MongoSession(LockableSession):
@@ -236,11 +230,10 @@ class MongoSession(LockableSession):
         For a session that another application began, that is its last use before this request.
         """
         created = self.get(CREATION_TIME)
-        return float(created) if is_time(created) else self._created  # type: ignore[arg-type]
+        return float(created) if is_time(created) else self._created
 
     def _create_id(self, set_new: bool = True) -> None:
-        # More random bits than Beaker's own ids, which are UUIDs with fixed bits.
-        self.id = secrets.token_urlsafe(_ID_BYTES)
+        self.id = new_session_id()
         if set_new:
             self.is_new = True
             self.last_accessed = None
@@ -253,33 +246,20 @@ class MongoSession(LockableSession):
             super()._update_cookie_out(set_cookie)
 
     def _find_first(self, now: float) -> dict[Any, Any] | None:
-        """Load the session of the first id that exists, and use that id."""
-        other_ids, self._other_ids = self._other_ids, []
-        record = self._record
-        session = self._find(record, record.id or self.id, now)
-        while session is None and other_ids:
-            self.id = other_ids.pop(0)
+        first_id = self.id
+        session = super()._find_first(now)
+        if session is not None and self.id != first_id:
             self.was_invalidated = False
-            session = self._find(record, self.id, now)
         return session
 
-    def _find(self, record: SessionRecord, session_id: str, now: float) -> dict[Any, Any] | None:
-        """Load the stored session, unless it is past its timeout."""
-        session: dict[Any, Any] | None = record.find(session_id, self.timeout)
-        timeout = record.idle_seconds or self.timeout
-        if session is None or timeout is None:
-            return session
-        if now - session.get(ACCESSED_TIME, now) <= timeout:
-            return session
+    def _time_out(self) -> None:
         if self.use_cookies:
-            record.remove()
-        record.forget()
+            super()._time_out()
         self.was_invalidated = True
-        return None
 
     def _hold(self, session: dict[Any, Any], now: float) -> None:
         """Become a loaded session."""
-        self._created = _first_time(session.get(CREATION_TIME), session.get(ACCESSED_TIME), now)
+        self._created = first_time(session.get(CREATION_TIME), session.get(ACCESSED_TIME), now)
         session[ACCESSED_TIME] = now
         self.clear()
         self.update(session)

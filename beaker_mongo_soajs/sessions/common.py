@@ -8,7 +8,7 @@ from typing import Any
 
 from beaker_mongo_soajs.exceptions import StoreUnavailable
 from beaker_mongo_soajs.mongo.outages import OutageLog
-from beaker_mongo_soajs.sessions.changes import Changes, changes_between
+from beaker_mongo_soajs.sessions.changes import ACCESSED_TIME, Changes, changes_between
 from beaker_mongo_soajs.sessions.lock import SessionLock
 from beaker_mongo_soajs.sessions.record import SessionRecord
 from beaker_mongo_soajs.sessions.store import SessionStore
@@ -22,8 +22,13 @@ class CommonSession:
 
     id: str
     """The session id, which a session that is not stored yet has, too."""
+    timeout: float | None
+    """The idle timeout in seconds; ``None`` if ``expires`` alone decides."""
     available: bool = True
     """Whether the database answered; otherwise the session is empty and cannot be saved."""
+
+    _other_ids: list[str]
+    """More session ids that the request brought; the first that leads to a session counts."""
 
     @property
     def store(self) -> SessionStore:
@@ -163,6 +168,32 @@ class CommonSession:
         """Become an empty session that is not saved, for the rest of the request."""
         _outages.report(error)
         self.available = False
+
+    def _find_first(self, now: float) -> dict[Any, Any] | None:
+        """Load the session of the first id that exists, and use that id."""
+        other_ids, self._other_ids = self._other_ids, []
+        session = self._find(self._record.id or self.id, now)
+        while session is None and other_ids:
+            self.id = other_ids.pop(0)
+            session = self._find(self.id, now)
+        return session
+
+    def _find(self, session_id: str, now: float) -> dict[Any, Any] | None:
+        """Load the stored session, unless it is past its timeout."""
+        record = self._record
+        session: dict[Any, Any] | None = record.find(session_id, self.timeout)
+        timeout = record.idle_seconds or self.timeout
+        if session is None or timeout is None:
+            return session
+        if now - session.get(ACCESSED_TIME, now) <= timeout:
+            return session
+        self._time_out()
+        record.forget()
+        return None
+
+    def _time_out(self) -> None:
+        """Remove a session that is past its timeout."""
+        self._record.remove()
 
     def _load_again(self) -> None:
         if self._is_unsaved():

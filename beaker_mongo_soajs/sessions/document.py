@@ -5,7 +5,7 @@ Nothing here sends a command.
 
 import hashlib
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeGuard
 
 from beaker_mongo_soajs.config import DbConfig
 from beaker_mongo_soajs.exceptions import KEPT, SerializationError
@@ -331,11 +331,19 @@ def _context(stored_id: str) -> Context:
     return (b"ciphertext", stored_id.encode())
 
 
-def is_time(value: object) -> bool:
+def is_time(value: object) -> TypeGuard[float]:
     """Check whether a value is a valid access time: a number of seconds since 1970."""
     if not isinstance(value, (int, float)) or isinstance(value, bool):
         return False
     return abs(value) <= LATEST_TIME
+
+
+def first_time(*times: object) -> float:
+    """Return the first of some values that is a time, as :func:`is_time` defines it, and not 0.
+
+    :param times: values from the database or an application; at least one is a time.
+    """
+    return next(float(moment) for moment in times if moment and is_time(moment))
 
 
 def _reserved(key: str, problem: str) -> SerializationError:

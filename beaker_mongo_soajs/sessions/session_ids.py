@@ -1,8 +1,17 @@
-"""Which texts can be session ids."""
+"""Session ids: new ones, and which texts can be one."""
+
+import secrets
 
 from beaker_mongo_soajs.exceptions import SerializationError
 
 MAX_ID_LENGTH = 256
+_ID_BYTES = 24
+
+
+def new_session_id() -> str:
+    """Return a new session id, of 192 random bits."""
+    # Beaker's own ids are UUIDs, with fewer random bits.
+    return secrets.token_urlsafe(_ID_BYTES)
 
 
 def is_possible_id(session_id: object) -> bool:
