@@ -272,6 +272,9 @@ class MongoSession(LockableSession):
         self.clear()
         self._record.forget()
         self._is_over = False
+        if self.config.store.express_cookie:
+            # The earlier session may have had a lifetime of its own.
+            self.cookie_expires = self._settings.options.get("cookie_expires", True)
         self._create_id()
         self[ACCESSED_TIME] = self[CREATION_TIME] = self._created = time.time()
         self.accessed_dict = dict(self)

@@ -5,6 +5,7 @@ from typing import Any
 from beaker.session import Session
 
 from beaker_mongo_soajs.backend.cookie_options import without_configured
+from beaker_mongo_soajs.backend.express_cookie import cookie_maker
 from beaker_mongo_soajs.backend.registry import Stores, find_stores
 from beaker_mongo_soajs.config import DbConfig
 from beaker_mongo_soajs.exceptions import SerializationError
@@ -97,7 +98,8 @@ class LockableSession(CommonSession, SessionWithCookie):
         if self.encrypt_key:
             check_cipher(self.crypto_module, signed=bool(self.config.store.signing_keys))
         elif self.data_serializer in ("json", "pickle"):
-            return self.store.record(serializer=self.data_serializer)
+            make_cookie = cookie_maker(self, self.config)
+            return self.store.record(serializer=self.data_serializer, make_cookie=make_cookie)
         return self.store.record(SessionCipher(self))
 
     def _load_again(self) -> None:

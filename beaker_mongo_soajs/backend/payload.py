@@ -49,7 +49,7 @@ class HandOver:
     PAYLOAD = base64.b64encode(TOKEN).decode("ascii")
     """The same as Beaker passes it to a backend."""
 
-    __slots__ = ("_serializer", "is_saving", "loaded", "saved")
+    __slots__ = ("_serializer", "cookie", "is_saving", "loaded", "saved")
 
     def __init__(self, serializer: Any) -> None:
         self._serializer = serializer
@@ -59,6 +59,8 @@ class HandOver:
         """Whether the next :meth:`dumps` is that of a save."""
         self.saved: dict[Any, Any] | None = None
         """The session of the last save."""
+        self.cookie: dict[str, Any] | None = None
+        """The cookie of express-session in the session that was loaded, in native form."""
 
     @classmethod
     def install(cls, session: Session) -> "HandOver | None":

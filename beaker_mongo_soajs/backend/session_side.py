@@ -13,6 +13,7 @@ from beaker_mongo_soajs.backend.cookie_options import (
     without_configured,
     without_invalid,
 )
+from beaker_mongo_soajs.backend.express_cookie import cookie_maker
 from beaker_mongo_soajs.backend.payload import HandOver, pack, through_pickle, unpack
 from beaker_mongo_soajs.exceptions import BeakerMongoError, SerializationError, StoreError
 from beaker_mongo_soajs.sessions.changes import ACCESSED_TIME, Snapshot
@@ -85,7 +86,10 @@ class SessionSide:
             self._cipher = self._make_cipher(session)
         name = None if session is None else session.data_serializer
         self._serializer: Serializer | None = name if name in ("json", "pickle") else None
-        self._record = sessions.record(self._cipher, self._serializer)
+        make_cookie = None
+        if session is not None:
+            make_cookie = cookie_maker(session, sessions.config, self._hand_over)
+        self._record = sessions.record(self._cipher, self._serializer, make_cookie)
         self._loaded: Snapshot | None = None
         self._handled: BaseException | None = None
 
@@ -103,6 +107,8 @@ class SessionSide:
         try:
             timeout = None if caller is None else caller.timeout
             session = self._record.find(self._id, timeout)
+            if self._hand_over is not None:
+                self._hand_over.cookie = self._record.native_cookie
             if session is not None:
                 if caller is not None and not caller.save_atime:
                     self._record.extend_if_half_over()

@@ -6,10 +6,10 @@ from beaker_mongo_soajs.mongo.documents import Document, utc_now
 from beaker_mongo_soajs.sessions.changes import Changes, changes_between
 from beaker_mongo_soajs.sessions.document import SessionDocuments
 from beaker_mongo_soajs.sessions.encryption import Cipher, encrypt, unencrypted, without_key
+from beaker_mongo_soajs.sessions.express import MakeCookie
 from beaker_mongo_soajs.sessions.native_update import FieldChanges, field_changes
 from beaker_mongo_soajs.sessions.serializer import Serializer, as_json_if_possible, through_json
 from beaker_mongo_soajs.sessions.stored import StorageForm, StoredSession
-from beaker_mongo_soajs.sessions.tags import Tree
 
 
 class SessionCoder:
@@ -19,16 +19,22 @@ class SessionCoder:
     :param cipher: for sessions that Beaker encrypts, or serializes with a serializer of the
         application; without it, sessions are stored in the form of the configuration.
     :param serializer: Beaker's ``data_serializer``: ``json`` makes lists of tuples.
+    :param make_cookie: returns the cookie of a new session for express-session.
     """
 
-    __slots__ = ("cipher", "documents", "serializer")
+    __slots__ = ("cipher", "documents", "make_cookie", "serializer")
 
     def __init__(
-        self, documents: SessionDocuments, cipher: Cipher | None, serializer: Serializer | None
+        self,
+        documents: SessionDocuments,
+        cipher: Cipher | None,
+        serializer: Serializer | None,
+        make_cookie: MakeCookie | None,
     ) -> None:
         self.documents = documents
         self.cipher = cipher
         self.serializer = serializer
+        self.make_cookie = make_cookie
 
     def read(self, stored: StoredSession) -> Any:
         """Return the session that is stored, for the caller to keep.
@@ -74,17 +80,34 @@ class SessionCoder:
 
     def new_document(
         self, stored_id: str, session: dict[Any, Any]
-    ) -> tuple[Document, dict[str, Tree]]:
-        """Return a new document, and the tree in it, which is empty for an encrypted session.
+    ) -> tuple[Document, StoredSession]:
+        """Return a new document, and what is stored once it is inserted.
 
         :param stored_id: the document's ``_id``.
         :param session: the session.
         """
-        now = utc_now()
+        documents, now = self.documents, utc_now()
         if self.cipher is not None:
-            return self.documents.build_encrypted(stored_id, self.encrypt(session), now), {}
-        tree = self.documents.encode(self.documents.form, self.as_serialized(session), stored_id)
-        return self.documents.build(stored_id, tree, self.serializer, now), tree
+            document = documents.build_encrypted(stored_id, self.encrypt(session), now)
+            return document, documents.inserted(document, {})
+        tree = documents.encode(documents.form, self.as_serialized(session), stored_id)
+        cookie = self.new_cookie(documents.form)
+        document = documents.build(stored_id, tree, self.serializer, now, cookie)
+        return document, documents.inserted(document, tree, cookie)
+
+    def missing_cookie(self, stored: StoredSession) -> Document | None:
+        """Return the cookie for express-session, if a session had none when it was read.
+
+        :param stored: the session.
+        """
+        return self.new_cookie(stored.form) if self.documents.lacks_cookie(stored) else None
+
+    def new_cookie(self, form: StorageForm) -> Document | None:
+        """Return the cookie of a new session for express-session, if it needs one.
+
+        :param form: the form of the session.
+        """
+        return self.documents.new_cookie(form, self.make_cookie)
 
     def changes(self, known: StoredSession, session: dict[Any, Any]) -> Changes:
         """Return what a request changed.

@@ -183,7 +183,7 @@ class CommonSession:
         record = self._record
         session: dict[Any, Any] | None = record.find(session_id, self.timeout)
         timeout = record.idle_seconds or self.timeout
-        if session is None or timeout is None:
+        if session is None or timeout is None or record.ends_by_date:
             return session
         if now - session.get(ACCESSED_TIME, now) <= timeout:
             return session

@@ -9,15 +9,21 @@ from typing import Any, TypeGuard
 
 from beaker_mongo_soajs.config import DbConfig
 from beaker_mongo_soajs.exceptions import KEPT, SerializationError
-from beaker_mongo_soajs.mongo.documents import Document
+from beaker_mongo_soajs.mongo.documents import Document, utc_now
 from beaker_mongo_soajs.sessions.changes import ACCESSED_TIME
 from beaker_mongo_soajs.sessions.codec import JsonCodec, NativeCodec, has_escapes, is_plain
+from beaker_mongo_soajs.sessions.express import (
+    EXPRESS_COOKIE,
+    ExpressCookie,
+    MakeCookie,
+    as_text,
+    max_age_seconds,
+)
 from beaker_mongo_soajs.sessions.id_change import MOVED_TO
 from beaker_mongo_soajs.sessions.lifetime import Lifetime, Terms
 from beaker_mongo_soajs.sessions.serializer import Serializer
 from beaker_mongo_soajs.sessions.session_ids import impossible_id, is_possible_id
 from beaker_mongo_soajs.sessions.stored import (
-    EXPRESS_COOKIE,
     LATEST_TIME,
     StorageForm,
     StoredId,
@@ -35,11 +41,17 @@ class SessionDocuments:
 
     :param config: the configuration.
     :param lifetime_seconds: for how long an untouched session lives.
+    :param cookie: the cookie of new sessions for express-session.
     :raises ConfigError: when that reaches beyond the dates that MongoDB's drivers know, or when
         ``store.touchAfter`` is not shorter.
     """
 
-    def __init__(self, config: DbConfig, lifetime_seconds: float) -> None:
+    def __init__(
+        self,
+        config: DbConfig,
+        lifetime_seconds: float,
+        cookie: ExpressCookie | None = None,
+    ) -> None:
         store = config.store
         self._signer = make_signer(store.signing_keys, config.database, config.collection)
         self._native = NativeCodec(pickled=store.pickle, signer=self._signer)
@@ -47,7 +59,7 @@ class SessionDocuments:
         self.form = StorageForm.JSON if config.stringify else StorageForm.NATIVE
         self._digests_ids = store.transform_id is not None
         self.signs_pickles = store.pickle and self._signer is not None
-        self._cookie = self._express_cookie(lifetime_seconds) if store.express_cookie else None
+        self._cookie = (cookie or ExpressCookie()) if store.express_cookie else None
         store.check_touch_after(lifetime_seconds)
         self.touch_after_seconds = store.touch_after_seconds(lifetime_seconds)
         self.lifetime = Lifetime(
@@ -70,7 +82,7 @@ class SessionDocuments:
         """
         if stored.expires is None:
             return False
-        if self._cookie is not None and self.missing_cookie(stored) is not None:
+        if self.lacks_cookie(stored):
             # Without its cookie, express-session fails at this session.
             return False
         return self.lifetime.is_touched(stored.expires, now, stored.terms)
@@ -128,7 +140,7 @@ class SessionDocuments:
         accessed_time = tree.get(ACCESSED_TIME, 0)
         if not is_time(accessed_time):
             raise _unreadable(f"session[{ACCESSED_TIME!r}]", "is not a time in seconds")
-        terms = self.lifetime.terms(document, tree)
+        terms = self.lifetime.terms(document, tree, max_age_seconds(cookie))
         if self.lifetime.is_over(terms, now):
             return None
         marked = document.get("dataSerializer")
@@ -147,7 +159,12 @@ class SessionDocuments:
         )
 
     def build(
-        self, stored_id: str, tree: dict[str, Tree], serializer: Serializer | None, now: datetime
+        self,
+        stored_id: str,
+        tree: dict[str, Tree],
+        serializer: Serializer | None,
+        now: datetime,
+        cookie: Document | None = None,
     ) -> Document:
         """Return a new document.
 
@@ -155,21 +172,25 @@ class SessionDocuments:
         :param tree: the session, encoded in this configuration's form.
         :param serializer: how Beaker serialized it. JSON is stored, for other processes.
         :param now: naive UTC.
+        :param cookie: what :meth:`new_cookie` returned.
         """
         document = {
             "_id": stored_id,
-            "session": self.value(self.form, tree),
-            **self.lifetime.new_fields(now),
+            "session": self.value(self.form, tree, cookie),
+            **self.lifetime.new_fields(now, max_age_seconds(cookie)),
         }
         if serializer == "json":
             document["dataSerializer"] = serializer
         return document
 
-    def inserted(self, document: Document, tree: dict[str, Tree]) -> StoredSession:
+    def inserted(
+        self, document: Document, tree: dict[str, Tree], cookie: Document | None = None
+    ) -> StoredSession:
         """Return what is stored after a new document was inserted.
 
         :param document: what :meth:`build` or :meth:`build_encrypted` returned.
         :param tree: the session that it holds; empty if that is encrypted.
+        :param cookie: as for :meth:`build`.
         """
         value = document["session"]
         return StoredSession(
@@ -179,8 +200,8 @@ class SessionDocuments:
             value if type(value) is str else "",
             serializer=document.get("dataSerializer"),
             expires=document["expires"],
-            cookie=self._cookie,
-            terms=self.lifetime.terms(document, tree),
+            cookie=cookie,
+            terms=self.lifetime.terms(document, tree, max_age_seconds(cookie)),
         )
 
     def check(self, session: dict[Any, Any]) -> None:
@@ -230,19 +251,41 @@ class SessionDocuments:
 
         :param form: native or text.
         :param tree: what :meth:`encode` returned.
-        :param cookie: express-session's cookie, if there is one already.
+        :param cookie: express-session's cookie, as that form holds it.
         """
-        if self._cookie is not None:
-            tree = {**tree, EXPRESS_COOKIE: self._cookie if cookie is None else cookie}
+        if self._cookie is not None and cookie is not None:
+            tree = {**tree, EXPRESS_COOKIE: cookie}
         return self._json.dumps(tree) if form is StorageForm.JSON else tree
 
-    def missing_cookie(self, stored: StoredSession) -> Document | None:
-        """Return the cookie for express-session, if a session had none when it was read.
+    def new_cookie(
+        self, form: StorageForm, make_cookie: MakeCookie | None = None
+    ) -> Document | None:
+        """Return the cookie of a new session for express-session, if it needs one.
+
+        :param form: the form of the session.
+        :param make_cookie: returns the cookie; without it, that of the configuration is returned.
+        """
+        if self._cookie is None or form is StorageForm.ENCRYPTED:
+            return None
+        made = self._cookie if make_cookie is None else make_cookie()
+        native = made.native(utc_now()) if isinstance(made, ExpressCookie) else made
+        return as_text(native) if form is StorageForm.JSON else native
+
+    def ends_by_date(self, stored: StoredSession) -> bool:
+        """Check whether ``expires`` alone decides when a session ends, without Beaker's timeout.
+
+        express-session moves ``expires`` when it uses a session, and not Beaker's access time.
 
         :param stored: the session.
         """
-        is_encrypted = stored.form is StorageForm.ENCRYPTED
-        return None if is_encrypted or stored.cookie is not None else self._cookie
+        return self._cookie is not None and stored.form is not StorageForm.ENCRYPTED
+
+    def lacks_cookie(self, stored: StoredSession) -> bool:
+        """Check whether a session had no cookie for express-session when it was read.
+
+        :param stored: the session.
+        """
+        return stored.cookie is None and self.ends_by_date(stored)
 
     def peek(self, stored: StoredSession) -> dict[Any, Any]:
         """Return the session that is stored. The caller must not change it.
@@ -316,15 +359,6 @@ class SessionDocuments:
             raise _unreadable(
                 "session", "is ciphertext without a valid signature by store.signingKey"
             )
-
-    def _express_cookie(self, lifetime_seconds: float) -> Document:
-        # express-session only uses originalMaxAge, but answers 500 if one of the others is missing.
-        return {
-            "originalMaxAge": round(lifetime_seconds * 1000),
-            "expires": None,
-            "httpOnly": True,
-            "path": "/",
-        }
 
 
 def _context(stored_id: str) -> Context:

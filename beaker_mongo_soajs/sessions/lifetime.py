@@ -41,11 +41,14 @@ class Terms:
     :param created: when it began, in naive UTC, if ``store.maxLifetime`` limits it.
     :param idle_seconds: for how long it lives untouched, if it has a lifetime of its own.
     :param ends: when it ends, in naive UTC, if an application set the date.
+    :param is_exact: whether it ends no later than ``idle_seconds`` say: those of the cookie of
+        express-session.
     """
 
     created: datetime | None = None
     idle_seconds: float | None = None
     ends: datetime | None = None
+    is_exact: bool = False
 
 
 class Lifetime:
@@ -89,7 +92,7 @@ class Lifetime:
         :param now: naive UTC.
         :param terms: as for :meth:`expires`.
         """
-        return self.expires(now, terms) - expires < self._touch_after
+        return self.expires(now, terms) - expires < self._interval(terms)
 
     def is_half_over(self, expires: datetime, now: datetime, terms: Terms | None) -> bool:
         """Check whether half of the time has passed since ``expires`` was written.
@@ -100,21 +103,27 @@ class Lifetime:
         """
         return expires - now < self._after(terms) / 2
 
-    def terms(self, document: Document, session: dict[str, Any]) -> Terms | None:
+    def terms(
+        self, document: Document, session: dict[str, Any], max_age_seconds: float | None = None
+    ) -> Terms | None:
         """Return what is particular to the lifetime of a session, if anything.
 
         :param document: the document.
         :param session: the session in it, as far as it can be read.
+        :param max_age_seconds: the lifetime in the cookie of express-session, if there is one.
         """
-        idle_seconds = document.get(IDLE_SECONDS)
+        idle_seconds, is_exact = max_age_seconds, max_age_seconds is not None
+        if idle_seconds is None:
+            idle_seconds = document.get(IDLE_SECONDS)
         if not _is_number(idle_seconds) or not 0 < idle_seconds <= _MOST_SECONDS:
             idle_seconds = None
         ends = document.get(ENDS_AT)
         if type(ends) is not datetime:
             ends = None
         if self._most is None:
-            return Terms(None, idle_seconds, ends) if idle_seconds or ends else None
-        return Terms(_created(document, session), idle_seconds, ends)
+            has_own = idle_seconds is not None or ends is not None
+            return Terms(None, idle_seconds, ends, is_exact) if has_own else None
+        return Terms(_created(document, session), idle_seconds, ends, is_exact)
 
     def is_over(self, terms: Terms | None, now: datetime) -> bool:
         """Check whether a session has reached its own end, or ``store.maxLifetime``.
@@ -130,18 +139,26 @@ class Lifetime:
             return False
         return terms.created <= now - self._most
 
-    def new_fields(self, now: datetime) -> Document:
+    def new_fields(self, now: datetime, max_age_seconds: float | None = None) -> Document:
         """Return the fields of a new document that hold its times.
 
         :param now: naive UTC.
+        :param max_age_seconds: as for :meth:`terms`.
         """
-        fields: Document = {"expires": self.expires(now)}
+        fields: Document = {"expires": self.expires(now, self.terms({}, {}, max_age_seconds))}
         return fields if self._most is None else fields | {CREATED_AT: now}
 
     def _after(self, terms: Terms | None) -> timedelta:
         if terms is None or terms.idle_seconds is None:
             return self._expires_after
-        return timedelta(seconds=terms.idle_seconds) + self._touch_after
+        idle = timedelta(seconds=terms.idle_seconds)
+        return idle if terms.is_exact else idle + self._touch_after
+
+    def _interval(self, terms: Terms | None) -> timedelta:
+        """Return how late the times of a session may be written."""
+        if terms is None or terms.idle_seconds is None or not terms.is_exact:
+            return self._touch_after
+        return min(self._touch_after, timedelta(seconds=terms.idle_seconds / 60))
 
     def over_query(self, now: datetime) -> Document:
         """Return the filter of documents whose sessions have ended.

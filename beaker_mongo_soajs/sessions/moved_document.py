@@ -8,8 +8,9 @@ from beaker_mongo_soajs.sessions.changes import ACCESSED_TIME, Changes, merged
 from beaker_mongo_soajs.sessions.coder import SessionCoder
 from beaker_mongo_soajs.sessions.document import SessionDocuments
 from beaker_mongo_soajs.sessions.encryption import unencrypted, without_key
+from beaker_mongo_soajs.sessions.express import EXPRESS_COOKIE
 from beaker_mongo_soajs.sessions.id_change import CONTROL_FIELDS
-from beaker_mongo_soajs.sessions.stored import EXPRESS_COOKIE, StorageForm, StoredSession
+from beaker_mongo_soajs.sessions.stored import StorageForm, StoredSession
 from beaker_mongo_soajs.sessions.tags import Tree
 
 
@@ -77,6 +78,8 @@ class MovedDocument:
         if stored.form is StorageForm.NATIVE and tree is stored.tree:
             tree = before["session"]
             cookie = tree.get(EXPRESS_COOKIE)
+        if cookie is None:
+            cookie = self._coder.missing_cookie(stored)
         tree = fields.applied_to(tree)
         if self._accessed_time is not None:
             tree[ACCESSED_TIME] = self._accessed_time

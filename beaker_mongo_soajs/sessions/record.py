@@ -1,13 +1,15 @@
 """One session in one request."""
 
+import math
 import time
 from datetime import datetime
 from typing import Any
 
-from beaker_mongo_soajs.mongo.documents import utc_now
+from beaker_mongo_soajs.mongo.documents import Document, utc_now
 from beaker_mongo_soajs.sessions.changes import ACCESSED_TIME, Changes, changes_between
 from beaker_mongo_soajs.sessions.coder import SessionCoder
 from beaker_mongo_soajs.sessions.encryption import Cipher, without_key
+from beaker_mongo_soajs.sessions.express import MakeCookie, max_age_seconds, with_max_age
 from beaker_mongo_soajs.sessions.lifetime import Terms
 from beaker_mongo_soajs.sessions.moved_document import MovedDocument, read_exact
 from beaker_mongo_soajs.sessions.native_update import NO_CHANGES, FieldChanges
@@ -36,6 +38,7 @@ class SessionRecord:
     :param writer: loads and saves documents.
     :param cipher: as for :class:`~beaker_mongo_soajs.sessions.coder.SessionCoder`.
     :param serializer: likewise.
+    :param make_cookie: likewise.
     """
 
     __slots__ = (
@@ -48,9 +51,10 @@ class SessionRecord:
         writer: SessionWriter,
         cipher: Cipher | None = None,
         serializer: Serializer | None = None,
+        make_cookie: MakeCookie | None = None,
     ) -> None:
         self._writer = writer
-        self.coder = SessionCoder(writer.documents, cipher, serializer)
+        self.coder = SessionCoder(writer.documents, cipher, serializer, make_cookie)
         """How the session is stored."""
         self.id: str | None = None
         """The id under which the session is stored, if it is."""
@@ -72,8 +76,9 @@ class SessionRecord:
     def find(self, session_id: object, timeout: float | None = None) -> Any:
         """Load a session, for the caller to keep; return ``None`` if it is absent or has expired.
 
-        The stored access time may be ``touchAfter`` late. If the session would seem to have ended
-        for that reason alone, its access time is set to one that it may have had.
+        The stored access time may be ``touchAfter`` late, and Node does not write it. If the
+        session would seem to have ended for that reason alone, its access time is set to one that
+        it may have had.
 
         :param session_id: the id as a cookie brought it: anything.
         :param timeout: the idle timeout in seconds, if there is one. A session past it is returned.
@@ -91,10 +96,15 @@ class SessionRecord:
                 # A load that failed is no load: the next save must not compare with it.
                 self.forget()
                 raise
-        timeout = self.idle_seconds or timeout
+        documents = self._writer.documents
+        late = documents.touch_after_seconds
+        if documents.ends_by_date(known):
+            # The Session compares the access time with the configured timeout.
+            late = math.inf
+        else:
+            timeout = self.idle_seconds or timeout
         if timeout is not None and type(session) is dict and ACCESSED_TIME in session:
             earliest = time.time() - timeout
-            late = self._writer.documents.touch_after_seconds
             if session[ACCESSED_TIME] < earliest <= session[ACCESSED_TIME] + late:
                 session[ACCESSED_TIME] = earliest + _CLOCK_STEP_SECONDS
         return session
@@ -127,16 +137,31 @@ class SessionRecord:
         """The idle timeout of this session, if it has one of its own."""
         return self._known.terms.idle_seconds if self._known and self._known.terms else None
 
+    @property
+    def ends_by_date(self) -> bool:
+        """Whether ``expires`` alone decides when the session ends, without Beaker's timeout."""
+        return self._known is not None and self._writer.documents.ends_by_date(self._known)
+
+    @property
+    def native_cookie(self) -> Document | None:
+        """The stored cookie of express-session, if it has one, with a new date."""
+        cookie = self._known and self._known.cookie
+        return None if cookie is None else with_max_age(cookie, self.idle_seconds, utc_now())
+
     def set_lifetime(self, seconds: float | None, ends: datetime | None = None) -> None:
         """Give the stored session a lifetime of its own, or take it away, if that is a change.
 
         :param seconds: the idle timeout; ``None`` for that of the configuration.
         :param ends: the date on which it ends, in naive UTC, in use or not; ``None`` for no date.
         """
-        if self._known is not None:
-            terms = self._known.terms or Terms()
-            if (seconds, ends) != (terms.idle_seconds, terms.ends):
-                self._writer.set_lifetime(self._known, seconds, ends)
+        if self._known is None:
+            return
+        if seconds is None and ends is None:
+            # With a cookie of express-session, that holds the lifetime of the configuration, too.
+            seconds = max_age_seconds(self.coder.new_cookie(self._known.form))
+        terms = self._known.terms or Terms()
+        if (seconds, ends) != (terms.idle_seconds, terms.ends):
+            self._writer.set_lifetime(self._known, seconds, ends)
 
     @property
     def stored_serializer(self) -> Serializer | None:
@@ -159,13 +184,12 @@ class SessionRecord:
         :returns: whether it was stored.
         """
         self.forget()
-        document, tree = self.coder.new_document(
-            self._writer.documents.stored_id(session_id), session
-        )
+        stored_id = self._writer.documents.stored_id(session_id)
+        document, inserted = self.coder.new_document(stored_id, session)
         if self._writer.insert(document) is not None:
             return False
         self.id = session_id
-        self._known = self._writer.documents.inserted(document, tree)
+        self._known = inserted
         return True
 
     def save(
@@ -239,11 +263,11 @@ class SessionRecord:
 
     def _insert(self, session_id: str, session: dict[Any, Any]) -> None:
         coder, documents = self.coder, self._writer.documents
-        document, tree = coder.new_document(documents.stored_id(session_id), session)
+        document, inserted = coder.new_document(documents.stored_id(session_id), session)
         found = self._writer.insert(document)
         self.id = session_id
         if found is None:
-            self._known = documents.inserted(document, tree)
+            self._known = inserted
         elif coder.cipher is not None:
             self._known = found
             self._swap_encrypted(found, document["session"], accessed_only=False)
@@ -255,7 +279,7 @@ class SessionRecord:
                 self._drop()
             if self._known is not None:
                 self._latest = self._latest or self._known
-                self._known = self._known.saved(tree, self._known.text)
+                self._known = self._known.saved(inserted.tree, self._known.text)
         self._touched_time = session.get(ACCESSED_TIME, 0.0)
 
     def _save_changes(
@@ -292,10 +316,10 @@ class SessionRecord:
         """Write changes of fields, or the times alone; return whether the document is there."""
         documents = self._writer.documents
         marks = documents.marks(known, self.coder.serializer)
-        cookie = documents.missing_cookie(known)
+        cookie = self.coder.missing_cookie(known)
         if known.form is StorageForm.JSON:
             latest = self._latest or known
-            swapped = self._writer.swap_json(known, latest, fields, accessed_time, marks)
+            swapped = self._writer.swap_json(known, latest, fields, accessed_time, marks, cookie)
             if swapped is None:
                 return False
             self._known, self._latest = swapped

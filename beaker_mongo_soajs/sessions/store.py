@@ -11,6 +11,7 @@ from pymongo import IndexModel
 from beaker_mongo_soajs.config import DbConfig
 from beaker_mongo_soajs.config.beaker_options import PREFIXES
 from beaker_mongo_soajs.config.start_warnings import log_start_warnings
+from beaker_mongo_soajs.config.store_options import BEAKER_MARGIN_SECONDS
 from beaker_mongo_soajs.exceptions import ConfigError, SerializationError
 from beaker_mongo_soajs.mongo.client import close_client
 from beaker_mongo_soajs.mongo.collection import StoreCollection
@@ -19,6 +20,7 @@ from beaker_mongo_soajs.mongo.indexes import ttl_index
 from beaker_mongo_soajs.sessions.codec import NativeCodec
 from beaker_mongo_soajs.sessions.document import SessionDocuments
 from beaker_mongo_soajs.sessions.encryption import Cipher
+from beaker_mongo_soajs.sessions.express import ExpressCookie, MakeCookie
 from beaker_mongo_soajs.sessions.id_change import CONTROL_FIELDS, MOVED_TO, NOT_MOVED
 from beaker_mongo_soajs.sessions.record import SessionRecord
 from beaker_mongo_soajs.sessions.serializer import Serializer
@@ -68,7 +70,8 @@ class SessionStore:
         self.config = config
         self.timeout = timeout
         lifetime = config.expire_after_seconds if timeout is None else timeout
-        self._documents = SessionDocuments(config, lifetime)
+        cookie = ExpressCookie(_without_margin(timeout))
+        self._documents = SessionDocuments(config, lifetime, cookie)
         self._collection = StoreCollection(config, config.collection, _indexes(config))
         self._writer = SessionWriter(self._documents, self._collection)
 
@@ -104,7 +107,8 @@ class SessionStore:
         """
         stored_id = self._documents.stored_id(session_id)
         tree = self._documents.encode(self._documents.form, dict(session), stored_id)
-        fields = self._documents.build(stored_id, tree, None, utc_now())
+        cookie = self._documents.new_cookie(self._documents.form)
+        fields = self._documents.build(stored_id, tree, None, utc_now(), cookie)
         del fields["_id"]
         update = {
             "$set": fields,
@@ -228,14 +232,18 @@ class SessionStore:
         return 0
 
     def record(
-        self, cipher: Cipher | None = None, serializer: Serializer | None = None
+        self,
+        cipher: Cipher | None = None,
+        serializer: Serializer | None = None,
+        make_cookie: MakeCookie | None = None,
     ) -> SessionRecord:
         """Return a record for the session of one request. Integrations of this package use it.
 
         :param cipher: as for :class:`SessionRecord`.
         :param serializer: as for :class:`SessionRecord`.
+        :param make_cookie: as for :class:`SessionRecord`.
         """
-        return SessionRecord(self._writer, cipher, serializer)
+        return SessionRecord(self._writer, cipher, serializer, make_cookie)
 
     def _checked(self, session_id: str) -> str:
         self._documents.stored_id(session_id)
@@ -309,6 +317,12 @@ def _own_options(options: Mapping[str, object] | str) -> Mapping[str, object] | 
                 "adds two minutes to its own.",
             )
     return options
+
+
+def _without_margin(timeout: float | None) -> float | None:
+    if timeout is None or timeout <= BEAKER_MARGIN_SECONDS:
+        return timeout
+    return timeout - BEAKER_MARGIN_SECONDS
 
 
 def _indexes(config: DbConfig) -> list[IndexModel]:

@@ -14,9 +14,6 @@ from beaker_mongo_soajs.sessions.lifetime import Terms
 from beaker_mongo_soajs.sessions.serializer import Serializer
 from beaker_mongo_soajs.sessions.tags import Tree
 
-EXPRESS_COOKIE = "cookie"
-"""The session key under which express-session keeps the attributes of its cookie."""
-
 LATEST_TIME = 2**53
 """The largest valid access time, in seconds since 1970."""
 

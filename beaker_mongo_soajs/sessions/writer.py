@@ -9,16 +9,17 @@ from beaker_mongo_soajs.mongo.collection import StoreCollection
 from beaker_mongo_soajs.mongo.documents import Document, utc_now
 from beaker_mongo_soajs.sessions.changes import ACCESSED_TIME
 from beaker_mongo_soajs.sessions.document import SessionDocuments
+from beaker_mongo_soajs.sessions.express import (
+    EXPRESS_COOKIE,
+    MAX_AGE_FIELDS,
+    as_text,
+    with_max_age,
+)
 from beaker_mongo_soajs.sessions.id_change import MOVED_TO, NOT_MOVED, IdChanges, is_open
 from beaker_mongo_soajs.sessions.lifetime import ENDS_AT, IDLE_SECONDS, Terms
 from beaker_mongo_soajs.sessions.moved_document import read_exact, signed_again
 from beaker_mongo_soajs.sessions.native_update import FieldChanges, native_swap, native_update
-from beaker_mongo_soajs.sessions.stored import (
-    EXPRESS_COOKIE,
-    StorageForm,
-    StoredSession,
-    decode_document,
-)
+from beaker_mongo_soajs.sessions.stored import StorageForm, StoredSession, decode_document
 from beaker_mongo_soajs.sessions.tags import Tree
 
 logger = logging.getLogger(__name__)
@@ -180,12 +181,47 @@ class SessionWriter:
         :param ends: the date on which it ends, in naive UTC, in use or not; ``None`` for no date.
         """
         created = None if stored.terms is None else stored.terms.created
-        stored.terms = Terms(created, seconds, ends)
+        by_cookie = self.documents.ends_by_date(stored)
+        stored.terms = Terms(created, seconds, ends, is_exact=by_cookie and seconds is not None)
         stored.expires = self.documents.expires(utc_now(), stored.terms)
         update: Document = {"$set": {"expires": stored.expires}}
-        for name, value in ((IDLE_SECONDS, seconds), (ENDS_AT, ends)):
+        own = ((IDLE_SECONDS, None if by_cookie else seconds), (ENDS_AT, ends))
+        for name, value in own:
             update.setdefault("$unset" if value is None else "$set", {})[name] = value
-        self._collection.update({"_id": stored.stored_id} | NOT_MOVED, update)
+        if not by_cookie:
+            self._collection.update({"_id": stored.stored_id} | NOT_MOVED, update)
+            return
+        if ends is not None:
+            seconds = max((ends - utc_now()).total_seconds(), 0)
+        self._update_cookie(stored, seconds, update)
+
+    def _update_cookie(
+        self, stored: StoredSession, seconds: float | None, update: Document
+    ) -> None:
+        """Update a session, with the lifetime in its cookie for express-session."""
+        by_id = {"_id": stored.stored_id} | NOT_MOVED
+        latest: StoredSession | None = stored
+        for _ in attempts(_CONFLICT_DEADLINE_SECONDS):
+            if latest is None:
+                return
+            cookie = with_max_age(latest.cookie, seconds, utc_now())
+            if stored.form is StorageForm.NATIVE:
+                parts = {
+                    f"session.{EXPRESS_COOKIE}.{name}": cookie[name] for name in MAX_AGE_FIELDS
+                }
+                self._collection.update(by_id, update | {"$set": update["$set"] | parts})
+                stored.cookie = cookie
+                return
+            cookie = as_text(cookie)
+            text = self.documents.value(StorageForm.JSON, latest.tree, cookie)
+            fields = update["$set"] | {"session": text}
+            if self._collection.update(by_id | {"session": latest.text}, update | {"$set": fields}):
+                stored.cookie = cookie
+                if latest is stored:
+                    stored.text = text
+                return
+            latest = self._find_again(stored)
+        raise _conflict_error()
 
     def swap_json(
         self,
@@ -194,6 +230,7 @@ class SessionWriter:
         fields: FieldChanges,
         accessed_time: float | None,
         marks: Document,
+        cookie: Document | None,
     ) -> tuple[StoredSession, StoredSession] | None:
         """Replace the JSON text that was read; if it has changed meanwhile, merge again.
 
@@ -204,18 +241,20 @@ class SessionWriter:
         :param fields: what the request changed.
         :param accessed_time: as for :meth:`update`.
         :param marks: as for :meth:`update`.
+        :param cookie: as for :meth:`update`.
         :returns: both as they are now, or ``None`` if the session does not exist any more.
         :raises StoreUnavailable: when other requests change the text for ten seconds.
         """
         for _ in attempts(_CONFLICT_DEADLINE_SECONDS):
             tree = _with_time(fields.applied_to(latest.tree), accessed_time)
-            text = self.documents.value(StorageForm.JSON, tree, latest.cookie)
+            kept = cookie if latest.cookie is None else latest.cookie
+            text = self.documents.value(StorageForm.JSON, tree, kept)
             expires = self.documents.expires(utc_now(), known.terms)
             update = {"$set": {"session": text} | marks, "$max": {"expires": expires}}
             query = {"_id": known.stored_id, "session": latest.text}
             if self._collection.update(query | NOT_MOVED, update):
                 own = _with_time(fields.applied_to(known.tree), accessed_time)
-                return known.saved(own, text), latest.saved(tree, text)
+                return known.saved(own, text, cookie=kept), latest.saved(tree, text, cookie=kept)
             found = self._find_again(known)
             if found is None:
                 return None

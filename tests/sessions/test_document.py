@@ -27,7 +27,8 @@ def documents(**options: Any) -> SessionDocuments:
 def stored(those: SessionDocuments, session: dict[Any, Any]) -> StoredSession:
     """Return a session as it is read after it is stored."""
     tree = those.encode(those.form, session, "id")
-    return read(those, those.build("id", tree, None, _NOW))
+    document = those.build("id", tree, None, _NOW, those.new_cookie(those.form))
+    return read(those, document)
 
 
 def read(those: SessionDocuments, document: dict[str, Any]) -> StoredSession:
