@@ -2,19 +2,18 @@
 
 import math
 import time
-from datetime import datetime
 from typing import Any
 
-from beaker_mongo_soajs.mongo.documents import Document, utc_now
+from beaker_mongo_soajs.mongo.documents import utc_now
 from beaker_mongo_soajs.sessions.changes import ACCESSED_TIME, Changes, changes_between
 from beaker_mongo_soajs.sessions.coder import SessionCoder
 from beaker_mongo_soajs.sessions.encryption import Cipher, without_key
-from beaker_mongo_soajs.sessions.express import MakeCookie, max_age_seconds, with_max_age
-from beaker_mongo_soajs.sessions.lifetime import Terms
+from beaker_mongo_soajs.sessions.express import MakeCookie
+from beaker_mongo_soajs.sessions.loaded_session import LoadedSession
 from beaker_mongo_soajs.sessions.moved_document import MovedDocument, read_exact
 from beaker_mongo_soajs.sessions.native_update import NO_CHANGES, FieldChanges
 from beaker_mongo_soajs.sessions.serializer import Serializer
-from beaker_mongo_soajs.sessions.stored import StorageForm, StoredId, StoredSession
+from beaker_mongo_soajs.sessions.stored import StorageForm, StoredSession
 from beaker_mongo_soajs.sessions.writer import SessionWriter
 
 COOKIE_KEYS = frozenset({"_domain", "_path"})
@@ -25,7 +24,7 @@ _CLOCK_STEP_SECONDS = 1.0
 """A session that is just about to end does not end while it is loaded."""
 
 
-class SessionRecord:
+class SessionRecord(LoadedSession):
     """Load and save the session of one request.
 
     It holds what this request loaded, compares that with what the request saves, and writes only
@@ -42,8 +41,8 @@ class SessionRecord:
     """
 
     __slots__ = (
-        *("_known", "_latest", "_touched_time", "_writer"),
-        *("coder", "id", "is_destroyed", "is_moved"),
+        *("_latest", "_touched_time"),
+        *("id", "is_destroyed", "is_moved"),
     )
 
     def __init__(
@@ -53,16 +52,13 @@ class SessionRecord:
         serializer: Serializer | None = None,
         make_cookie: MakeCookie | None = None,
     ) -> None:
-        self._writer = writer
-        self.coder = SessionCoder(writer.documents, cipher, serializer, make_cookie)
-        """How the session is stored."""
+        super().__init__(writer, SessionCoder(writer.documents, cipher, serializer, make_cookie))
         self.id: str | None = None
         """The id under which the session is stored, if it is."""
         self.is_destroyed = False
         """Whether a save found that another request destroyed the session."""
         self.is_moved = False
         """Whether a save found that another request changed the id of the session."""
-        self._known: StoredSession | None = None
         # What is stored, if it holds more than this request knows: others saved a text meanwhile.
         self._latest: StoredSession | None = None
         self._touched_time = 0.0
@@ -126,47 +122,6 @@ class SessionRecord:
     def session(self) -> Any:
         """Return the session as it was loaded or last saved, made anew; empty without one."""
         return {} if self._known is None else self.coder.read(self._known)
-
-    @property
-    def stored_id(self) -> StoredId | None:
-        """Return the ``_id`` of the document, if the session is stored."""
-        return None if self._known is None else StoredId(self._known.stored_id)
-
-    @property
-    def idle_seconds(self) -> float | None:
-        """The idle timeout of this session, if it has one of its own."""
-        return self._known.terms.idle_seconds if self._known and self._known.terms else None
-
-    @property
-    def ends_by_date(self) -> bool:
-        """Whether ``expires`` alone decides when the session ends, without Beaker's timeout."""
-        return self._known is not None and self._writer.documents.ends_by_date(self._known)
-
-    @property
-    def native_cookie(self) -> Document | None:
-        """The stored cookie of express-session, if it has one, with a new date."""
-        cookie = self._known and self._known.cookie
-        return None if cookie is None else with_max_age(cookie, self.idle_seconds, utc_now())
-
-    def set_lifetime(self, seconds: float | None, ends: datetime | None = None) -> None:
-        """Give the stored session a lifetime of its own, or take it away, if that is a change.
-
-        :param seconds: the idle timeout; ``None`` for that of the configuration.
-        :param ends: the date on which it ends, in naive UTC, in use or not; ``None`` for no date.
-        """
-        if self._known is None:
-            return
-        if seconds is None and ends is None:
-            # With a cookie of express-session, that holds the lifetime of the configuration, too.
-            seconds = max_age_seconds(self.coder.new_cookie(self._known.form))
-        terms = self._known.terms or Terms()
-        if (seconds, ends) != (terms.idle_seconds, terms.ends):
-            self._writer.set_lifetime(self._known, seconds, ends)
-
-    @property
-    def stored_serializer(self) -> Serializer | None:
-        """Return the serializer that the loaded document names, if it does."""
-        return None if self._known is None else self._known.serializer
 
     def check(self, session: dict[Any, Any]) -> None:
         """Check that a session can be stored, without storing it.
@@ -382,15 +337,6 @@ class SessionRecord:
         self._known, self._latest = moved, None
         if not self._write(moved, self.coder.fields(moved, changes), accessed_time, touches=True):
             self._save_moved(moved, changes, accessed_time)
-
-    def _expires(self) -> datetime:
-        terms = None if self._known is None else self._known.terms
-        return self._writer.documents.expires(utc_now(), terms)
-
-    def extend_if_half_over(self) -> None:
-        """Move ``expires`` if half of the time has passed, for times that are not saved."""
-        if self._known is not None:
-            self._writer.extend_if_half_over(self._known)
 
     def _drop(self) -> None:
         """Drop a save of a session that another request destroyed; later ones are dropped too."""
