@@ -20,9 +20,10 @@ PACKAGE = ROOT / "beaker_mongo_soajs"
 # From the lowest layer up. A module may import, directly or through others, only modules of its own
 # layer and of the layers before it.
 ORDER = (
-    *("exceptions", "signature", "options", "config", "mongo", "sessions", "caches", "backend"),
-    *("namespace", "cookies", "session_cookie", "session_lock", "session", "middleware", "cli"),
-    *("__main__", "pyramid"),
+    *("exceptions", "handles", "log_records", "metrics", "signature", "options", "config"),
+    *("mongo", "sessions", "caches", "backend"),
+    *("namespace", "cookies", "session_cookie", "session_lock", "session", "middleware"),
+    *("health", "otel", "prometheus", "cli", "__main__", "pyramid"),
 )
 WITHOUT_BEAKER = {"options", "config", "mongo", "sessions", "caches"}
 """The folders that must not import Beaker."""
@@ -48,7 +49,7 @@ class TestRecords:
 
     # Parts of the configuration, with masked secrets, and types without sensitive data.
     SHOWN = frozenset(
-        {"DbConfig", "Endpoint", "Keyword", "Kind", "LeaveOut", "NoEffect", "Option"}
+        {"DbConfig", "Endpoint", "Event", "Keyword", "Kind", "LeaveOut", "NoEffect", "Option"}
         | {"Outcome", "Refused", "Setting", "StoreOptions", "Stores", "Bound"}
     )
 

@@ -15,6 +15,8 @@ from beaker_mongo_soajs.backend.single_flight import EntryKey, ReadState
 from beaker_mongo_soajs.caches.entry import Entry
 from beaker_mongo_soajs.caches.store import CacheStore, Key, StoredKey, shortened, stored_key
 from beaker_mongo_soajs.exceptions import SerializationError, StoreUnavailable
+from beaker_mongo_soajs.log_records import warn
+from beaker_mongo_soajs.metrics import emit, listeners
 from beaker_mongo_soajs.mongo.outages import OutageLog
 
 logger = logging.getLogger(__name__)
@@ -123,10 +125,10 @@ class CacheSide:
         try:
             value = self._store.load(self._name, key, entry)
         except SerializationError as error:
-            logger.warning("A cached value counts as absent. %s", error)
+            self._warn("A cached value counts as absent. %s", error)
             raise KeyError(key) from error
         if not _is_of_value(value):
-            logger.warning(
+            self._warn(
                 "The cached value of %s counts as absent: no Beaker cache has stored it. Remove it "
                 "from the cache, and find out what wrote it.",
                 shortened(key),
@@ -214,6 +216,12 @@ class CacheSide:
     def _note_outage(self, error: StoreUnavailable) -> None:
         self._store.outages.begin()
         _outage_log.report(error)
+
+    def _warn(self, message: str, argument: object) -> None:
+        where = self._store.collection_name
+        if listeners:
+            emit("cache.unreadable", where)
+        warn(logger, message, argument, event="cache.unreadable", collection=where)
 
     def _entry_key(self, key: StoredKey) -> EntryKey:
         return EntryKey(self._store, self._name, key)

@@ -17,6 +17,7 @@ from pymongo.errors import PyMongoError
 
 from beaker_mongo_soajs.config import DbConfig
 from beaker_mongo_soajs.exceptions import MASK, ConfigError
+from beaker_mongo_soajs.log_records import fields as log_fields
 from beaker_mongo_soajs.mongo.tls import PASSPHRASE_KEYWORD, PemFiles
 from beaker_mongo_soajs.options.frozen import thaw
 
@@ -201,7 +202,7 @@ def _log_idle_options(config: DbConfig) -> None:
         line = str(outcome)
         if outcome.idle and line not in _logged:
             _logged.add(line)
-            log.info("%s", line)
+            log.info("%s", line, extra=log_fields("config.no_effect"))
 
 
 def _park_inherited() -> None:

@@ -7,14 +7,14 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Literal, TypeVar
 
 import bson
+import pymongo
 from bson.errors import BSONError
 from bson.raw_bson import RawBSONDocument
 from pymongo import IndexModel, WriteConcern
-from pymongo.errors import (
-    DuplicateKeyError,
-)
+from pymongo.errors import DuplicateKeyError
 
 from beaker_mongo_soajs.config import DbConfig
+from beaker_mongo_soajs.log_records import warn
 from beaker_mongo_soajs.mongo.binding import Binding, Bound
 from beaker_mongo_soajs.mongo.documents import (
     CODEC_OPTIONS,
@@ -111,7 +111,13 @@ class StoreCollection:
             try:
                 yield bson.decode(document, CODEC_OPTIONS)
             except BSONError:
-                logger.warning("A document in %s is not valid BSON.", self.namespace)
+                warn(
+                    logger,
+                    "A document in %s is not valid BSON, and is skipped. Repair or delete it.",
+                    self.namespace,
+                    event="document.skipped",
+                    collection=self.namespace,
+                )
 
     def find_raw(self, query: Document, projection: Document | None = None) -> Iterator[bytes]:
         """Yield the documents that a query finds, as BSON.
@@ -278,6 +284,16 @@ class StoreCollection:
             reads=True,
         )
 
+    def ping(self, timeout_seconds: float | None = None) -> float:
+        """Send a ping to the primary; return the seconds until the answer.
+
+        :param timeout_seconds: how long to wait; by default as for any command.
+        """
+        start = time.perf_counter()
+        with pymongo.timeout(timeout_seconds):
+            self.command({"ping": 1}, database="admin")
+        return time.perf_counter() - start
+
     def sweep_if_due(self) -> None:
         """Delete expired documents, if ``store.autoRemove`` is ``interval`` and it is time.
 
@@ -291,10 +307,13 @@ class StoreCollection:
             collection = self._get().decoded.with_options(write_concern=WriteConcern(w=0))
             collection.delete_many({"expires": {"$lte": utc_now()}})
         except DRIVER_ERRORS as error:
-            logger.warning(
+            warn(
+                logger,
                 "Expired documents in %s were not removed this time. %s",
                 self.namespace,
                 translated(error, self.namespace, config=self.config),
+                event="sweep.failed",
+                collection=self.namespace,
             )
 
     def _run(

@@ -24,9 +24,11 @@ import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from enum import Enum
+from time import perf_counter
 from typing import Any
 
 from beaker_mongo_soajs.exceptions import StoreUnavailable
+from beaker_mongo_soajs.metrics import emit, listeners
 from beaker_mongo_soajs.mongo.backoff import attempts
 from beaker_mongo_soajs.mongo.collection import StoreCollection
 from beaker_mongo_soajs.mongo.documents import Document, utc_now
@@ -159,6 +161,13 @@ class IdChanges:
         :param stored_id: the ``_id`` of its document.
         :returns: how many sessions were deleted, 1 or 0.
         """
+        start = perf_counter() if listeners else 0.0
+        count = self._destroy(stored_id)
+        if listeners and count:
+            emit("session.destroyed", self._collection.namespace, stored_id, start=start)
+        return count
+
+    def _destroy(self, stored_id: str) -> int:
         for _ in range(_MOST_HOPS):
             if self._collection.delete_first({"_id": stored_id} | NOT_MOVED):
                 return 1
@@ -186,6 +195,7 @@ class IdChanges:
         :param query: the filter.
         :returns: how many sessions were deleted.
         """
+        start = perf_counter() if listeners else 0.0
         query = query | {"barrier": {"$exists": False}}
         # $min leaves an expires of null alone: the TTL index must not remove open tombstones before
         # their new ids are barred.
@@ -196,7 +206,10 @@ class IdChanges:
             move = found["move"]
             if _is_move(move):
                 self._put_barrier(move["to"], move["round"])
-        return self._collection.delete(marked)
+        count = self._collection.delete(marked)
+        if listeners and count:
+            emit("session.destroyed", self._collection.namespace, start=start, count=count)
+        return count
 
     def current_id(self, stored_id: str) -> str | None:
         """Return the ``_id`` that a session has now; ``None`` if it has ended.

@@ -1,11 +1,13 @@
 """How long sessions live."""
 
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeGuard
 
 from beaker_mongo_soajs.exceptions import ConfigError
 from beaker_mongo_soajs.mongo.documents import Document
+from beaker_mongo_soajs.sessions.changes import ACCESSED_TIME
 
 CREATED_AT = "createdAt"
 """The field with the date on which a session began, if ``store.maxLifetime`` is set. connect-mongo
@@ -203,3 +205,15 @@ def _timedelta(seconds: float, option: str) -> timedelta:
             hint="Ten years are 315360000000 milliseconds.",
         ) from error
     return lifetime
+
+
+def is_past(session: object, timeout: float | None) -> bool:
+    """Check whether a session that was found is past its idle timeout.
+
+    :param session: the session, or a text that only its Session can read, which never is.
+    :param timeout: the idle timeout in seconds, if there is one.
+    """
+    if timeout is None or not isinstance(session, dict):
+        return False
+    now = time.time()
+    return bool(now - session.get(ACCESSED_TIME, now) > timeout)

@@ -4,6 +4,7 @@ import math
 import time
 from typing import Any
 
+from beaker_mongo_soajs.metrics import listeners
 from beaker_mongo_soajs.mongo.documents import utc_now
 from beaker_mongo_soajs.sessions.changes import ACCESSED_TIME, Changes, changes_between
 from beaker_mongo_soajs.sessions.coder import SessionCoder
@@ -80,7 +81,7 @@ class SessionRecord(LoadedSession):
         :param timeout: the idle timeout in seconds, if there is one. A session past it is returned.
         :returns: a dict, or for an encrypted session what the cipher made of its text.
         """
-        if not self.load(session_id):
+        if not self._load(session_id):
             return None
         known = self._known
         assert known is not None
@@ -110,6 +111,9 @@ class SessionRecord(LoadedSession):
 
         :param session_id: as for :meth:`find`, or a ``StoredId``.
         """
+        return self._load(session_id)
+
+    def _load(self, session_id: object) -> bool:
         self.forget()
         documents = self._writer.documents
         stored_id = documents.stored_id_or_none(session_id)
@@ -149,23 +153,25 @@ class SessionRecord(LoadedSession):
 
     def save(
         self, session_id: str, session: dict[Any, Any], changes: Changes | None = None
-    ) -> None:
+    ) -> str | None:
         """Save what changed. An emptied session is removed; a new id moves the session.
 
         :param session_id: the id that the session is to have.
         :param session: the session.
         :param changes: what changed since it was loaded, if the caller has found that out.
+        :returns: the name of the event, unless the session was dropped, removed or only touched.
         """
         if self.is_destroyed:
             self._drop()
         elif session.keys() <= COOKIE_KEYS:
             self.remove()
         elif self.id is not None and self.id != session_id:
-            self._move(session_id, session)
+            return self._move(session_id, session)
         elif self._known is None:
-            self._insert(session_id, session)
+            return self._insert(session_id, session)
         else:
-            self._save_changes(self._known, session, changes)
+            return self._save_changes(self._known, session, changes)
+        return None
 
     def touch(self, accessed_time: float) -> bool:
         """Move the times of the session if that is due, and change nothing else.
@@ -216,7 +222,7 @@ class SessionRecord(LoadedSession):
         age_seconds = accessed_time - (known.accessed_time or 0)
         return not 0 <= age_seconds < documents.touch_after_seconds
 
-    def _insert(self, session_id: str, session: dict[Any, Any]) -> None:
+    def _insert(self, session_id: str, session: dict[Any, Any]) -> str:
         coder, documents = self.coder, self._writer.documents
         document, inserted = coder.new_document(documents.stored_id(session_id), session)
         found = self._writer.insert(document)
@@ -235,15 +241,18 @@ class SessionRecord(LoadedSession):
             if self._known is not None:
                 self._latest = self._latest or self._known
                 self._known = self._known.saved(inserted.tree, self._known.text)
+            if listeners:
+                self._writer.report("session.merged", document["_id"])
         self._touched_time = session.get(ACCESSED_TIME, 0.0)
+        return "session.created" if found is None else "session.saved"
 
     def _save_changes(
         self, known: StoredSession, session: dict[Any, Any], changes: Changes | None
-    ) -> None:
+    ) -> str | None:
         coder = self.coder
         if coder.cipher_for(known) is not None:
             self._swap_encrypted(known, coder.encrypt(session), accessed_only=False)
-            return
+            return "session.saved"
         if known.form is StorageForm.ENCRYPTED:
             raise without_key()
         documents = self._writer.documents
@@ -254,11 +263,12 @@ class SessionRecord(LoadedSession):
             changes = coder.changes(known, session)
         if not changes and not documents.marks(known, coder.serializer):
             self.touch(time.time() if accessed_time is None else accessed_time)
-            return
+            return None
         touches = self._is_due(known, accessed_time)
         if not self._write(known, coder.fields(known, changes), accessed_time, touches=touches):
             self._save_moved(known, changes, accessed_time)
         self._touched_time = max(self._touched_time, accessed_time or 0.0)
+        return "session.saved"
 
     def _write(
         self,
@@ -296,7 +306,7 @@ class SessionRecord(LoadedSession):
             self._drop()
         self._known = swapped or known
 
-    def _move(self, session_id: str, session: dict[Any, Any]) -> None:
+    def _move(self, session_id: str, session: dict[Any, Any]) -> str:
         """Give the session a new id. If another request did, save under that what changed."""
         known, documents, old_id = self._known, self._writer.documents, self.id
         assert known is not None
@@ -319,11 +329,12 @@ class SessionRecord(LoadedSession):
         )
         if document is None:
             self._save_moved(known, changes, accessed_time)
-            return
+            return "session.saved"
         self.forget()
         self.id = session_id
         self._known = read_exact(documents, document)
         self._touched_time = accessed_time or 0.0
+        return "session.id_changed"
 
     def _save_moved(
         self, known: StoredSession, changes: Changes, accessed_time: float | None

@@ -4,6 +4,7 @@ import logging
 import secrets
 import time
 from collections.abc import Iterator, Mapping
+from time import perf_counter
 from typing import Any, Self
 
 from pymongo import IndexModel
@@ -13,6 +14,8 @@ from beaker_mongo_soajs.config.beaker_options import PREFIXES
 from beaker_mongo_soajs.config.start_warnings import log_start_warnings
 from beaker_mongo_soajs.config.store_options import BEAKER_MARGIN_SECONDS
 from beaker_mongo_soajs.exceptions import ConfigError, SerializationError
+from beaker_mongo_soajs.log_records import warn
+from beaker_mongo_soajs.metrics import emit, listeners
 from beaker_mongo_soajs.mongo.client import close_client
 from beaker_mongo_soajs.mongo.collection import StoreCollection
 from beaker_mongo_soajs.mongo.documents import Document, utc_now
@@ -23,6 +26,7 @@ from beaker_mongo_soajs.sessions.encryption import Cipher
 from beaker_mongo_soajs.sessions.express import ExpressCookie, MakeCookie
 from beaker_mongo_soajs.sessions.id_change import CONTROL_FIELDS, MOVED_TO, NOT_MOVED
 from beaker_mongo_soajs.sessions.record import SessionRecord
+from beaker_mongo_soajs.sessions.reporting_record import ReportingRecord
 from beaker_mongo_soajs.sessions.serializer import Serializer
 from beaker_mongo_soajs.sessions.stored import StorageForm, StoredId
 from beaker_mongo_soajs.sessions.tags import Tree
@@ -75,6 +79,11 @@ class SessionStore:
         self._collection = StoreCollection(config, config.collection, _indexes(config))
         self._writer = SessionWriter(self._documents, self._collection)
 
+    @property
+    def namespace(self) -> str:
+        """Return ``database.collection``."""
+        return self._collection.namespace
+
     def __enter__(self) -> Self:
         """Return the store."""
         return self
@@ -114,7 +123,11 @@ class SessionStore:
             "$set": fields,
             "$unset": CONTROL_FIELDS | {"dataSerializer": "", "signature": ""},
         }
-        self._collection.update({"_id": stored_id}, update, upsert=True)
+        start = perf_counter() if listeners else 0.0
+        existed = self._collection.update({"_id": stored_id}, update, upsert=True)
+        if listeners:
+            event = "session.saved" if existed else "session.created"
+            emit(event, self.namespace, stored_id, start=start)
         self._collection.sweep_if_due()
 
     def touch(self, session_id: str) -> bool:
@@ -133,6 +146,15 @@ class SessionStore:
         :returns: how many documents that removed, 1 or 0.
         """
         return self._writer.id_changes.destroy(self._documents.stored_id(session_id))
+
+    def ping(self, timeout: float | None = None) -> float:
+        """Check that the primary answers; return how long that took, in seconds.
+
+        :param timeout: seconds to wait; by default as for any command.
+        :raises StoreUnavailable: the primary does not answer in time.
+        :raises StoreRefused: the server refuses the login.
+        """
+        return self._collection.ping(timeout)
 
     def length(self) -> int:
         """Return the number of live sessions."""
@@ -243,7 +265,7 @@ class SessionStore:
         :param serializer: as for :class:`SessionRecord`.
         :param make_cookie: as for :class:`SessionRecord`.
         """
-        return SessionRecord(self._writer, cipher, serializer, make_cookie)
+        return ReportingRecord(self._writer, cipher, serializer, make_cookie)
 
     def _checked(self, session_id: str) -> str:
         self._documents.stored_id(session_id)
@@ -293,8 +315,15 @@ class SessionStore:
                 if stored is not None:
                     yield StoredId(stored.stored_id), self._documents.decode(stored)
             except SerializationError as error:
-                logger.warning(
-                    "An unreadable document in %s is skipped. %s", self._collection.namespace, error
+                if listeners:
+                    emit("session.unreadable", self.namespace)
+                warn(
+                    logger,
+                    "An unreadable document in %s is skipped. %s",
+                    self.namespace,
+                    error,
+                    event="session.unreadable",
+                    collection=self.namespace,
                 )
 
 

@@ -4,6 +4,8 @@ import logging
 from datetime import datetime
 
 from beaker_mongo_soajs.exceptions import KEPT, SerializationError, StoreUnavailable
+from beaker_mongo_soajs.log_records import fields as log_fields
+from beaker_mongo_soajs.metrics import emit, listeners
 from beaker_mongo_soajs.mongo.backoff import attempts
 from beaker_mongo_soajs.mongo.collection import StoreCollection
 from beaker_mongo_soajs.mongo.documents import Document, utc_now
@@ -44,6 +46,11 @@ class SessionWriter:
         self._collection = collection
         self.id_changes = IdChanges(collection)
 
+    @property
+    def namespace(self) -> str:
+        """Return ``database.collection``."""
+        return self._collection.namespace
+
     def find(self, stored_id: str, *, from_primary: bool = False) -> StoredSession | None:
         """Load a session; return ``None`` if it is absent or has expired.
 
@@ -51,19 +58,33 @@ class SessionWriter:
         :param from_primary: read from the primary, whatever the read preference.
         """
         self._collection.sweep_if_due()
+        is_first = not from_primary
         for _ in attempts(_CONFLICT_DEADLINE_SECONDS):
             raw = self._collection.find_one_raw(stored_id, from_primary=from_primary)
             found = None if raw is None else self.documents.read(raw, utc_now())
             if raw is None or found is not None or MOVED_TO.encode() not in raw:
+                if listeners and is_first and found is None:
+                    self.report("session.missed" if raw is None else "session.expired", stored_id)
                 return found
             tombstone = decode_document(raw)
             if not is_open(tombstone):
+                if listeners and is_first:
+                    self.report("session.missed", stored_id)
                 return None
             reopened = self.id_changes.reopen(tombstone)
             if reopened is not None:
                 return read_exact(self.documents, reopened)
             from_primary = True
         raise _conflict_error()
+
+    def report(self, event: str, stored_id: str | None, start: float = 0.0) -> None:
+        """Pass an event of a session to the listeners.
+
+        :param event: its name.
+        :param stored_id: the document's ``_id``.
+        :param start: when the operation started, by :func:`time.perf_counter`.
+        """
+        emit(event, self.namespace, stored_id, start=start)
 
     def insert(self, document: Document) -> StoredSession | None:
         """Insert a new session, or replace an expired one.
@@ -136,7 +157,7 @@ class SessionWriter:
     ) -> bool:
         """Replace a native session that has not changed since it was read; else read it again."""
         raw: bytes | None = stored.raw
-        for _ in attempts(_CONFLICT_DEADLINE_SECONDS):
+        for number in attempts(_CONFLICT_DEADLINE_SECONDS):
             raw = raw or self._collection.find_one_raw(stored.stored_id, from_primary=True)
             if raw is None:
                 return False
@@ -150,6 +171,8 @@ class SessionWriter:
                 raise _form_error(StorageForm.NATIVE)
             query, update = swap
             if self._collection.update(query | NOT_MOVED, update):
+                if listeners and number > 1:
+                    self.report("session.merged", stored.stored_id)
                 return True
             raw = None
         raise _conflict_error()
@@ -245,7 +268,7 @@ class SessionWriter:
         :returns: both as they are now, or ``None`` if the session does not exist any more.
         :raises StoreUnavailable: when other requests change the text for ten seconds.
         """
-        for _ in attempts(_CONFLICT_DEADLINE_SECONDS):
+        for number in attempts(_CONFLICT_DEADLINE_SECONDS):
             tree = _with_time(fields.applied_to(latest.tree), accessed_time)
             kept = cookie if latest.cookie is None else latest.cookie
             text = self.documents.value(StorageForm.JSON, tree, kept)
@@ -253,6 +276,8 @@ class SessionWriter:
             update = {"$set": {"session": text} | marks, "$max": {"expires": expires}}
             query = {"_id": known.stored_id, "session": latest.text}
             if self._collection.update(query | NOT_MOVED, update):
+                if listeners and number > 1 and fields:
+                    self.report("session.merged", known.stored_id)
                 own = _with_time(fields.applied_to(known.tree), accessed_time)
                 return known.saved(own, text, cookie=kept), latest.saved(tree, text, cookie=kept)
             found = self._find_again(known)
@@ -295,10 +320,14 @@ class SessionWriter:
 
         :param stored_id: the document's ``_id``.
         """
+        if listeners:
+            self.report("session.dropped", stored_id)
+        extra = log_fields("session.dropped", collection=self.namespace, stored_id=stored_id)
         logger.info(
-            "A save of session %s… in %s was dropped: another request destroyed the session.",
-            stored_id[:6],
-            self._collection.namespace,
+            "A save of session %s in %s was dropped: another request destroyed the session.",
+            extra["handle"],
+            self.namespace,
+            extra=extra,
         )
 
     def moved(self, known: StoredSession) -> StoredSession | None:
