@@ -125,10 +125,11 @@ class CacheSide:
         try:
             value = self._store.load(self._name, key, entry)
         except SerializationError as error:
-            self._warn("A cached value counts as absent. %s", error)
+            self._warn(key, "A cached value counts as absent. %s", error)
             raise KeyError(key) from error
         if not _is_of_value(value):
             self._warn(
+                key,
                 "The cached value of %s counts as absent: no Beaker cache has stored it. Remove it "
                 "from the cache, and find out what wrote it.",
                 shortened(key),
@@ -217,9 +218,10 @@ class CacheSide:
         self._store.outages.begin()
         _outage_log.report(error)
 
-    def _warn(self, message: str, argument: object) -> None:
+    def _warn(self, key: StoredKey, message: str, argument: object) -> None:
         where = self._store.collection_name
-        if listeners:
+        # Value reads again when it holds the lock. That is the same event.
+        if listeners and not is_creating(self._entry_key(key)):
             emit("cache.unreadable", where)
         warn(logger, message, argument, event="cache.unreadable", collection=where)
 
