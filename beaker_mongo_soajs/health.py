@@ -2,20 +2,14 @@
 
 import json
 from collections.abc import Callable, Iterable
-from typing import Any, Protocol
+from typing import Any
 
 from beaker_mongo_soajs.exceptions import StoreError
+from beaker_mongo_soajs.sessions.store import SessionStore
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
 Application = Callable[[Environ, StartResponse], Iterable[bytes]]
-
-
-class Pinged(Protocol):
-    """What a health check needs of a store."""
-
-    def ping(self, timeout: float | None = None) -> float:
-        """Check that the primary answers; return how long that took, in seconds."""
 
 
 class HealthCheck:
@@ -30,13 +24,13 @@ class HealthCheck:
     ``{"status": "unavailable", "reason": "…"}``. The reason names servers, but no credentials.
 
     :param app: the application.
-    :param store: a :class:`~beaker_mongo_soajs.SessionStore`.
+    :param store: the store of the application's sessions.
     :param path: the path.
     :param timeout: seconds to wait for the database.
     """
 
     def __init__(
-        self, app: Application, store: Pinged, path: str = "/healthz", timeout: float = 2.0
+        self, app: Application, store: SessionStore, path: str = "/healthz", timeout: float = 2.0
     ) -> None:
         self.app = app
         self.store = store

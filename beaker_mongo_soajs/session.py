@@ -130,9 +130,13 @@ class MongoSession(LockableSession):
         except SerializationError as error:
             if not self._replaces_corrupt:
                 raise
-            text = "A session cannot be read; its visitor gets a new one. %s"
-            where = self.store.namespace
-            warn(logger, text, error, event="session.unreadable", collection=where)
+            warn(
+                logger,
+                "A session cannot be read; its visitor gets a new one. %s",
+                error,
+                event="session.unreadable",
+                collection=self.store.namespace,
+            )
             self.was_invalidated = True
             session = None
         if session is None:

@@ -21,6 +21,8 @@ from beaker_mongo_soajs.mongo.outages import OutageLog
 
 logger = logging.getLogger(__name__)
 
+_UNREADABLE = "cache.unreadable"
+
 _outage_log = OutageLog(logger, "Values are created without the cache.")
 
 
@@ -125,14 +127,24 @@ class CacheSide:
         try:
             value = self._store.load(self._name, key, entry)
         except SerializationError as error:
-            self._warn(key, "A cached value counts as absent. %s", error)
+            self._report_unreadable(key)
+            warn(
+                logger,
+                "A cached value counts as absent. %s",
+                error,
+                event=_UNREADABLE,
+                collection=self._store.collection_name,
+            )
             raise KeyError(key) from error
         if not _is_of_value(value):
-            self._warn(
-                key,
+            self._report_unreadable(key)
+            warn(
+                logger,
                 "The cached value of %s counts as absent: no Beaker cache has stored it. Remove it "
                 "from the cache, and find out what wrote it.",
                 shortened(key),
+                event=_UNREADABLE,
+                collection=self._store.collection_name,
             )
             raise KeyError(key)
         return value
@@ -218,12 +230,10 @@ class CacheSide:
         self._store.outages.begin()
         _outage_log.report(error)
 
-    def _warn(self, key: StoredKey, message: str, argument: object) -> None:
-        where = self._store.collection_name
+    def _report_unreadable(self, key: StoredKey) -> None:
         # Value reads again when it holds the lock. That is the same event.
         if listeners and not is_creating(self._entry_key(key)):
-            emit("cache.unreadable", where)
-        warn(logger, message, argument, event="cache.unreadable", collection=where)
+            emit(_UNREADABLE, self._store.collection_name)
 
     def _entry_key(self, key: StoredKey) -> EntryKey:
         return EntryKey(self._store, self._name, key)
