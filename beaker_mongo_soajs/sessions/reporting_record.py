@@ -24,7 +24,8 @@ class ReportingRecord(SessionRecord):
             self._report_unreadable(session_id)
             raise
         if listeners and self._known is not None:
-            is_over = is_past(session, self.idle_seconds or timeout)
+            limit = timeout if self.ends_by_date else self.idle_seconds or timeout
+            is_over = is_past(session, limit)
             self._report("session.expired" if is_over else "session.loaded", start)
         return session
 
