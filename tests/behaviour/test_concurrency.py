@@ -43,7 +43,7 @@ from tests.recorder import Commands
 Options = dict[str, Any]
 Db = Database[dict[str, Any]]
 
-ROUNDS_EACH = times(200)
+ROUNDS_EACH = times(50)
 # MongoSession never adopts an unknown id, so two requests never create one session together.
 KINDS_AND_ROUNDS = [
     *[(Session, play_round) for play_round in ROUNDS],
