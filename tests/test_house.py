@@ -2,13 +2,13 @@
 
 import ast
 import dataclasses
-import functools
 import importlib
 import os
 import pkgutil
 import re
 from collections.abc import Container, Iterator
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
@@ -74,14 +74,17 @@ class TestRecords:
 class TestModules:
     """The imports between modules, and their length."""
 
-    @functools.cached_property
+    _imports: ClassVar[dict[str, set[str]]] = {}
+
+    @property
     def imports(self) -> dict[str, set[str]]:
         """The direct imports of each module; "" is the package itself."""
-        files = {self._module(path): path for path in PACKAGE.rglob("*.py")}
-        return {
-            module: set(self._imported(ast.parse(path.read_text()), files)) - {module}
-            for module, path in files.items()
-        }
+        if not self._imports:
+            files = {self._module(path): path for path in PACKAGE.rglob("*.py")}
+            for module, path in files.items():
+                names = set(self._imported(ast.parse(path.read_text()), files))
+                self._imports[module] = names - {module}
+        return self._imports
 
     def _module(self, path: Path) -> str:
         parts = path.relative_to(PACKAGE).with_suffix("").parts

@@ -138,7 +138,8 @@ class TestCreation:
         self, options: Options, fail_point: FailPoint, creator: Creator, command: str
     ) -> None:
         """Whichever command fails, the value is created once and returned."""
-        cache = open_cache(options)
+        # The lock whose release fails is free after a lease.
+        cache = open_cache(options, **{"store.lockLease": 2})
         cache.put("warm", 1)
         with fail_point(command, error_code=96):
             assert "value 1" == cache.get("key", createfunc=creator)
