@@ -90,6 +90,6 @@ bench:
 	$(RUN) benchmarks
 
 clean:
-	rm -rf .venv .venv.lock .pylons .tox .coverage .coverage.* htmlcov build dist *.egg-info
+	rm -rf .venv .venv.lock .pylons .tox .coverage .coverage.* htmlcov build dist *.egg-info .cache
 	rm -rf .hypothesis .mypy_cache .pytest_cache .ruff_cache screenshots
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

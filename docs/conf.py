@@ -26,7 +26,7 @@ nitpick_ignore_regex = [
     ("py:.*", r"(?!beaker_mongo_soajs\.).*"),
     (
         "py:.*",
-        r"beaker_mongo_soajs\.(?!health\.|metrics\.|otel\.|prometheus\.|pyramid\.|testing\.)\w+\.\w.*",
+        r"beaker_mongo_soajs\.(?!django\.\w+$|health\.|metrics\.|otel\.|prometheus\.|pyramid\.|testing\.)\w+\.\w.*",
     ),
 ]
 autodoc_typehints = "signature"

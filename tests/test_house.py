@@ -23,7 +23,7 @@ ORDER = (
     *("exceptions", "handles", "log_records", "metrics", "signature", "options", "config"),
     *("mongo", "sessions", "caches", "backend"),
     *("namespace", "cookies", "session_cookie", "session_lock", "session", "middleware"),
-    *("health", "otel", "prometheus", "cli", "__main__", "pyramid"),
+    *("health", "otel", "prometheus", "cli", "__main__", "pyramid", "django"),
 )
 WITHOUT_BEAKER = {"options", "config", "mongo", "sessions", "caches"}
 """The folders that must not import Beaker."""

@@ -149,6 +149,7 @@ class SessionRecord(LoadedSession):
             return False
         self.id = session_id
         self._known = inserted
+        self._touched_time = session.get(ACCESSED_TIME, 0.0)
         return True
 
     def save(
