@@ -186,7 +186,7 @@ class CacheStore:
             self._write(_id(namespace, key), fields, absent, lease)
         except SerializationError as error:
             raise _unstorable(key, f"cannot be stored ({error})") from error
-        self._collection.sweep_if_due()
+        self._collection.sweep_if_due(utc_now)
         entry = read_entry(fields)
         assert entry is not None
         return entry

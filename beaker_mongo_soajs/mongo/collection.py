@@ -4,6 +4,7 @@ import logging
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
 from typing import Literal, TypeVar
 
 import bson
@@ -20,7 +21,6 @@ from beaker_mongo_soajs.mongo.documents import (
     CODEC_OPTIONS,
     EXACT_OPTIONS,
     Document,
-    utc_now,
 )
 from beaker_mongo_soajs.mongo.errors import (
     DRIVER_ERRORS,
@@ -294,10 +294,12 @@ class StoreCollection:
             self.command({"ping": 1}, database="admin")
         return time.perf_counter() - start
 
-    def sweep_if_due(self) -> None:
+    def sweep_if_due(self, now: Callable[[], datetime]) -> None:
         """Delete expired documents, if ``store.autoRemove`` is ``interval`` and it is time.
 
         Nobody waits for the answer. A failure is logged.
+
+        :param now: returns the time by the clock that counts, in naive UTC.
         """
         if time.monotonic() < self._next_sweep:
             return
@@ -305,7 +307,7 @@ class StoreCollection:
         self._next_sweep = time.monotonic() + interval_minutes * 60
         try:
             collection = self._get().decoded.with_options(write_concern=WriteConcern(w=0))
-            collection.delete_many({"expires": {"$lte": utc_now()}})
+            collection.delete_many({"expires": {"$lte": now()}})
         except DRIVER_ERRORS as error:
             warn(
                 logger,

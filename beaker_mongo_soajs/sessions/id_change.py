@@ -31,7 +31,7 @@ from beaker_mongo_soajs.exceptions import StoreUnavailable
 from beaker_mongo_soajs.metrics import emit, listeners
 from beaker_mongo_soajs.mongo.backoff import attempts
 from beaker_mongo_soajs.mongo.collection import StoreCollection
-from beaker_mongo_soajs.mongo.documents import Document, utc_now
+from beaker_mongo_soajs.mongo.documents import Document
 
 MOVED_TO = "moved_to"
 """The field of documents that are no sessions any more: the ``_id`` that the session has now."""
@@ -61,10 +61,12 @@ class IdChanges:
     """Change ids of sessions, and end sessions whatever id they have meanwhile.
 
     :param collection: the collection of the sessions.
+    :param now: returns the time by the clock that counts, in naive UTC.
     """
 
-    def __init__(self, collection: StoreCollection) -> None:
+    def __init__(self, collection: StoreCollection, now: Callable[[], datetime]) -> None:
         self._collection = collection
+        self._now = now
         self._next_removal = time.monotonic() + _REMOVAL_SECONDS
 
     def move(
@@ -237,7 +239,7 @@ class IdChanges:
         """
         if time.monotonic() >= self._next_removal:
             self._next_removal = time.monotonic() + _REMOVAL_SECONDS
-            self._collection.delete({"expires": None, "move.until": {"$lte": utc_now()}})
+            self._collection.delete({"expires": None, "move.until": {"$lte": self._now()}})
 
     def _open(self, old_id: str, new_id: str, number: int, until: datetime) -> Document | None:
         """Make a tombstone of a live document; return what it was."""
@@ -300,7 +302,7 @@ class IdChanges:
             "barrier": True,
             MOVED_TO: None,
             "move_round": number,
-            "expires": utc_now() + _BARRIER_LIFETIME,
+            "expires": self._now() + _BARRIER_LIFETIME,
         }
         self._collection.find_and_modify(
             {"_id": stored_id, "move_round": {"$lte": number}},

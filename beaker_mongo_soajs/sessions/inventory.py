@@ -4,6 +4,7 @@ import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import bson
@@ -11,8 +12,10 @@ import bson
 from beaker_mongo_soajs.config import DbConfig
 from beaker_mongo_soajs.exceptions import SerializationError
 from beaker_mongo_soajs.mongo.admin_collection import AdminCollection
-from beaker_mongo_soajs.mongo.documents import CODEC_OPTIONS, Document, utc_now
+from beaker_mongo_soajs.mongo.documents import CODEC_OPTIONS, Document
+from beaker_mongo_soajs.mongo.server_clock import local_clock_ahead
 from beaker_mongo_soajs.sessions.changes import ACCESSED_TIME
+from beaker_mongo_soajs.sessions.clock import Clock
 from beaker_mongo_soajs.sessions.document import SessionDocuments
 from beaker_mongo_soajs.sessions.id_change import NOT_MOVED, IdChanges
 from beaker_mongo_soajs.sessions.lifetime import CREATED_AT, CREATION_TIME
@@ -73,8 +76,10 @@ class SessionInventory:
     def __init__(self, config: DbConfig, collection: AdminCollection | None = None) -> None:
         self._config = config
         self._collection = collection or AdminCollection(config)
-        self._documents = SessionDocuments(config, config.expire_after_seconds)
-        self._id_changes = IdChanges(self._collection)
+        clock = Clock(partial(local_clock_ahead, self._collection))
+        self._documents = SessionDocuments(config, config.expire_after_seconds, clock=clock)
+        self._now = clock.now
+        self._id_changes = IdChanges(self._collection, clock.now)
 
     def rows(self, selection: Selection, limit: int = 0) -> Iterator[Row]:
         """Yield the live sessions, those that expire last first (of a selection, in any order).
@@ -82,7 +87,7 @@ class SessionInventory:
         :param selection: which of them.
         :param limit: how many at most; 0 for all.
         """
-        now = utc_now()
+        now = self._now()
         # An index on the user is better than one on the order.
         sorted_by = None if selection.where else "expires"
         at_once = min(limit or _AT_ONCE, _AT_ONCE)
@@ -99,7 +104,7 @@ class SessionInventory:
         :raises SerializationError: it cannot be read.
         """
         raw = self._collection.find_one_raw(stored_id)
-        now = utc_now()
+        now = self._now()
         stored = None if raw is None else self._documents.read(raw, now)
         if raw is None or stored is None:
             return None
@@ -153,12 +158,12 @@ class SessionInventory:
 
     def clear_expired(self) -> int:
         """Delete the documents of expired sessions; return how many there were."""
-        return self._collection.delete(self._documents.lifetime.over_query(utc_now()))
+        return self._collection.delete(self._documents.lifetime.over_query(self._now()))
 
     def _is_live(self, stored_id: StoredId) -> bool:
         raw = self._collection.find_one_raw(stored_id)
         try:
-            return raw is not None and self._documents.read(raw, utc_now()) is not None
+            return raw is not None and self._documents.read(raw, self._now()) is not None
         except SerializationError:
             return True
 

@@ -2,7 +2,8 @@
 
 from datetime import datetime
 
-from beaker_mongo_soajs.mongo.documents import Document, utc_now
+from beaker_mongo_soajs.mongo.documents import Document
+from beaker_mongo_soajs.sessions.clock import Clock
 from beaker_mongo_soajs.sessions.coder import SessionCoder
 from beaker_mongo_soajs.sessions.express import max_age_seconds, with_max_age
 from beaker_mongo_soajs.sessions.lifetime import Terms
@@ -32,6 +33,11 @@ class LoadedSession:
         return None if self._known is None else StoredId(self._known.stored_id)
 
     @property
+    def clock(self) -> Clock:
+        """The clock by which sessions count."""
+        return self._writer.documents.clock
+
+    @property
     def idle_seconds(self) -> float | None:
         """The idle timeout of this session, if it has one of its own."""
         return self._known.terms.idle_seconds if self._known and self._known.terms else None
@@ -45,7 +51,7 @@ class LoadedSession:
     def native_cookie(self) -> Document | None:
         """The stored cookie of express-session, if it has one, with a new date."""
         cookie = self._known and self._known.cookie
-        return None if cookie is None else with_max_age(cookie, self.idle_seconds, utc_now())
+        return None if cookie is None else with_max_age(cookie, self.idle_seconds, self.clock.now())
 
     def set_lifetime(self, seconds: float | None, ends: datetime | None = None) -> None:
         """Give the stored session a lifetime of its own, or take it away, if that is a change.
@@ -69,7 +75,7 @@ class LoadedSession:
 
     def _expires(self) -> datetime:
         terms = None if self._known is None else self._known.terms
-        return self._writer.documents.expires(utc_now(), terms)
+        return self._writer.documents.expires(terms)
 
     def extend_if_half_over(self) -> None:
         """Move ``expires`` if half of the time has passed, for times that are not saved."""

@@ -1,11 +1,9 @@
 """One session in one request."""
 
 import math
-import time
 from typing import Any
 
 from beaker_mongo_soajs.metrics import listeners
-from beaker_mongo_soajs.mongo.documents import utc_now
 from beaker_mongo_soajs.sessions.changes import ACCESSED_TIME, Changes, changes_between
 from beaker_mongo_soajs.sessions.coder import SessionCoder
 from beaker_mongo_soajs.sessions.encryption import Cipher, without_key
@@ -19,10 +17,6 @@ from beaker_mongo_soajs.sessions.writer import SessionWriter
 
 COOKIE_KEYS = frozenset({"_domain", "_path"})
 """All that is left of a session that the application emptied: Beaker's settings of its cookie."""
-
-
-_CLOCK_STEP_SECONDS = 1.0
-"""A session that is just about to end does not end while it is loaded."""
 
 
 class SessionRecord(LoadedSession):
@@ -93,17 +87,13 @@ class SessionRecord(LoadedSession):
                 # A load that failed is no load: the next save must not compare with it.
                 self.forget()
                 raise
-        documents = self._writer.documents
-        late = documents.touch_after_seconds
-        if documents.ends_by_date(known):
-            # The Session compares the access time with the configured timeout.
-            late = math.inf
-        else:
-            timeout = self.idle_seconds or timeout
-        if timeout is not None and type(session) is dict and ACCESSED_TIME in session:
-            earliest = time.time() - timeout
-            if session[ACCESSED_TIME] < earliest <= session[ACCESSED_TIME] + late:
-                session[ACCESSED_TIME] = earliest + _CLOCK_STEP_SECONDS
+        if type(session) is dict and ACCESSED_TIME in session:
+            documents = self._writer.documents
+            # If a date decides, the Session still compares the access time with its own timeout.
+            by_date = documents.ends_by_date(known)
+            late = math.inf if by_date else documents.touch_after_seconds
+            timeout = timeout if by_date else self.idle_seconds or timeout
+            self.clock.set_local_time(session, timeout, late)
         return session
 
     def load(self, session_id: object) -> bool:
@@ -162,6 +152,7 @@ class SessionRecord(LoadedSession):
         :param changes: what changed since it was loaded, if the caller has found that out.
         :returns: the name of the event, unless the session was dropped, removed or only touched.
         """
+        session = self.clock.stored(session)
         if self.is_destroyed:
             self._drop()
         elif session.keys() <= COOKIE_KEYS:
@@ -180,6 +171,9 @@ class SessionRecord(LoadedSession):
         :param accessed_time: seconds since 1970.
         :returns: whether the session still exists.
         """
+        return self._touch(accessed_time - self.clock.ahead())
+
+    def _touch(self, accessed_time: float) -> bool:
         known = self._known
         if known is None or self.is_destroyed:
             return False
@@ -214,7 +208,7 @@ class SessionRecord(LoadedSession):
         cipher = self.coder.cipher
         if cipher is not None and cipher.has_exact_times and self.coder.cipher_for(known):
             return True
-        if not documents.is_touched(known, utc_now()):
+        if not documents.is_touched(known):
             return True
         if accessed_time is None or known.form is StorageForm.ENCRYPTED:
             return False
@@ -263,7 +257,7 @@ class SessionRecord(LoadedSession):
         if changes is None or changes.unverified:
             changes = coder.changes(known, session)
         if not changes and not documents.marks(known, coder.serializer):
-            self.touch(time.time() if accessed_time is None else accessed_time)
+            self._touch(self.clock.now_seconds() if accessed_time is None else accessed_time)
             return None
         touches = self._is_due(known, accessed_time)
         if not self._write(known, coder.fields(known, changes), accessed_time, touches=touches):

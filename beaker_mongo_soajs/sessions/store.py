@@ -4,6 +4,7 @@ import logging
 import secrets
 import time
 from collections.abc import Iterator, Mapping
+from functools import partial
 from time import perf_counter
 from typing import Any, Self
 
@@ -18,8 +19,10 @@ from beaker_mongo_soajs.log_records import warn
 from beaker_mongo_soajs.metrics import emit, listeners
 from beaker_mongo_soajs.mongo.client import close_client
 from beaker_mongo_soajs.mongo.collection import StoreCollection
-from beaker_mongo_soajs.mongo.documents import Document, utc_now
+from beaker_mongo_soajs.mongo.documents import Document
 from beaker_mongo_soajs.mongo.indexes import ttl_index
+from beaker_mongo_soajs.mongo.server_clock import local_clock_ahead
+from beaker_mongo_soajs.sessions.clock import Clock
 from beaker_mongo_soajs.sessions.codec import NativeCodec
 from beaker_mongo_soajs.sessions.document import SessionDocuments
 from beaker_mongo_soajs.sessions.encryption import Cipher
@@ -75,8 +78,9 @@ class SessionStore:
         self.timeout = timeout
         lifetime = config.expire_after_seconds if timeout is None else timeout
         cookie = ExpressCookie(_without_margin(timeout))
-        self._documents = SessionDocuments(config, lifetime, cookie)
         self._collection = StoreCollection(config, config.collection, _indexes(config))
+        clock = Clock(partial(local_clock_ahead, self._collection))
+        self._documents = SessionDocuments(config, lifetime, cookie, clock)
         self._writer = SessionWriter(self._documents, self._collection)
 
     @property
@@ -117,7 +121,7 @@ class SessionStore:
         stored_id = self._documents.stored_id(session_id)
         tree = self._documents.encode(self._documents.form, dict(session), stored_id)
         cookie = self._documents.new_cookie(self._documents.form)
-        fields = self._documents.build(stored_id, tree, None, utc_now(), cookie)
+        fields = self._documents.build(stored_id, tree, None, self._documents.clock.now(), cookie)
         del fields["_id"]
         update = {
             "$set": fields,
@@ -128,7 +132,7 @@ class SessionStore:
         if listeners:
             event = "session.saved" if existed else "session.created"
             emit(event, self.namespace, stored_id, start=start)
-        self._collection.sweep_if_due()
+        self._collection.sweep_if_due(self._documents.clock.now)
 
     def touch(self, session_id: str) -> bool:
         """Set a session's times to now, without a change of its data.
@@ -158,7 +162,7 @@ class SessionStore:
 
     def length(self) -> int:
         """Return the number of live sessions."""
-        return self._collection.count(_live())
+        return self._collection.count(self._live())
 
     def clear(self) -> int:
         """Delete all sessions; the collection and its indexes stay.
@@ -176,20 +180,20 @@ class SessionStore:
 
         :returns: how many documents that removed.
         """
-        return self._collection.delete({"expires": {"$lte": utc_now()}})
+        return self._collection.delete({"expires": {"$lte": self._documents.clock.now()}})
 
     def ids(self) -> Iterator[str]:
         """Yield the ids of the live sessions, which the other methods take.
 
         Where ``store.transformId`` is set they are digests, of no use in a cookie.
         """
-        for document in self._collection.find(_live(), {"_id": 1}):
+        for document in self._collection.find(self._live(), {"_id": 1}):
             if isinstance(document["_id"], str):
                 yield StoredId(document["_id"])
 
     def all(self) -> Iterator[dict[Any, Any]]:
         """Yield the live sessions; an unreadable document is skipped and logged."""
-        for _, session in self._read_all(_live()):
+        for _, session in self._read_all(self._live()):
             yield session
 
     def find(self, **fields: object) -> Iterator[tuple[str, dict[Any, Any]]]:
@@ -267,6 +271,13 @@ class SessionStore:
         """
         return ReportingRecord(self._writer, cipher, serializer, make_cookie)
 
+    def _live(self) -> Document:
+        living = [
+            {"expires": {"$gt": self._documents.clock.now()}},
+            {"expires": {"$exists": False}},
+        ]
+        return {"$or": living} | NOT_MOVED
+
     def _checked(self, session_id: str) -> str:
         self._documents.stored_id(session_id)
         return session_id
@@ -308,7 +319,7 @@ class SessionStore:
             )
 
     def _read_all(self, query: Document) -> Iterator[tuple[str, dict[Any, Any]]]:
-        now = utc_now()
+        now = self._documents.clock.now()
         for document in self._collection.find_raw(query):
             try:
                 stored = self._documents.read(document, now)
@@ -370,8 +381,3 @@ def _equals(tree: Tree) -> Document:
     else:
         condition["$not"] = {"$type": _ARRAY}
     return condition
-
-
-def _live() -> Document:
-    living = [{"expires": {"$gt": utc_now()}}, {"expires": {"$exists": False}}]
-    return {"$or": living} | NOT_MOVED
