@@ -80,7 +80,7 @@ def read_config(options: Mapping[str, object] | str) -> DbConfig:
         )
     errors = [] if isinstance(options, str) else list(_of_beaker(options))
     try:
-        config = DbConfig.from_options(options)
+        config = DbConfig.from_options(options, "session")
     except ConfigError as error:
         errors += error.errors
     if errors:
