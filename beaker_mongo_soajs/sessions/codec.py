@@ -39,7 +39,7 @@ _JSON_SAFE_INTEGER = 2**53 - 1
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class _Reading:
+class Reading:
     """The decoding of one field.
 
     :param context: the signing context of the field.
@@ -241,14 +241,14 @@ class Codec:
     def _decode_item(
         self, name: str, value: Tree, stored_id: bytes, collisions: CollisionLimit
     ) -> tuple[Any, Any]:
-        reading = _Reading(_field_context(stored_id, name), collisions)
+        reading = Reading(_field_context(stored_id, name), collisions)
         if name.startswith(ITEM_PREFIX) and _is_item(value):
             stored_key, item = value[tags.VALUE]
-            key = self._decode(stored_key, _Reading(_key_context(stored_id), collisions))
+            key = self._decode(stored_key, Reading(_key_context(stored_id), collisions))
             return key, self._decode(item, reading)
         return name, self._decode(value, reading)
 
-    def _decode(self, value: Tree, reading: _Reading) -> Any:
+    def _decode(self, value: Tree, reading: Reading) -> Any:
         kind = type(value)
         if kind is dict:
             if tags.TAG in value:
@@ -258,7 +258,7 @@ class Codec:
             return [self._decode(item, reading) for item in value]
         return value
 
-    def _decode_tagged(self, value: dict[str, Tree], reading: _Reading) -> Any:
+    def _decode_tagged(self, value: dict[str, Tree], reading: Reading) -> Any:
         if known_types.is_tagged(value):
             parts = self._decode(value[tags.VALUE], reading)
             return known_types.build(value[tags.TAG], parts, reading.collisions)
@@ -266,7 +266,7 @@ class Codec:
             return self._decode_pickle(value, reading)
         return {key: self._decode(item, reading) for key, item in value.items()}
 
-    def _decode_pickle(self, value: dict[str, Tree], reading: _Reading) -> Any:
+    def _decode_pickle(self, value: dict[str, Tree], reading: Reading) -> Any:
         if not self._pickled:
             raise tags.DamagedValueError(
                 tags.PICKLE, "pickles from the database are not loaded unless store.pickle is true"

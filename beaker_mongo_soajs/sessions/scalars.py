@@ -47,6 +47,7 @@ _MOST_LETTERS = 200
 """The longest text of all other scalars: an ISO date with a time zone, an IP network."""
 
 _FRACTION = re.compile(r"-?[0-9]{1,3000}(/[0-9]{1,3000})?")
+_LONGEST_FLOAT = 25
 _INTEGER = re.compile(r"-?[0-9]{1,20}")
 _ZONE_KEY = re.compile(r"[\w+-]+(/[\w+-]+){0,3}", re.ASCII)
 
@@ -57,7 +58,7 @@ def tag_bytes(value: bytes) -> dict[str, Tree]:
 
 
 def tag_float(value: float) -> dict[str, Tree]:
-    """Return a float that is not finite as a tagged value, for JSON."""
+    """Return a float as a tagged value: one that JSON or Node cannot keep as it is."""
     return tagged("float", repr(value))
 
 
@@ -229,9 +230,12 @@ def _build_int(value: Any) -> int:
 
 
 def _build_float(value: Any) -> float:
-    if value not in ("nan", "inf", "-inf"):
-        raise ValueError("not one of the floats that JSON does not have")
-    return float(value)
+    if value in ("nan", "inf", "-inf"):
+        return float(value)
+    number = float(check_text(value, _LONGEST_FLOAT))
+    if repr(number) != value or not number.is_integer():
+        raise ValueError("not a float that JSON or Node cannot keep")
+    return number
 
 
 def _build_bytes(value: Any) -> bytes:
