@@ -23,7 +23,6 @@ HOLDERS = {
     "docs": ("docs", "dev"),
     "examples": ("examples", "dev"),
     "dev": ("dev",),
-    "mutation": ("mutation",),
 }
 
 

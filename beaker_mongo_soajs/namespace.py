@@ -50,7 +50,7 @@ class MongoNamespaceManager(NamespaceManager):
         # The options of a cache may hold the same value, left over from Beaker's file backend.
         session = find_session(namespace) if digest_filenames is False else None
         self._is_session = self._is_session or session is not None
-        if self._is_session:
+        if session is not None:
             check_own_options(options)
         usage: Usage = "session" if self._is_session else "cache"
         self._stores = find_stores(timeout, options, usage)

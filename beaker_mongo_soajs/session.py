@@ -9,12 +9,13 @@ from beaker_mongo_soajs.backend.identity_cache import IdentityCache
 from beaker_mongo_soajs.backend.response_headers import mark_response_above
 from beaker_mongo_soajs.backend.session_options import SESSION_TYPE
 from beaker_mongo_soajs.exceptions import SerializationError, StoreUnavailable
-from beaker_mongo_soajs.log_records import warn
+from beaker_mongo_soajs.mongo.documents import utc_now
 from beaker_mongo_soajs.namespace import MongoNamespaceManager, SessionNamespaceManager
 from beaker_mongo_soajs.session_cookie import SessionSettings
 from beaker_mongo_soajs.session_lock import CREATION_TIME, LockableSession
-from beaker_mongo_soajs.sessions.changes import ACCESSED_TIME
+from beaker_mongo_soajs.sessions.changes import ACCESSED_TIME, changes_between
 from beaker_mongo_soajs.sessions.document import first_time, is_time
+from beaker_mongo_soajs.sessions.express import with_max_age
 from beaker_mongo_soajs.sessions.lifetime import check_idle_seconds
 from beaker_mongo_soajs.sessions.record import COOKIE_KEYS
 from beaker_mongo_soajs.sessions.session_ids import new_session_id
@@ -130,13 +131,7 @@ class MongoSession(LockableSession):
         except SerializationError as error:
             if not self._replaces_corrupt:
                 raise
-            warn(
-                logger,
-                "A session cannot be read; its visitor gets a new one. %s",
-                error,
-                event="session.unreadable",
-                collection=self.store.namespace,
-            )
+            logger.warning("A session cannot be read; its visitor gets a new one. %s", error)
             self.was_invalidated = True
             session = None
         if session is None:
@@ -225,6 +220,9 @@ class MongoSession(LockableSession):
         if seconds is not None or not isinstance(configured, bool | timedelta):
             configured = timedelta(seconds=configured if seconds is None else seconds)
         self.cookie_expires = configured
+        if self._express_cookie is not None:
+            max_age = self._new_express_cookie().max_age_seconds
+            self._express_cookie = with_max_age(self._express_cookie, max_age, utc_now())
         if self.use_cookies:
             self._update_cookie_out()
         self.save()
@@ -272,6 +270,10 @@ class MongoSession(LockableSession):
         self.update(session)
         if self._record.idle_seconds is not None:
             self.cookie_expires = timedelta(seconds=self._record.idle_seconds)
+        elif self._settings.is_express:
+            self.cookie_expires = True
+        if self._settings.is_express:
+            self._express_cookie = self._record.native_cookie
         self.accessed_dict = session
 
     def _start(self) -> None:
@@ -279,12 +281,16 @@ class MongoSession(LockableSession):
         self.clear()
         self._record.forget()
         self._is_over = False
-        if self.config.store.express_cookie:
-            # The earlier session may have had a lifetime of its own.
-            self.cookie_expires = self._settings.options.get("cookie_expires", True)
+        self._forget_cookie()
         self._create_id()
         self[ACCESSED_TIME] = self[CREATION_TIME] = self._created = time.time()
         self.accessed_dict = dict(self)
+
+    def _forget_cookie(self) -> None:
+        """Use the configured cookie again: an earlier session may have had one of its own."""
+        if self.config.store.express_cookie:
+            self.cookie_expires = self._settings.options.get("cookie_expires", True)
+            self._express_cookie = None
 
     def _stay_anonymous(self, error: StoreUnavailable) -> None:
         super()._stay_anonymous(error)
@@ -299,6 +305,7 @@ class MongoSession(LockableSession):
         if self._is_over and not self.keys() <= COOKIE_KEYS:
             # The old id is not used again.
             self._is_over = False
+            self._forget_cookie()
             self._create_id()
             for key in (CREATION_TIME, ACCESSED_TIME):
                 self.setdefault(key, time.time())
@@ -307,7 +314,10 @@ class MongoSession(LockableSession):
             self.setdefault(CREATION_TIME, self._created)
         try:
             was_stored = self._record.id is not None
+            renews_cookie = self._renews_cookie
             self._record.save(self.id, self._content())
+            if renews_cookie:
+                self._update_cookie_out()
             # An emptied session was removed.
             is_removed = self._record.id is None and not self._record.is_destroyed
             self._is_over |= was_stored and is_removed
@@ -318,6 +328,15 @@ class MongoSession(LockableSession):
             self._stay_anonymous(error)
         if self._record.is_destroyed or self._record.is_moved:
             self._keep_cookie()
+
+    @property
+    def _renews_cookie(self) -> bool:
+        """Whether a save sends the cookie of Express again: it expires, and the session changes."""
+        if self._express_cookie is None or not isinstance(self.cookie_expires, timedelta):
+            return False
+        if not self.use_cookies or self._record.id is None:
+            return False
+        return bool(changes_between(self._record.session(), self._content()))
 
     def _move(self) -> None:
         """Save the stored session under the new id, without unsaved changes."""

@@ -1,12 +1,15 @@
-"""The cookie of a session: which ids a request brought, and the cookie's domain and path."""
+"""The cookie of a session: which ids a request brought, and how the cookie is written."""
 
 import json
+from collections.abc import Callable
 from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from beaker.converters import asbool
 from beaker.session import Session
 
+from beaker_mongo_soajs import express_cookie
 from beaker_mongo_soajs.backend.cookie_options import (
     DEFAULT_NAME,
     check_cookie,
@@ -14,11 +17,19 @@ from beaker_mongo_soajs.backend.cookie_options import (
     is_path,
     remove_blank,
 )
-from beaker_mongo_soajs.backend.registry import Stores
-from beaker_mongo_soajs.backend.session_options import check_encryption, check_type
-from beaker_mongo_soajs.config.beaker_options import is_blank
+from beaker_mongo_soajs.backend.express_cookie import describe_cookie
+from beaker_mongo_soajs.backend.registry import Stores, find_stores
+from beaker_mongo_soajs.backend.session_options import (
+    check_cookie_format,
+    check_encryption,
+    check_type,
+)
+from beaker_mongo_soajs.config import DbConfig
+from beaker_mongo_soajs.config.beaker_options import is_blank, is_express
 from beaker_mongo_soajs.cookies import session_ids
 from beaker_mongo_soajs.exceptions import MASK, ConfigError
+from beaker_mongo_soajs.mongo.documents import Document, utc_now
+from beaker_mongo_soajs.sessions.express import ExpressCookie, max_age_seconds
 from beaker_mongo_soajs.sessions.session_ids import is_possible_id
 
 # Of several cookies with the session's name, the first that leads to a session counts. Each may
@@ -27,7 +38,28 @@ _MOST_IDS = 2
 
 
 class SessionWithCookie(Session):
-    """A session whose cookie has a domain and a path of its own, if the application sets them."""
+    """A session whose cookie has a domain and a path of its own, if the application sets them.
+
+    In the format of Express, a stored session also has the other attributes of its cookie.
+    """
+
+    _settings: "SessionSettings"
+    _express_cookie: Document | None = None
+    """What the document of the session says about its cookie, with ``cookie_format = express``."""
+
+    @property
+    def _stores(self) -> Stores:
+        stores = self._settings.stores
+        if stores is None:
+            options = {key: value for key, value in self.namespace_args.items() if key != "timeout"}
+            stores = find_stores(self.namespace_args.get("timeout"), options, "session")
+            self._settings.stores = stores
+        return stores
+
+    @property
+    def config(self) -> DbConfig:
+        """Return the dbConfig of the sessions."""
+        return self._stores.config
 
     @property
     def domain(self) -> str | None:
@@ -35,8 +67,7 @@ class SessionWithCookie(Session):
 
         It is stored if it is set; otherwise the option ``cookie_domain`` counts.
         """
-        domain = self.get("_domain")
-        chosen: str | None = domain if is_domain(domain) else self._config["_domain"]
+        chosen: str | None = self._attribute("_domain", "domain", is_domain)
         return chosen
 
     @domain.setter
@@ -50,14 +81,40 @@ class SessionWithCookie(Session):
 
         It is stored if it is set; otherwise the option ``cookie_path`` counts.
         """
-        path = self.get("_path")
-        chosen: Any = path if is_path(path) else self._config["_path"]
-        return str(chosen)
+        return str(self._attribute("_path", "path", is_path))
 
     @path.setter
     def path(self, path: str) -> None:
         self._check_cookie(cookie_path=path)
         self._set_path(path)
+
+    def _attribute(self, key: str, name: str, is_valid: Callable[[object], bool]) -> Any:
+        """Return an attribute that the application, the document or the options determine."""
+        value, configured = self.get(key), self._config[key]
+        if self._express_cookie is not None and value == configured:
+            value = self._express_cookie.get(name)
+        return value if is_valid(value) else configured
+
+    def _update_cookie_out(self, set_cookie: bool = True) -> None:
+        super()._update_cookie_out(set_cookie)
+        if self._settings.is_express:
+            self.request["cookie_out"] = self._express_cookie_out()
+
+    def _express_cookie_out(self) -> str:
+        now = datetime.now(UTC)
+        cookie = self._express_cookie or self._new_express_cookie().native(utc_now())
+        expires = self.cookie_expires
+        if not isinstance(expires, datetime):
+            seconds = max_age_seconds(cookie)
+            expires = None if seconds is None else now + timedelta(seconds=seconds)
+        elif expires.tzinfo is None:
+            expires = expires.replace(tzinfo=UTC)
+        value = express_cookie.cookie_value(self.id, self._settings.secret)
+        attributes = cookie | {"domain": self.domain, "path": self.path}
+        return express_cookie.set_cookie(self.key, value, attributes, expires)
+
+    def _new_express_cookie(self) -> ExpressCookie:
+        return describe_cookie(self, self.config.expire_after_seconds)
 
     def _check_cookie(self, **attribute: str | None) -> None:
         options = {"key": self.key, "secure": self.secure, **attribute}
@@ -77,13 +134,28 @@ class SessionSettings:
         check_encryption(options)
         remove_blank(options)
         self.uses_cookies = bool(options.get("use_cookies", True))
+        check_cookie_format(options)
+        self.is_express = is_express(options)
+        """Whether the cookie has the format of Express."""
+        # Beaker's middleware always passes its own default.
+        if self.is_express and options.get("key") in (None, "", DEFAULT_NAME):
+            options["key"] = express_cookie.DEFAULT_NAME
         if self.uses_cookies:
             check_cookie(options, httponly=options["httponly"])
         # An option of Beaker's file backend, which its Session sets by itself.
         options.pop("digest_filenames", None)
-        self.is_rolling = asbool(options.pop("rolling", False)) and self.uses_cookies
+        # In the cookie of Express, a timeout limits the cookie as well. If it did not slide, the
+        # browsers of visitors who only read would remove it.
+        slides = self.is_express and bool(options.get("timeout"))
+        rolling = options.pop("rolling", None)
+        self.is_rolling = (slides if is_blank(rolling) else asbool(rolling)) and self.uses_cookies
         old_secrets = take_old_secrets(options)
         secret = options.get("secret")
+        if self.is_express:
+            # Beaker would sign in its own format.
+            del options["secret"]
+        self.secret = str(secret)
+        """The secret that signs, if there is one."""
         self._name = options.get("key", DEFAULT_NAME)
         self._secrets = [secret] if secret else []
         self._all_secrets = [*self._secrets, *old_secrets]
@@ -101,6 +173,9 @@ class SessionSettings:
         if not self.uses_cookies or not header:
             return []
         secrets = self._all_secrets if from_old_secrets else self._secrets
+        if self.is_express:
+            found = express_cookie.session_id(header, self._name, secrets)
+            return [found] if found is not None and is_possible_id(found) else []
         ids = session_ids(header, self._name, secrets)
         return [*filter(is_possible_id, ids)][:_MOST_IDS]
 

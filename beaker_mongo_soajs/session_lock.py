@@ -6,10 +6,8 @@ from beaker.session import Session
 
 from beaker_mongo_soajs.backend.cookie_options import without_configured
 from beaker_mongo_soajs.backend.express_cookie import cookie_maker
-from beaker_mongo_soajs.backend.registry import Stores, find_stores
-from beaker_mongo_soajs.config import DbConfig
 from beaker_mongo_soajs.exceptions import SerializationError
-from beaker_mongo_soajs.session_cookie import SessionSettings, SessionWithCookie
+from beaker_mongo_soajs.session_cookie import SessionWithCookie
 from beaker_mongo_soajs.sessions.changes import ACCESSED_TIME, Changes, merged
 from beaker_mongo_soajs.sessions.common import CommonSession
 from beaker_mongo_soajs.sessions.document import is_time
@@ -67,21 +65,6 @@ class LockableSession(CommonSession, SessionWithCookie):
     """A session with a record and a lock; subclasses load and save."""
 
     _own_record: SessionRecord | None = None
-    _settings: SessionSettings
-
-    @property
-    def _stores(self) -> Stores:
-        stores = self._settings.stores
-        if stores is None:
-            options = {key: value for key, value in self.namespace_args.items() if key != "timeout"}
-            stores = find_stores(self.namespace_args.get("timeout"), options, "session")
-            self._settings.stores = stores
-        return stores
-
-    @property
-    def config(self) -> DbConfig:
-        """Return the dbConfig of the sessions."""
-        return self._stores.config
 
     @property
     def store(self) -> SessionStore:

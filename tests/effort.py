@@ -1,20 +1,18 @@
-"""The effort of the tests: the environment variable ``TEST_EFFORT``.
+"""The effort of the tests: the environment variable ``TEST_EFFORT``, ``full`` or ``tenth``.
 
-- ``full``, the default, for ``make test``.
-- ``tenth``, a tenth of the examples and rounds. Most environments of the test matrix differ from
-  one with full effort in one version only, and a tenth is enough to show what that version changes.
-- ``tenfold``, ten times as many, for a change of what they test.
+Most environments of the test matrix differ from one with full effort in one version only. A tenth
+of the examples and rounds is enough to show what that version changes.
 """
 
 import os
 
-_FACTORS = {"tenfold": 10.0, "full": 1.0, "tenth": 0.1}
+_PARTS = {"full": 1, "tenth": 10}
 
 
 def effort() -> str:
-    """Return the configured effort."""
+    """Return the configured effort: ``full``, the default, or ``tenth``."""
     named = os.environ.get("TEST_EFFORT") or "full"
-    assert named in _FACTORS, f"TEST_EFFORT={named}: {' or '.join(_FACTORS)}"
+    assert named in _PARTS, f"TEST_EFFORT={named}: {' or '.join(_PARTS)}"
     return named
 
 
@@ -23,4 +21,4 @@ def times(full: int) -> int:
 
     :param full: the number for the full effort.
     """
-    return round(full * _FACTORS[effort()])
+    return full // _PARTS[effort()]

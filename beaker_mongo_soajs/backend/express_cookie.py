@@ -32,12 +32,17 @@ def cookie_maker(
         caller = reference()
         if caller is None:
             return ExpressCookie()
-        return _describe(caller, config.expire_after_seconds)
+        return describe_cookie(caller, config.expire_after_seconds)
 
     return make
 
 
-def _describe(session: Session, expire_after_seconds: float) -> ExpressCookie:
+def describe_cookie(session: Session, expire_after_seconds: float) -> ExpressCookie:
+    """Return the cookie of a new session, as express-session would describe it.
+
+    :param session: the session of the request, with Beaker's options.
+    :param expire_after_seconds: the lifetime of a session without a timeout.
+    """
     configured = session._config  # noqa: SLF001 - Beaker has no public name for it
     return ExpressCookie(
         _max_age_seconds(session, expire_after_seconds),

@@ -8,7 +8,7 @@ from beaker.converters import asbool
 from beaker.util import coerce_session_params
 
 from beaker_mongo_soajs.backend.cookie_options import remove_blank
-from beaker_mongo_soajs.config.beaker_options import SESSION_OPTIONS, is_blank
+from beaker_mongo_soajs.config.beaker_options import SESSION_OPTIONS, is_blank, is_express
 from beaker_mongo_soajs.exceptions import MASK, ConfigError
 from beaker_mongo_soajs.options.coerce import FOREVER_MS, NULL_WORDS, parse_duration
 from beaker_mongo_soajs.options.masking import show
@@ -34,6 +34,10 @@ _HINTS = {
         "Set it to true or false.",
     ),
 }
+_NEEDS_MONGO_SESSION = (
+    "Use MongoSession: set session.session_class, or use the SessionMiddleware of"
+    " beaker_mongo_soajs."
+)
 _MOST_NONCE_BITS = 1024
 _LONGEST_SECONDS = FOREVER_MS // 1000
 
@@ -58,16 +62,24 @@ def check_own_options(options: Mapping[str, Any]) -> None:
 
     :param options: the options that Beaker's ``Session`` passes to its backend. MongoSession
         removes its own options before.
-    :raises ConfigError: they contain ``old_secrets``, which would log visitors out, or ``rolling``.
+    :raises ConfigError: they contain ``old_secrets``, which would log visitors out, ``rolling``, or
+        the ``cookie_format`` of Express.
     """
+    if is_express(options):
+        raise ConfigError(
+            "Beaker's own Session cannot use the cookie of Express: session.cookie_format is"
+            " express.",
+            option="cookie_format",
+            value="express",
+            hint=_NEEDS_MONGO_SESSION,
+        )
     for name in ("old_secrets", "rolling"):
         if not is_blank(options.get(name)):
             raise ConfigError(
                 f"session.{name} has no effect on Beaker's own Session.",
                 option=name,
                 value=MASK if name == "old_secrets" else options[name],
-                hint="Use MongoSession: set session.session_class, or use the SessionMiddleware of "
-                "beaker_mongo_soajs.",
+                hint=_NEEDS_MONGO_SESSION,
             )
 
 
@@ -87,6 +99,36 @@ def check_encryption(options: Mapping[str, Any]) -> None:
             "encrypt_key is set without validate_key.",
             option="validate_key",
             hint="Set validate_key as well: Beaker derives its keys from both.",
+        )
+
+
+def check_cookie_format(options: Mapping[str, Any]) -> None:
+    """Check the format of the session cookie, and the options that it depends on.
+
+    :param options: Beaker's options of a session.
+    :raises ConfigError: there is no such format, or Express could not use the sessions.
+    """
+    value = options.get("cookie_format")
+    if is_blank(value):
+        return
+    if str(value).strip().lower() not in ("beaker", "express"):
+        raise _invalid("cookie_format", value, "Set it to beaker or express.")
+    if not is_express(options):
+        return
+    if not options.get("secret"):
+        raise ConfigError(
+            "session.cookie_format is express, but session.secret is not set.",
+            option="secret",
+            hint="Set it to the secret of express-session: Express accepts signed cookies only.",
+        )
+    if options.get("encrypt_key") or not isinstance(options.get("data_serializer", ""), str):
+        name = "encrypt_key" if options.get("encrypt_key") else "data_serializer"
+        raise ConfigError(
+            f"session.{name} is set, but Express cannot read such sessions: session.cookie_format"
+            " is express.",
+            option=name,
+            value=MASK,
+            hint="Remove it.",
         )
 
 
@@ -201,6 +243,7 @@ _CHECKS = (
     _check_namespace_class,
     _check_nonce,
     check_encryption,
+    check_cookie_format,
 )
 
 

@@ -4,7 +4,6 @@ import logging
 import pickle
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from time import perf_counter
 from typing import Any
 
 import bson
@@ -16,8 +15,6 @@ from beaker_mongo_soajs.caches.entry import Entry, read_entry
 from beaker_mongo_soajs.caches.entry_lease import EntryLease
 from beaker_mongo_soajs.config import DbConfig
 from beaker_mongo_soajs.exceptions import SerializationError
-from beaker_mongo_soajs.log_records import fields as log_fields
-from beaker_mongo_soajs.metrics import emit, listeners
 from beaker_mongo_soajs.mongo.collection import StoreCollection
 from beaker_mongo_soajs.mongo.documents import Document, utc_now
 from beaker_mongo_soajs.mongo.indexes import ttl_index
@@ -72,11 +69,6 @@ class CacheStore:
         self.creates_in_outages = config.store.on_unavailable == "create"
         self.outages = outages_of(config.connection_key, self._probe)
 
-    @property
-    def collection_name(self) -> str:
-        """Return ``database.collection``."""
-        return self._collection.namespace
-
     def warn_of_pickles(self) -> None:
         """Log once that others could plant pickles, unless ``store.signingKey`` is set."""
         where = self._collection.namespace
@@ -86,7 +78,6 @@ class CacheStore:
                 "Cached values in %s are pickles without signatures: whoever can write to that "
                 "collection can run code in this process. Set store.signingKey.",
                 where,
-                extra=log_fields("cache.unsigned", collection=where),
             )
 
     def find(self, namespace: str, key: StoredKey) -> Entry | None:
@@ -95,12 +86,7 @@ class CacheStore:
         :param namespace: the namespace.
         :param key: the key in the namespace.
         """
-        start = perf_counter() if listeners else 0.0
-        entry = read_entry(self._collection.find_one(_id(namespace, key)) or {})
-        if listeners:
-            is_hit = entry is not None and entry.is_fresh
-            emit("cache.hit" if is_hit else "cache.miss", self.collection_name, start=start)
-        return entry
+        return read_entry(self._collection.find_one(_id(namespace, key)) or {})
 
     def load(self, namespace: str, key: StoredKey, entry: Entry) -> Any:
         """Return the value of an entry, without a command.
@@ -186,7 +172,7 @@ class CacheStore:
             self._write(_id(namespace, key), fields, absent, lease)
         except SerializationError as error:
             raise _unstorable(key, f"cannot be stored ({error})") from error
-        self._collection.sweep_if_due(utc_now)
+        self._collection.sweep_if_due()
         entry = read_entry(fields)
         assert entry is not None
         return entry

@@ -30,6 +30,7 @@ SESSION_OPTIONS = _SHARED | frozenset(
         " httponly encrypt_key validate_key encrypt_nonce_bits crypto_type samesite"
         " auto webtest_varname session_class"
         " cookie_on_exception constant_csrf_token old_secrets rolling"
+        " cookie_format"
     ).split()
 )
 """The options of Beaker's sessions: the arguments of Session and of its middleware, the names in
@@ -130,6 +131,14 @@ def is_of_beaker(name: str, options: Mapping[Any, Any], usage: Usage | None) -> 
         option=name,
         hint=f"Write {bare}.",
     )
+
+
+def is_express(options: Mapping[Any, Any]) -> bool:
+    """Check whether the session cookie is that of express-session.
+
+    :param options: options of a session
+    """
+    return str(options.get("cookie_format")).strip().lower() == "express"
 
 
 def is_blank(value: object) -> bool:

@@ -11,6 +11,7 @@ from beaker_mongo_soajs.config.beaker_options import (
     Usage,
     find_other_backend,
     is_blank,
+    is_express,
     is_of_beaker,
     names_for,
 )
@@ -23,6 +24,7 @@ from beaker_mongo_soajs.options.option import Path
 from beaker_mongo_soajs.options.table import GROUPS, TABLE, find_path, is_alias
 
 _DB_CONFIG = ("dbConfig",)
+_EXPRESS_COOKIE = ("store", "expressCookie")
 _NONE_IS_ABSENT = frozenset({("url",), ("client",), _DB_CONFIG})
 """Options for which ``None`` means absent: pyramid_beaker passes ``url=None`` to cache regions."""
 
@@ -108,7 +110,23 @@ def gather(
     if source is not None and not TABLE[_DB_CONFIG].kind.is_null(source.value):
         whole.add_all(source.value)
     nulls = [*whole.nulls, *single.nulls, *_override(whole.layer, single.layer)]
-    return _read(whole.layer, on_error, nulls, (*single.leftovers, *whole.leftovers))
+    given = _read(whole.layer, on_error, nulls, (*single.leftovers, *whole.leftovers))
+    return _with_express_cookie(given, on_error) if is_express(options) else given
+
+
+def _with_express_cookie(given: GivenOptions, on_error: OnError) -> GivenOptions:
+    """Add the option that ``cookie_format = express`` implies."""
+    if given.values.get(_EXPRESS_COOKIE, True):
+        return replace(given, values=_ordered({**given.values, _EXPRESS_COOKIE: True}))
+    on_error(
+        ConfigError(
+            "store.expressCookie is false, but session.cookie_format is express.",
+            option="store.expressCookie",
+            value=False,
+            hint="Remove store.expressCookie: Express needs its cookie in each session.",
+        )
+    )
+    return given
 
 
 class _Flattener:
@@ -300,6 +318,9 @@ def add_url_options(given: GivenOptions, options: Iterable[tuple[str, str]]) -> 
                 value=TABLE[path].show(given.values[path]),
                 hint="Remove one of them.",
             )
-    merged = {**given.values, **found}
-    ordered = {path: merged[path] for path in sorted(merged, key=_POSITIONS.__getitem__)}
-    return replace(given, values=ordered)
+    return replace(given, values=_ordered({**given.values, **found}))
+
+
+def _ordered(values: Mapping[Path, Any]) -> dict[Path, Any]:
+    """Return options in the order of the table."""
+    return {path: values[path] for path in sorted(values, key=_POSITIONS.__getitem__)}

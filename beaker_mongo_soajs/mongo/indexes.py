@@ -16,7 +16,6 @@ from pymongo.errors import ConnectionFailure, OperationFailure
 
 from beaker_mongo_soajs.config import DbConfig
 from beaker_mongo_soajs.exceptions import BeakerMongoError, ConfigError, StoreUnavailable
-from beaker_mongo_soajs.log_records import fields as log_fields
 from beaker_mongo_soajs.mongo.client import clients_generation, temporary_client
 from beaker_mongo_soajs.mongo.documents import Document
 from beaker_mongo_soajs.mongo.errors import DRIVER_ERRORS, translated
@@ -169,8 +168,7 @@ class IndexMaker:
         if not failures:
             self.due_seconds = None
             if self._warnings:
-                extra = log_fields("indexes.made", collection=self._namespace)
-                logger.info("All indexes on %s exist.", self._namespace, extra=extra)
+                logger.info("All indexes on %s exist.", self._namespace)
 
     def _create(self, collection: Collection[Document], indexes: list[IndexModel]) -> int:
         """Create indexes; return how many of them could not be made."""
@@ -205,8 +203,7 @@ class IndexMaker:
         # Once for each cause, however often it is tried again.
         if warning not in self._warnings:
             self._warnings.add(warning)
-            extra = log_fields("indexes.failed", collection=self._namespace)
-            logger.warning("%s", warning, extra=extra)
+            logger.warning("%s", warning)
 
 
 def _existing(collection: Collection[Document]) -> list[Mapping[str, Any]]:

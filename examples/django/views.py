@@ -24,16 +24,17 @@ def home(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 def login(request: HttpRequest) -> HttpResponse:
-    """Log in, with any name. The old session id becomes invalid."""
-    request.session.cycle_key()
+    """Log in. The old session id becomes invalid."""
+    request.session.regenerate_id()
     request.session["user"] = request.POST["user"]
+    request.session.save()
     return redirect("/")
 
 
 @require_POST
 def logout(request: HttpRequest) -> HttpResponse:
     """Log out."""
-    request.session.flush()
+    request.session.delete()
     return redirect("/")
 
 

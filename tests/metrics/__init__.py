@@ -1,1 +1,0 @@
-"""Tests of events, log records and the health check."""

@@ -1,1 +1,0 @@
-"""Mutations of the package, and the tests that have to notice them: ``make mutate``."""
