@@ -2,7 +2,7 @@
 # PYTHON=/path/to/python chooses the Python for it.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo docs docs-open example test test-interleavings test-browser test-all lint format bench clean
+.PHONY: help demo docs docs-open example test test-fast test-interleavings test-browser test-all mutate lint format bench clean
 export PYTHON
 # Always use the tools in .venv, even if another environment is active.
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
@@ -16,9 +16,11 @@ help:
 	@echo 'make docs-open             build the documentation, and show it in a browser'
 	@echo 'make example NAME=flask    serve the example of a framework; stop it with Ctrl-C'
 	@echo 'make test                  check style, types and documents, then run all tests'
+	@echo 'make test-fast             run the quick tests only, while you write; 90 seconds'
 	@echo 'make test-browser          run the tests that need Chromium'
 	@echo 'make test-interleavings    play all orders of the commands of overlapping requests; hours'
 	@echo 'make test-all              test all versions of Python, frameworks and servers; an hour'
+	@echo 'make mutate                change the package, and see whether the tests notice; hours'
 	@echo 'make lint                  check style and types only'
 	@echo 'make format                correct style and format automatically'
 	@echo 'make bench                 compare the speed of session stores; five minutes'
@@ -59,6 +61,11 @@ format:
 test: lint
 	$(RUN) pytest -n auto --dist worksteal
 
+# One server, and a tenth of the examples and rounds.
+test-fast:
+	$(INSTALL) dev
+	TEST_EFFORT=tenth .venv/bin/python -m pytest --fast
+
 # Hours on two cores. "make test" plays the orders with few switches.
 test-interleavings:
 	$(INSTALL) dev
@@ -73,11 +80,16 @@ test-all:
 	$(INSTALL) dev
 	$(RUN) tox run
 
+# "make mutate MODULE=sessions/record" needs minutes.
+mutate:
+	$(INSTALL) mutation
+	$(RUN) tests.mutation $(MODULE)
+
 bench:
 	$(INSTALL) bench
 	$(RUN) benchmarks
 
 clean:
-	rm -rf .venv .venv.lock .node .pylons .tox .coverage .coverage.* htmlcov build dist *.egg-info
+	rm -rf .venv .venv.lock .node .pylons .tox .coverage .coverage.* htmlcov build dist *.egg-info .cache
 	rm -rf .hypothesis .mypy_cache .pytest_cache .ruff_cache screenshots
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

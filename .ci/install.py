@@ -23,6 +23,7 @@ HOLDERS = {
     "docs": ("docs", "dev"),
     "examples": ("examples", "dev"),
     "dev": ("dev",),
+    "mutation": ("mutation",),
 }
 
 

@@ -22,6 +22,7 @@ from beaker_mongo_soajs.config import DbConfig
 from beaker_mongo_soajs.config.errors import combine_errors
 from beaker_mongo_soajs.config.start_warnings import log_start_warnings
 from beaker_mongo_soajs.exceptions import ConfigError
+from beaker_mongo_soajs.log_records import fields as log_fields
 from beaker_mongo_soajs.middleware import check_options, find_session
 from beaker_mongo_soajs.session import MongoSession
 
@@ -74,7 +75,8 @@ def includeme(config: Configurator) -> None:
         if registry.queryUtility(ISessionFactory) is not factory:
             log.warning(
                 "The application has set another session factory. It is replaced by that of "
-                "beaker_mongo_soajs.pyramid, which the settings include."
+                "beaker_mongo_soajs.pyramid, which the settings include.",
+                extra=log_fields("config.warned"),
             )
             event.app.registry.registerUtility(factory, ISessionFactory)
 

@@ -9,6 +9,7 @@ from beaker_mongo_soajs.backend.identity_cache import IdentityCache
 from beaker_mongo_soajs.backend.response_headers import mark_response_above
 from beaker_mongo_soajs.backend.session_options import SESSION_TYPE
 from beaker_mongo_soajs.exceptions import SerializationError, StoreUnavailable
+from beaker_mongo_soajs.log_records import warn
 from beaker_mongo_soajs.mongo.documents import utc_now
 from beaker_mongo_soajs.namespace import MongoNamespaceManager, SessionNamespaceManager
 from beaker_mongo_soajs.session_cookie import SessionSettings
@@ -131,7 +132,13 @@ class MongoSession(LockableSession):
         except SerializationError as error:
             if not self._replaces_corrupt:
                 raise
-            logger.warning("A session cannot be read; its visitor gets a new one. %s", error)
+            warn(
+                logger,
+                "A session cannot be read; its visitor gets a new one. %s",
+                error,
+                event="session.unreadable",
+                collection=self.store.namespace,
+            )
             self.was_invalidated = True
             session = None
         if session is None:

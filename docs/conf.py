@@ -24,7 +24,10 @@ myst_enable_extensions = ["colon_fence"]
 nitpicky = True
 nitpick_ignore_regex = [
     ("py:.*", r"(?!beaker_mongo_soajs\.).*"),
-    ("py:.*", r"beaker_mongo_soajs\.(?!pyramid\.|testing\.)\w+\.\w.*"),
+    (
+        "py:.*",
+        r"beaker_mongo_soajs\.(?!django\.\w+$|health\.|metrics\.|otel\.|prometheus\.|pyramid\.|testing\.)\w+\.\w.*",
+    ),
 ]
 autodoc_typehints = "signature"
 autodoc_member_order = "bysource"

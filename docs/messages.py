@@ -90,13 +90,15 @@ def _messages(call: ast.Call, constants: dict[str, ast.expr]) -> Iterator[Messag
         wrong = _text(call.args[1], constants) if name == "_refuse" else "cannot be …."
         yield Message("ConfigError", f"… {wrong}", _text(call.args[2], constants))
         return
-    if not call.args or not (logs or name in _GROUPS):
+    # A warning that is repeated at most once a minute has its logger as the first argument.
+    limited = ast.unparse(call.func) == "warn" and len(call.args) > 1
+    if not call.args or not (logs or limited or name in _GROUPS):
         return
-    text = _text(call.args[0], constants)
+    text = _text(call.args[1 if limited else 0], constants)
     if not text.strip(_ELLIPSIS + " .:%s"):
         return
     hints = [keyword.value for keyword in call.keywords if keyword.arg == "hint"]
-    if logs:
+    if logs or limited:
         yield Message("warning", re.sub(r"%[sdr]", _ELLIPSIS, text), "")
     else:
         yield Message(name, text, _text(hints[0], constants) if hints else "")

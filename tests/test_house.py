@@ -2,13 +2,13 @@
 
 import ast
 import dataclasses
-import functools
 import importlib
 import os
 import pkgutil
 import re
 from collections.abc import Container, Iterator
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
@@ -20,9 +20,10 @@ PACKAGE = ROOT / "beaker_mongo_soajs"
 # From the lowest layer up. A module may import, directly or through others, only modules of its own
 # layer and of the layers before it.
 ORDER = (
-    *("exceptions", "signature", "options", "config", "mongo", "sessions", "caches", "backend"),
+    *("exceptions", "handles", "log_records", "metrics", "signature", "options", "config"),
+    *("mongo", "sessions", "caches", "backend"),
     *("namespace", "cookies", "express_cookie", "session_cookie", "session_lock", "session"),
-    *("middleware", "cli", "__main__", "pyramid"),
+    *("middleware", "health", "otel", "prometheus", "cli", "__main__", "pyramid", "django"),
 )
 WITHOUT_BEAKER = {"options", "config", "mongo", "sessions", "caches"}
 """The folders that must not import Beaker."""
@@ -48,7 +49,7 @@ class TestRecords:
 
     # Parts of the configuration, with masked secrets, and types without sensitive data.
     SHOWN = frozenset(
-        {"DbConfig", "Endpoint", "Keyword", "Kind", "LeaveOut", "NoEffect", "Option"}
+        {"DbConfig", "Endpoint", "Event", "Keyword", "Kind", "LeaveOut", "NoEffect", "Option"}
         | {"Outcome", "Refused", "Setting", "StoreOptions", "Stores", "Bound"}
     )
 
@@ -73,14 +74,17 @@ class TestRecords:
 class TestModules:
     """The imports between modules, and their length."""
 
-    @functools.cached_property
+    _imports: ClassVar[dict[str, set[str]]] = {}
+
+    @property
     def imports(self) -> dict[str, set[str]]:
         """The direct imports of each module; "" is the package itself."""
-        files = {self._module(path): path for path in PACKAGE.rglob("*.py")}
-        return {
-            module: set(self._imported(ast.parse(path.read_text()), files)) - {module}
-            for module, path in files.items()
-        }
+        if not self._imports:
+            files = {self._module(path): path for path in PACKAGE.rglob("*.py")}
+            for module, path in files.items():
+                names = set(self._imported(ast.parse(path.read_text()), files))
+                self._imports[module] = names - {module}
+        return self._imports
 
     def _module(self, path: Path) -> str:
         parts = path.relative_to(PACKAGE).with_suffix("").parts

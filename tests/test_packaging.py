@@ -133,8 +133,7 @@ class TestDistributions:
     def test_tests_run_in_the_source_distribution(self, unpacked: Path) -> None:
         """The tests of the source distribution can be collected, and a sample of them passes."""
         pytest_there = (sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q")
-        run(*pytest_there, "--collect-only", cwd=unpacked)
-        run(*pytest_there, "tests/sessions/test_changes.py", "tests/test_house.py", cwd=unpacked)
+        run(*pytest_there, "-k", "test_changes.py or test_house.py", cwd=unpacked)
 
 
 _DISTRIBUTIONS = """

@@ -15,9 +15,13 @@ from beaker_mongo_soajs.backend.single_flight import EntryKey, ReadState
 from beaker_mongo_soajs.caches.entry import Entry
 from beaker_mongo_soajs.caches.store import CacheStore, Key, StoredKey, shortened, stored_key
 from beaker_mongo_soajs.exceptions import SerializationError, StoreUnavailable
+from beaker_mongo_soajs.log_records import warn
+from beaker_mongo_soajs.metrics import emit, listeners
 from beaker_mongo_soajs.mongo.outages import OutageLog
 
 logger = logging.getLogger(__name__)
+
+_UNREADABLE = "cache.unreadable"
 
 _outage_log = OutageLog(logger, "Values are created without the cache.")
 
@@ -123,13 +127,24 @@ class CacheSide:
         try:
             value = self._store.load(self._name, key, entry)
         except SerializationError as error:
-            logger.warning("A cached value counts as absent. %s", error)
+            self._report_unreadable(key)
+            warn(
+                logger,
+                "A cached value counts as absent. %s",
+                error,
+                event=_UNREADABLE,
+                collection=self._store.collection_name,
+            )
             raise KeyError(key) from error
         if not _is_of_value(value):
-            logger.warning(
+            self._report_unreadable(key)
+            warn(
+                logger,
                 "The cached value of %s counts as absent: no Beaker cache has stored it. Remove it "
                 "from the cache, and find out what wrote it.",
                 shortened(key),
+                event=_UNREADABLE,
+                collection=self._store.collection_name,
             )
             raise KeyError(key)
         return value
@@ -214,6 +229,11 @@ class CacheSide:
     def _note_outage(self, error: StoreUnavailable) -> None:
         self._store.outages.begin()
         _outage_log.report(error)
+
+    def _report_unreadable(self, key: StoredKey) -> None:
+        # Value reads again when it holds the lock. That is the same event.
+        if listeners and not is_creating(self._entry_key(key)):
+            emit(_UNREADABLE, self._store.collection_name)
 
     def _entry_key(self, key: StoredKey) -> EntryKey:
         return EntryKey(self._store, self._name, key)

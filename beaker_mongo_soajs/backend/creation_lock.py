@@ -10,6 +10,7 @@ from beaker_mongo_soajs.backend.single_flight import EntryKey, ReadState, Single
 from beaker_mongo_soajs.caches.entry import Entry
 from beaker_mongo_soajs.caches.entry_lease import EntryLease
 from beaker_mongo_soajs.exceptions import LockTimeout, StoreUnavailable
+from beaker_mongo_soajs.metrics import emit, listeners
 from beaker_mongo_soajs.mongo.backoff import attempts
 from beaker_mongo_soajs.mongo.leases import LEASES_TO_WAIT, Lease, lock_timeout
 
@@ -23,7 +24,7 @@ Such a lease runs out within one length, unless its dates are not this package's
 class _Hold(SynchronizerImpl.SyncState):
     """A thread's hold on a lock: Beaker's count, and the lease."""
 
-    __slots__ = ("created", "flight", "lease", "may_release_early", "thread")
+    __slots__ = ("created", "flight", "lease", "may_release_early", "start", "thread")
 
     def __init__(self) -> None:
         super().__init__()
@@ -32,6 +33,7 @@ class _Hold(SynchronizerImpl.SyncState):
         self.flight: SingleFlight | None = None
         self.may_release_early = False
         self.created: Entry | None = None
+        self.start = time.perf_counter()
 
 
 # Plain dicts, by process and thread: no lock is inherited across a fork, or made before gevent
@@ -131,8 +133,8 @@ class CreationLock(SynchronizerImpl):
 
     def do_acquire_write_lock(self, wait: bool) -> bool:
         """Lead the creation in this process, or wait for the thread that leads it."""
-        start = time.monotonic()
-        deadline = start + self._entry_key.store.lease_seconds * LEASES_TO_WAIT
+        start = time.perf_counter()
+        deadline = time.monotonic() + self._entry_key.store.lease_seconds * LEASES_TO_WAIT
         slot = (os.getpid(), self._entry_key)
         while True:
             if self._is_outage:
@@ -150,9 +152,10 @@ class CreationLock(SynchronizerImpl):
             try:
                 entry = other.wait(deadline)
             except (TimeoutError, LockTimeout):
-                raise lock_timeout(time.monotonic() - start) from None
+                raise lock_timeout(time.perf_counter() - start) from None
             if self._read_state.is_answered_by(entry):
                 self._read_state.prefetch(entry)
+                self._report("cache.waited", start)
                 return True
 
     def do_release_write_lock(self) -> None:
@@ -169,7 +172,7 @@ class CreationLock(SynchronizerImpl):
 
     def _lead(self, mine: SingleFlight, wait: bool, start: float, deadline: float) -> bool:
         try:
-            lease, entry = self._ask(wait, deadline)
+            lease, entry, has_waited = self._ask(wait, deadline)
         except StoreUnavailable:
             self._end(mine, None)
             if not self._entry_key.store.creates_in_outages:
@@ -179,6 +182,8 @@ class CreationLock(SynchronizerImpl):
         except BaseException:
             self._end(mine, None)
             raise
+        if has_waited and (lease is not None or self._read_state.is_answered_by(entry)):
+            self._report("cache.waited", start)
         if lease is not None:
             hold = self.state
             hold.lease, hold.flight, hold.may_release_early = lease, mine, self._read_state.reads
@@ -192,21 +197,26 @@ class CreationLock(SynchronizerImpl):
         if not wait:
             self._end(mine, entry)
             return False
-        error = lock_timeout(time.monotonic() - start)
+        error = lock_timeout(time.perf_counter() - start)
         self._drop(mine)
         mine.give_up(error)
         raise error
 
-    def _ask(self, wait: bool, deadline: float) -> tuple[Lease | None, Entry | None]:
-        """Ask the server for the lease; return it if it was acquired, and the entry it found."""
+    def _ask(self, wait: bool, deadline: float) -> tuple[Lease | None, Entry | None, bool]:
+        """Ask the server for the lease.
+
+        :returns: the lease if it was acquired, the entry that was found, and whether others held
+            the lease at first.
+        """
         lease = self._new_lease()
         lease.begin(self._read_state.known)
         patience_seconds = lease.lease_seconds * _LEASES_WITHOUT_A_SIGN
         entry, sign, since = None, None, time.monotonic()
-        for _ in attempts(deadline - since):
+        number = 1
+        for number in attempts(deadline - since):
             acquired, entry = self._attempt(lease, wait)
             if acquired:
-                return lease, entry
+                return lease, entry, number > 1
             if not wait or self._read_state.is_answered_by(entry):
                 break
             latest = lease.owner_and_end
@@ -215,7 +225,7 @@ class CreationLock(SynchronizerImpl):
             elif time.monotonic() - since > patience_seconds:
                 break
         lease.give_up()
-        return None, entry
+        return None, entry, number > 1
 
     def _attempt(self, lease: EntryLease, wait: bool) -> tuple[bool, Entry | None]:
         store, state = self._entry_key.store, self._read_state
@@ -235,6 +245,10 @@ class CreationLock(SynchronizerImpl):
     def _new_lease(self, *, shared: bool = False) -> EntryLease:
         store, namespace, key = self._entry_key
         return store.lease(namespace, key, shared=shared)
+
+    def _report(self, event: str, start: float) -> None:
+        if listeners:
+            emit(event, self._entry_key.store.collection_name, start=start)
 
     def _end(self, mine: SingleFlight, entry: Entry | None) -> None:
         self._drop(mine)
@@ -289,6 +303,8 @@ def note_created(entry_key: EntryKey, entry: Entry) -> None:
     hold = _holds.get(_slot(entry_key))
     if hold is not None and hold.thread is threading.current_thread():
         hold.created = entry
+        if listeners:
+            emit("cache.created", entry_key.store.collection_name, start=hold.start)
 
 
 def _slot(entry_key: EntryKey) -> tuple[int, int, EntryKey]:

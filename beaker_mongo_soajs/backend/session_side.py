@@ -3,6 +3,7 @@
 import sys
 import time
 import weakref
+from collections.abc import Callable
 from typing import Any
 
 from beaker.session import Session
@@ -204,7 +205,7 @@ class SessionSide:
 
     def _payload(self, session: Any, caller: Session | None) -> str:
         if isinstance(session, str):
-            return session
+            return self._converted(session, self._record.clock.local)
         stored, session = session, without_invalid(session)
         if self._hand_over is not None:
             if self._serializer == "json":
@@ -249,14 +250,30 @@ class SessionSide:
             raise SerializationError(
                 _UNKNOWN, path="session", hint="Save it through Beaker's Session, or SessionStore."
             )
-        cipher.text = text
+        cipher.text = self._converted(text, self._record.clock.stored)
         if saves_access_only() and self._record.id is not None:
             self._record.touch(caller.accessed_dict.get(ACCESSED_TIME, time.time()))
             return
         content = self._content(caller)
         if len(content) != len(caller):
-            cipher.text = caller._encrypt_data(content)  # noqa: SLF001 - as it serializes itself
+            stored = self._record.clock.stored(content)
+            cipher.text = caller._encrypt_data(stored)  # noqa: SLF001 - as it serializes itself
         self._record.save(self._id, content)
+
+    def _converted(self, text: str, convert: Callable[[dict[Any, Any]], dict[Any, Any]]) -> str:
+        """Return the text of a Session with its access time by another clock.
+
+        :param text: what only the Session can read.
+        :param convert: converts the session in it.
+        """
+        caller = self._session()
+        if caller is None or not self._record.clock.ahead():
+            return text
+        session = caller._decrypt_data(text)  # noqa: SLF001 - as it reads itself
+        if type(session) is not dict:
+            return text
+        converted: str = caller._encrypt_data(convert(session))  # noqa: SLF001 - likewise
+        return converted
 
     def _content(self, session: dict[Any, Any]) -> dict[Any, Any]:
         """Return what is to be stored of a session."""

@@ -4,6 +4,7 @@ import logging
 import pickle
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from time import perf_counter
 from typing import Any
 
 import bson
@@ -15,6 +16,8 @@ from beaker_mongo_soajs.caches.entry import Entry, read_entry
 from beaker_mongo_soajs.caches.entry_lease import EntryLease
 from beaker_mongo_soajs.config import DbConfig
 from beaker_mongo_soajs.exceptions import SerializationError
+from beaker_mongo_soajs.log_records import fields as log_fields
+from beaker_mongo_soajs.metrics import emit, listeners
 from beaker_mongo_soajs.mongo.collection import StoreCollection
 from beaker_mongo_soajs.mongo.documents import Document, utc_now
 from beaker_mongo_soajs.mongo.indexes import ttl_index
@@ -69,6 +72,11 @@ class CacheStore:
         self.creates_in_outages = config.store.on_unavailable == "create"
         self.outages = outages_of(config.connection_key, self._probe)
 
+    @property
+    def collection_name(self) -> str:
+        """Return ``database.collection``."""
+        return self._collection.namespace
+
     def warn_of_pickles(self) -> None:
         """Log once that others could plant pickles, unless ``store.signingKey`` is set."""
         where = self._collection.namespace
@@ -78,6 +86,7 @@ class CacheStore:
                 "Cached values in %s are pickles without signatures: whoever can write to that "
                 "collection can run code in this process. Set store.signingKey.",
                 where,
+                extra=log_fields("cache.unsigned", collection=where),
             )
 
     def find(self, namespace: str, key: StoredKey) -> Entry | None:
@@ -86,7 +95,12 @@ class CacheStore:
         :param namespace: the namespace.
         :param key: the key in the namespace.
         """
-        return read_entry(self._collection.find_one(_id(namespace, key)) or {})
+        start = perf_counter() if listeners else 0.0
+        entry = read_entry(self._collection.find_one(_id(namespace, key)) or {})
+        if listeners:
+            is_hit = entry is not None and entry.is_fresh
+            emit("cache.hit" if is_hit else "cache.miss", self.collection_name, start=start)
+        return entry
 
     def load(self, namespace: str, key: StoredKey, entry: Entry) -> Any:
         """Return the value of an entry, without a command.
@@ -172,7 +186,7 @@ class CacheStore:
             self._write(_id(namespace, key), fields, absent, lease)
         except SerializationError as error:
             raise _unstorable(key, f"cannot be stored ({error})") from error
-        self._collection.sweep_if_due()
+        self._collection.sweep_if_due(utc_now)
         entry = read_entry(fields)
         assert entry is not None
         return entry

@@ -7,11 +7,14 @@ from importlib.metadata import version
 import click
 
 from beaker_mongo_soajs.cli.application import Application
+from beaker_mongo_soajs.cli.endings import clear, destroy
 from beaker_mongo_soajs.cli.explain import explain
 from beaker_mongo_soajs.cli.failures import Group
+from beaker_mongo_soajs.cli.listing import list_sessions, show
 from beaker_mongo_soajs.cli.settings import URL_VARIABLE, Settings, find_settings
+from beaker_mongo_soajs.cli.stats import stats
 
-COMMANDS: tuple[click.Command, ...] = (explain,)
+COMMANDS: tuple[click.Command, ...] = (explain, list_sessions, show, destroy, clear, stats)
 
 _NAMES = {"help_option_names": ["-h", "--help"]}
 

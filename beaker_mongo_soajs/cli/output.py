@@ -69,6 +69,18 @@ class Output:
         self.messages.print(text, markup=False, highlight=False, emoji=False, soft_wrap=True)
 
     @contextmanager
+    def status(self, what: str) -> Iterator[None]:
+        """Show that something takes its time, on standard error, if that is a terminal.
+
+        :param what: what is done: "Counting the sessions".
+        """
+        if self.messages.is_terminal:
+            with self.messages.status(f"{what} …"):
+                yield
+        else:
+            yield
+
+    @contextmanager
     def progress(self, what: str, total: int | None) -> Iterator[Callable[[int], None]]:
         """Show a progress bar on standard error, if that is a terminal.
 

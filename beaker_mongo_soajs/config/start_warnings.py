@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterator
 
 from beaker_mongo_soajs.config.db_config import DbConfig
+from beaker_mongo_soajs.log_records import fields as log_fields
 
 log = logging.getLogger(__name__)
 
@@ -26,8 +27,9 @@ def log_start_warnings(config: DbConfig) -> None:
     new = {(config.database, subject) for subject in subjects} - _logged
     if new:
         _logged.update(new)
+        where = f"{config.database}.{config.collection}"
         for text in find_start_warnings(config):
-            log.warning("%s", text)
+            log.warning("%s", text, extra=log_fields("config.warned", collection=where))
 
 
 def find_start_warnings(config: DbConfig) -> Iterator[str]:

@@ -4,23 +4,23 @@ import logging
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
 from typing import Literal, TypeVar
 
 import bson
+import pymongo
 from bson.errors import BSONError
 from bson.raw_bson import RawBSONDocument
 from pymongo import IndexModel, WriteConcern
-from pymongo.errors import (
-    DuplicateKeyError,
-)
+from pymongo.errors import DuplicateKeyError
 
 from beaker_mongo_soajs.config import DbConfig
+from beaker_mongo_soajs.log_records import warn
 from beaker_mongo_soajs.mongo.binding import Binding, Bound
 from beaker_mongo_soajs.mongo.documents import (
     CODEC_OPTIONS,
     EXACT_OPTIONS,
     Document,
-    utc_now,
 )
 from beaker_mongo_soajs.mongo.errors import (
     DRIVER_ERRORS,
@@ -111,7 +111,13 @@ class StoreCollection:
             try:
                 yield bson.decode(document, CODEC_OPTIONS)
             except BSONError:
-                logger.warning("A document in %s is not valid BSON.", self.namespace)
+                warn(
+                    logger,
+                    "A document in %s is not valid BSON, and is skipped. Repair or delete it.",
+                    self.namespace,
+                    event="document.skipped",
+                    collection=self.namespace,
+                )
 
     def find_raw(self, query: Document, projection: Document | None = None) -> Iterator[bytes]:
         """Yield the documents that a query finds, as BSON.
@@ -278,10 +284,22 @@ class StoreCollection:
             reads=True,
         )
 
-    def sweep_if_due(self) -> None:
+    def ping(self, timeout_seconds: float | None = None) -> float:
+        """Send a ping to the primary; return the seconds until the answer.
+
+        :param timeout_seconds: how long to wait; by default as for any command.
+        """
+        start = time.perf_counter()
+        with pymongo.timeout(timeout_seconds):
+            self.command({"ping": 1}, database="admin")
+        return time.perf_counter() - start
+
+    def sweep_if_due(self, now: Callable[[], datetime]) -> None:
         """Delete expired documents, if ``store.autoRemove`` is ``interval`` and it is time.
 
         Nobody waits for the answer. A failure is logged.
+
+        :param now: returns the time by the clock that counts, in naive UTC.
         """
         if time.monotonic() < self._next_sweep:
             return
@@ -289,12 +307,15 @@ class StoreCollection:
         self._next_sweep = time.monotonic() + interval_minutes * 60
         try:
             collection = self._get().decoded.with_options(write_concern=WriteConcern(w=0))
-            collection.delete_many({"expires": {"$lte": utc_now()}})
+            collection.delete_many({"expires": {"$lte": now()}})
         except DRIVER_ERRORS as error:
-            logger.warning(
+            warn(
+                logger,
                 "Expired documents in %s were not removed this time. %s",
                 self.namespace,
                 translated(error, self.namespace, config=self.config),
+                event="sweep.failed",
+                collection=self.namespace,
             )
 
     def _run(

@@ -22,9 +22,11 @@ from beaker_mongo_soajs.config import DbConfig
 from beaker_mongo_soajs.exceptions import (
     BeakerMongoError,
     SerializationError,
+    StoreError,
     StoreRefused,
     StoreUnavailable,
 )
+from beaker_mongo_soajs.metrics import emit, listeners
 from beaker_mongo_soajs.mongo.login import (
     UNAUTHORIZED,
     find_login_hint,
@@ -126,7 +128,12 @@ def raise_translated(
     :param config: as for :func:`translated`.
     """
     cause = error if isinstance(error, (ConnectionFailure, *_CLIENT_ERRORS)) else None
-    raise translated(error, namespace, reads=reads, config=config) from cause
+    own_error = translated(error, namespace, reads=reads, config=config)
+    if listeners and isinstance(own_error, StoreError):
+        refused = isinstance(own_error, StoreRefused)
+        event = "store.refused" if refused else "store.unavailable"
+        emit(event, namespace, code=own_error.code)
+    raise own_error from cause
 
 
 def is_duplicate_id(error: DuplicateKeyError) -> bool:

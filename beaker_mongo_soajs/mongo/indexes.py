@@ -16,6 +16,7 @@ from pymongo.errors import ConnectionFailure, OperationFailure
 
 from beaker_mongo_soajs.config import DbConfig
 from beaker_mongo_soajs.exceptions import BeakerMongoError, ConfigError, StoreUnavailable
+from beaker_mongo_soajs.log_records import fields as log_fields
 from beaker_mongo_soajs.mongo.client import clients_generation, temporary_client
 from beaker_mongo_soajs.mongo.documents import Document
 from beaker_mongo_soajs.mongo.errors import DRIVER_ERRORS, translated
@@ -168,7 +169,8 @@ class IndexMaker:
         if not failures:
             self.due_seconds = None
             if self._warnings:
-                logger.info("All indexes on %s exist.", self._namespace)
+                extra = log_fields("indexes.made", collection=self._namespace)
+                logger.info("All indexes on %s exist.", self._namespace, extra=extra)
 
     def _create(self, collection: Collection[Document], indexes: list[IndexModel]) -> int:
         """Create indexes; return how many of them could not be made."""
@@ -203,7 +205,8 @@ class IndexMaker:
         # Once for each cause, however often it is tried again.
         if warning not in self._warnings:
             self._warnings.add(warning)
-            logger.warning("%s", warning)
+            extra = log_fields("indexes.failed", collection=self._namespace)
+            logger.warning("%s", warning, extra=extra)
 
 
 def _existing(collection: Collection[Document]) -> list[Mapping[str, Any]]:

@@ -14,6 +14,8 @@ from typing import Self
 from beaker_mongo_soajs.config import DbConfig
 from beaker_mongo_soajs.config.names import LOCKS_SUFFIX
 from beaker_mongo_soajs.exceptions import LockTimeout, StoreError
+from beaker_mongo_soajs.log_records import warn
+from beaker_mongo_soajs.metrics import emit, listeners
 from beaker_mongo_soajs.mongo.backoff import attempts
 from beaker_mongo_soajs.mongo.collection import StoreCollection
 from beaker_mongo_soajs.mongo.documents import Document
@@ -72,6 +74,7 @@ class Lease:
         self.owner = ""
         self.document: Document = {}
         self._holder: tuple[int, threading.Thread] | None = None
+        self._is_lost = False
 
     def __repr__(self) -> str:
         # The id of what is locked may be a session id.
@@ -96,6 +99,17 @@ class Lease:
     def held(self) -> bool:
         """Tell whether this process acquired the lock and has not released it."""
         return self._holder is not None and self._holder[0] == os.getpid()
+
+    @property
+    def namespace(self) -> str:
+        """Return ``database.collection`` of the locked document."""
+        return self._collection.namespace
+
+    def note_lost(self) -> None:
+        """Report once that another owner may hold the lock."""
+        if listeners and not self._is_lost:
+            emit("lock.lost", self.namespace)
+        self._is_lost = True
 
     @property
     def owner_and_end(self) -> tuple[object, object]:
@@ -124,13 +138,17 @@ class Lease:
             return self.attempt(claim=False)
         if timeout_seconds is None:
             timeout_seconds = self.lease_seconds * LEASES_TO_WAIT
-        start = time.monotonic()
+        start = time.perf_counter()
         self.begin()
-        for _ in attempts(timeout_seconds):
+        for number in attempts(timeout_seconds):
             if self.attempt():
+                if listeners and number > 1:
+                    emit("lock.waited", self._collection.namespace, start=start)
                 return True
         self.give_up()
-        raise lock_timeout(time.monotonic() - start)
+        if listeners:
+            emit("lock.timed_out", self._collection.namespace, start=start)
+        raise lock_timeout(time.perf_counter() - start)
 
     def begin(self, known: Document | None = None) -> None:
         """Begin to acquire the lock, as a new owner.
@@ -250,6 +268,7 @@ class Lease:
         if not self._shared and self._live_readers(now):
             return False
         self._holder = (os.getpid(), threading.current_thread())
+        self._is_lost = False
         self._renewer.add(self)
         return True
 
@@ -291,7 +310,13 @@ class Lease:
         try:
             return command()
         except StoreError as error:
-            logger.warning("A lock was not released. Its lease runs out by itself. %s", error)
+            warn(
+                logger,
+                "A lock was not released. Its lease runs out by itself. %s",
+                error,
+                event="lock.not_released",
+                collection=self._collection.namespace,
+            )
             return False
 
     def _update(self, update: Document) -> bool:

@@ -7,8 +7,8 @@ import time
 from collections.abc import Callable, Hashable
 
 from beaker_mongo_soajs.exceptions import BeakerMongoError, StoreUnavailable
+from beaker_mongo_soajs.log_records import warn
 
-_LOG_PAUSE_SECONDS = 60.0
 _FIRST_PAUSE_SECONDS = 0.1
 _LONGEST_PAUSE_SECONDS = 1.0
 
@@ -23,17 +23,13 @@ class OutageLog:
     def __init__(self, logger: logging.Logger, consequence: str) -> None:
         self._logger = logger
         self._consequence = consequence
-        self._next = float("-inf")
 
     def report(self, error: Exception) -> None:
-        """Log an error, unless one was logged within the last minute.
+        """Log an error, at most once a minute.
 
         :param error: the error of a command.
         """
-        now = time.monotonic()
-        if now >= self._next:
-            self._next = now + _LOG_PAUSE_SECONDS
-            self._logger.warning("%s %s", self._consequence, error)
+        warn(self._logger, f"{self._consequence} %s", error, event="store.unavailable")
 
 
 class Outages:

@@ -9,6 +9,7 @@ from collections.abc import Hashable
 from typing import Protocol
 
 from beaker_mongo_soajs.exceptions import BeakerMongoError
+from beaker_mongo_soajs.log_records import warn
 
 logger = logging.getLogger(__name__)
 
@@ -24,8 +25,15 @@ class Renewable(Protocol):
     def owner_lives(self) -> bool:
         """Tell whether the thread that acquired the lease is alive."""
 
+    @property
+    def namespace(self) -> str:
+        """Return ``database.collection`` of the locked document."""
+
     def extend(self) -> bool:
         """Extend the lease; return whether its owner still held it."""
+
+    def note_lost(self) -> None:
+        """Report once that another owner may hold the lock."""
 
 
 class LeaseRenewer:
@@ -68,10 +76,12 @@ class LeaseRenewer:
             thread.start()
         except RuntimeError as error:
             # At the end of an interpreter, or at a limit of the system.
-            logger.warning(
+            warn(
+                logger,
                 "Leases are not extended: no thread can be started (%s). Locks are released after "
                 "store.lockLease. Check the limits of threads and memory.",
                 error,
+                event="lock.not_extended",
             )
         else:
             self._thread = thread
@@ -97,23 +107,36 @@ class LeaseRenewer:
         failed = False
         for lease in leases:
             if not lease.owner_lives:
-                logger.warning(
+                warn(
+                    logger,
                     "A lease is not extended: the thread that acquired it has ended without a "
-                    "release. Release locks in a finally block, or use a with statement."
+                    "release. Release locks in a finally block, or use a with statement.",
+                    event="lock.not_released",
+                    collection=lease.namespace,
                 )
                 self.discard(lease)
                 continue
             try:
                 lost = not lease.extend()
             except BeakerMongoError as error:
-                logger.warning("A lease was not extended, and will be tried again. %s", error)
+                warn(
+                    logger,
+                    "A lease was not extended, and will be tried again. %s",
+                    error,
+                    event="lock.not_extended",
+                    collection=lease.namespace,
+                )
                 failed = True
                 continue
             # A lease that was released in the meantime is not lost.
             if lost and lease in self._leases:
-                logger.warning(
+                lease.note_lost()
+                warn(
+                    logger,
                     "A lease was lost: it was not extended in time, and another owner may hold the "
-                    "lock. Make store.lockLease longer than the pauses of this process."
+                    "lock. Make store.lockLease longer than the pauses of this process.",
+                    event="lock.lost",
+                    collection=lease.namespace,
                 )
                 self.discard(lease)
         return failed

@@ -1,35 +1,48 @@
-"""The server's clock, by which leases count: no clock of another machine matters."""
+"""The server's clock, by which leases and sessions count: no clock of another machine matters."""
 
-import os
 import time
-from collections.abc import Hashable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime
 
 from beaker_mongo_soajs.exceptions import StoreRefused
+from beaker_mongo_soajs.mongo.clock_readings import add_reading, server_seconds
 from beaker_mongo_soajs.mongo.collection import StoreCollection
 
-_COUNTS_SECONDS = 60.0
-
-_readings: dict[tuple[int, Hashable], tuple[datetime, float]] = {}
-"""What each server's clock showed, and when that was here, by process and connection."""
+_TOLERANCE_SECONDS = 5.0
 
 
 def server_now(collection: StoreCollection) -> datetime:
     """Return the time of the server that takes writes, in naive UTC.
 
-    The server is asked once a minute. In between, the time that passed here is added. The result is
-    late by the travel time of the answer, and by any time for which this machine was suspended: a
-    lease then ends early for its owner, and late for everybody else.
+    PyMongo reads it every few seconds, as it monitors the server. The server is only asked if there
+    is no such reading, at most once a minute: for the first command of a process, and with an
+    application's own client. In between, the time that passed here is added. The result is late by
+    the travel time of the answer, and by any time for which this machine was suspended: a lease
+    then ends early for its owner, and late for everybody else.
 
     :param collection: a collection of the server.
     :raises StoreError: the server does not answer.
     """
-    slot = (os.getpid(), collection.config.connection_key)
-    reading = _readings.get(slot)
-    if reading is None or time.monotonic() - reading[1] > _COUNTS_SECONDS:
-        reading = (_ask(collection), time.monotonic())
-        _readings[slot] = reading
-    return reading[0] + timedelta(seconds=time.monotonic() - reading[1])
+    return datetime.fromtimestamp(_server_seconds(collection), UTC).replace(tzinfo=None)
+
+
+def local_clock_ahead(collection: StoreCollection) -> float:
+    """Return by how many seconds this machine's clock is ahead of the server's; negative if behind.
+
+    :param collection: a collection of the server.
+    :returns: 0 if they differ by less than five seconds: an answer may be late by so much.
+    :raises StoreError: the server does not answer.
+    """
+    ahead = time.time() - _server_seconds(collection)
+    return ahead if abs(ahead) > _TOLERANCE_SECONDS else 0.0
+
+
+def _server_seconds(collection: StoreCollection) -> float:
+    key = collection.config.connection_key
+    seconds = server_seconds(key)
+    while seconds is None:
+        add_reading(key, _ask(collection))
+        seconds = server_seconds(key)
+    return seconds
 
 
 def _ask(collection: StoreCollection) -> datetime:
@@ -40,8 +53,3 @@ def _ask(collection: StoreCollection) -> datetime:
         answer = collection.command({"ismaster": 1}, database="admin")
     shown: datetime = answer["localTime"]
     return shown
-
-
-if hasattr(os, "register_at_fork"):
-    # Process ids are reused.
-    os.register_at_fork(after_in_child=_readings.clear)

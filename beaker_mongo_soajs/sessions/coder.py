@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from beaker_mongo_soajs.mongo.documents import Document, utc_now
+from beaker_mongo_soajs.mongo.documents import Document
 from beaker_mongo_soajs.sessions.changes import Changes, changes_between
 from beaker_mongo_soajs.sessions.document import SessionDocuments
 from beaker_mongo_soajs.sessions.encryption import Cipher, encrypt, unencrypted, without_key
@@ -86,7 +86,7 @@ class SessionCoder:
         :param stored_id: the document's ``_id``.
         :param session: the session.
         """
-        documents, now = self.documents, utc_now()
+        documents, now = self.documents, self.documents.clock.now()
         if self.cipher is not None:
             document = documents.build_encrypted(stored_id, self.encrypt(session), now)
             return document, documents.inserted(document, {})

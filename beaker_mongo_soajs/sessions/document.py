@@ -9,8 +9,9 @@ from typing import Any, TypeGuard
 
 from beaker_mongo_soajs.config import DbConfig
 from beaker_mongo_soajs.exceptions import KEPT, SerializationError
-from beaker_mongo_soajs.mongo.documents import Document, utc_now
+from beaker_mongo_soajs.mongo.documents import Document
 from beaker_mongo_soajs.sessions.changes import ACCESSED_TIME
+from beaker_mongo_soajs.sessions.clock import Clock
 from beaker_mongo_soajs.sessions.codec import JsonCodec, NativeCodec, has_escapes, is_plain
 from beaker_mongo_soajs.sessions.express import (
     EXPRESS_COOKIE,
@@ -43,6 +44,7 @@ class SessionDocuments:
     :param config: the configuration.
     :param lifetime_seconds: for how long an untouched session lives.
     :param cookie: the cookie of new sessions for express-session.
+    :param clock: the clock by which the sessions count.
     :raises ConfigError: when that reaches beyond the dates that MongoDB's drivers know, or when
         ``store.touchAfter`` is not shorter.
     """
@@ -52,8 +54,10 @@ class SessionDocuments:
         config: DbConfig,
         lifetime_seconds: float,
         cookie: ExpressCookie | None = None,
+        clock: Clock | None = None,
     ) -> None:
         store = config.store
+        self.clock = clock or Clock()
         self._signer = make_signer(store.signing_keys, config.database, config.collection)
         native = SharedNativeCodec if store.express_cookie else NativeCodec
         self._native = native(pickled=store.pickle, signer=self._signer)
@@ -68,26 +72,24 @@ class SessionDocuments:
             lifetime_seconds, self.touch_after_seconds, store.max_lifetime_seconds
         )
 
-    def expires(self, now: datetime, terms: Terms | None = None) -> datetime:
+    def expires(self, terms: Terms | None = None) -> datetime:
         """Return the date until which a session touched now lives.
 
-        :param now: naive UTC.
         :param terms: what is particular to the lifetime of the session.
         """
-        return self.lifetime.expires(now, terms)
+        return self.lifetime.expires(self.clock.now(), terms)
 
-    def is_touched(self, stored: StoredSession, now: datetime) -> bool:
+    def is_touched(self, stored: StoredSession) -> bool:
         """Check whether a session was touched less than ``touchAfter`` ago, by its ``expires``.
 
         :param stored: the session.
-        :param now: naive UTC.
         """
         if stored.expires is None:
             return False
         if self.lacks_cookie(stored):
             # Without its cookie, express-session fails at this session.
             return False
-        return self.lifetime.is_touched(stored.expires, now, stored.terms)
+        return self.lifetime.is_touched(stored.expires, self.clock.now(), stored.terms)
 
     def stored_id(self, session_id: object) -> str:
         """Return the ``_id`` of a session's document.
@@ -270,7 +272,7 @@ class SessionDocuments:
         if self._cookie is None or form is StorageForm.ENCRYPTED:
             return None
         made = self._cookie if make_cookie is None else make_cookie()
-        native = made.native(utc_now()) if isinstance(made, ExpressCookie) else made
+        native = made.native(self.clock.now()) if isinstance(made, ExpressCookie) else made
         return as_text(native) if form is StorageForm.JSON else native
 
     def ends_by_date(self, stored: StoredSession) -> bool:

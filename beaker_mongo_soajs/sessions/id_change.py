@@ -24,12 +24,14 @@ import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from enum import Enum
+from time import perf_counter
 from typing import Any
 
 from beaker_mongo_soajs.exceptions import StoreUnavailable
+from beaker_mongo_soajs.metrics import emit, listeners
 from beaker_mongo_soajs.mongo.backoff import attempts
 from beaker_mongo_soajs.mongo.collection import StoreCollection
-from beaker_mongo_soajs.mongo.documents import Document, utc_now
+from beaker_mongo_soajs.mongo.documents import Document
 
 MOVED_TO = "moved_to"
 """The field of documents that are no sessions any more: the ``_id`` that the session has now."""
@@ -59,10 +61,12 @@ class IdChanges:
     """Change ids of sessions, and end sessions whatever id they have meanwhile.
 
     :param collection: the collection of the sessions.
+    :param now: returns the time by the clock that counts, in naive UTC.
     """
 
-    def __init__(self, collection: StoreCollection) -> None:
+    def __init__(self, collection: StoreCollection, now: Callable[[], datetime]) -> None:
         self._collection = collection
+        self._now = now
         self._next_removal = time.monotonic() + _REMOVAL_SECONDS
 
     def move(
@@ -159,6 +163,13 @@ class IdChanges:
         :param stored_id: the ``_id`` of its document.
         :returns: how many sessions were deleted, 1 or 0.
         """
+        start = perf_counter() if listeners else 0.0
+        count = self._destroy(stored_id)
+        if listeners and count:
+            emit("session.destroyed", self._collection.namespace, stored_id, start=start)
+        return count
+
+    def _destroy(self, stored_id: str) -> int:
         for _ in range(_MOST_HOPS):
             if self._collection.delete_first({"_id": stored_id} | NOT_MOVED):
                 return 1
@@ -186,6 +197,7 @@ class IdChanges:
         :param query: the filter.
         :returns: how many sessions were deleted.
         """
+        start = perf_counter() if listeners else 0.0
         query = query | {"barrier": {"$exists": False}}
         # $min leaves an expires of null alone: the TTL index must not remove open tombstones before
         # their new ids are barred.
@@ -196,7 +208,10 @@ class IdChanges:
             move = found["move"]
             if _is_move(move):
                 self._put_barrier(move["to"], move["round"])
-        return self._collection.delete(marked)
+        count = self._collection.delete(marked)
+        if listeners and count:
+            emit("session.destroyed", self._collection.namespace, start=start, count=count)
+        return count
 
     def current_id(self, stored_id: str) -> str | None:
         """Return the ``_id`` that a session has now; ``None`` if it has ended.
@@ -224,7 +239,7 @@ class IdChanges:
         """
         if time.monotonic() >= self._next_removal:
             self._next_removal = time.monotonic() + _REMOVAL_SECONDS
-            self._collection.delete({"expires": None, "move.until": {"$lte": utc_now()}})
+            self._collection.delete({"expires": None, "move.until": {"$lte": self._now()}})
 
     def _open(self, old_id: str, new_id: str, number: int, until: datetime) -> Document | None:
         """Make a tombstone of a live document; return what it was."""
@@ -287,7 +302,7 @@ class IdChanges:
             "barrier": True,
             MOVED_TO: None,
             "move_round": number,
-            "expires": utc_now() + _BARRIER_LIFETIME,
+            "expires": self._now() + _BARRIER_LIFETIME,
         }
         self._collection.find_and_modify(
             {"_id": stored_id, "move_round": {"$lte": number}},

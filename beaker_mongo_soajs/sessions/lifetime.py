@@ -1,11 +1,13 @@
 """How long sessions live."""
 
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeGuard
 
 from beaker_mongo_soajs.exceptions import ConfigError
 from beaker_mongo_soajs.mongo.documents import Document
+from beaker_mongo_soajs.sessions.changes import ACCESSED_TIME
 
 CREATED_AT = "createdAt"
 """The field with the date on which a session began, if ``store.maxLifetime`` is set. connect-mongo
@@ -20,8 +22,8 @@ ENDS_AT = "endsAt"
 CREATION_TIME = "_creation_time"
 """Beaker's key for the time at which a session began."""
 
-
-_MOST_SECONDS = 100 * 365 * 86400.0
+MOST_SECONDS = 100 * 365 * 86400.0
+"""The longest lifetime that a session can have of its own."""
 
 
 def check_idle_seconds(seconds: float) -> None:
@@ -30,7 +32,7 @@ def check_idle_seconds(seconds: float) -> None:
     :param seconds: the idle timeout.
     :raises ValueError: it is not a positive number, or is more than 100 years.
     """
-    if not _is_number(seconds) or not 0 < seconds <= _MOST_SECONDS:
+    if not _is_number(seconds) or not 0 < seconds <= MOST_SECONDS:
         raise ValueError(f"A lifetime must be a number of seconds above 0, and not {seconds!r}.")
 
 
@@ -69,7 +71,7 @@ class Lifetime:
         self._expires_after = _timedelta(seconds + touch_after_seconds, "expireAfter")
         self._most = None
         if most_seconds is not None:
-            self._most = _timedelta(min(most_seconds, _MOST_SECONDS), "store.maxLifetime")
+            self._most = _timedelta(min(most_seconds, MOST_SECONDS), "store.maxLifetime")
 
     def expires(self, now: datetime, terms: Terms | None = None) -> datetime:
         """Return the date until which a session touched now lives.
@@ -115,7 +117,7 @@ class Lifetime:
         idle_seconds, is_exact = max_age_seconds, max_age_seconds is not None
         if idle_seconds is None:
             idle_seconds = document.get(IDLE_SECONDS)
-        if not _is_number(idle_seconds) or not 0 < idle_seconds <= _MOST_SECONDS:
+        if not _is_number(idle_seconds) or not 0 < idle_seconds <= MOST_SECONDS:
             idle_seconds = None
         ends = document.get(ENDS_AT)
         if type(ends) is not datetime:
@@ -203,3 +205,15 @@ def _timedelta(seconds: float, option: str) -> timedelta:
             hint="Ten years are 315360000000 milliseconds.",
         ) from error
     return lifetime
+
+
+def is_past(session: object, timeout: float | None) -> bool:
+    """Check whether a session that was found is past its idle timeout.
+
+    :param session: the session, or a text that only its Session can read, which never is.
+    :param timeout: the idle timeout in seconds, if there is one.
+    """
+    if timeout is None or not isinstance(session, dict):
+        return False
+    now = time.time()
+    return bool(now - session.get(ACCESSED_TIME, now) > timeout)

@@ -53,6 +53,7 @@ class SessionLock:
         """
         if self._lease is None or time.monotonic() < self._sure_until or self._lease.extend():
             return
+        self._lease.note_lost()
         raise LockTimeout(
             "The session's lock was lost: this process was stopped for longer than its lease.",
             hint="Nothing was saved; the request can be tried again. store.lockLease sets how long "

@@ -3,7 +3,7 @@
 import bson
 
 from beaker_mongo_soajs.exceptions import SerializationError
-from beaker_mongo_soajs.mongo.documents import EXACT_OPTIONS, Document, utc_now
+from beaker_mongo_soajs.mongo.documents import EXACT_OPTIONS, Document
 from beaker_mongo_soajs.sessions.changes import ACCESSED_TIME, Changes, merged
 from beaker_mongo_soajs.sessions.coder import SessionCoder
 from beaker_mongo_soajs.sessions.document import SessionDocuments
@@ -21,7 +21,7 @@ def read_exact(documents: SessionDocuments, document: Document) -> StoredSession
     :param document: the document, with the types that BSON has.
     :raises SerializationError: when it is no session document.
     """
-    return documents.read(bson.encode(document, codec_options=EXACT_OPTIONS), utc_now())
+    return documents.read(bson.encode(document, codec_options=EXACT_OPTIONS), documents.clock.now())
 
 
 class MovedDocument:
@@ -67,7 +67,7 @@ class MovedDocument:
         fields = self._documents.marks(stored, self._coder.serializer)
         fields |= self._plain(stored, before) if self._cipher is None else self._encrypted(stored)
         kept = {name: item for name, item in before.items() if name not in CONTROL_FIELDS}
-        expires = self._documents.expires(utc_now(), stored.terms)
+        expires = self._documents.expires(stored.terms)
         return kept | fields | {"_id": self._new_id, "expires": expires}
 
     def _plain(self, stored: StoredSession, before: Document) -> Document:

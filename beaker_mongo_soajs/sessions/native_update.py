@@ -8,6 +8,7 @@ from bson.raw_bson import RawBSONDocument
 
 from beaker_mongo_soajs.mongo.documents import Document
 from beaker_mongo_soajs.sessions.changes import ACCESSED_TIME, Changes
+from beaker_mongo_soajs.sessions.clock import later_time
 from beaker_mongo_soajs.sessions.codec import Codec
 from beaker_mongo_soajs.sessions.stored import StoredSession
 from beaker_mongo_soajs.sessions.tags import Tree
@@ -15,17 +16,6 @@ from beaker_mongo_soajs.sessions.tags import Tree
 _AS_STORED: CodecOptions[RawBSONDocument] = CodecOptions(
     document_class=RawBSONDocument, datetime_conversion=DatetimeConversion.DATETIME_MS
 )
-
-
-def times_update(accessed_time: float | None, expires: datetime) -> Document:
-    """Return the ``$max`` operand that moves a session's times, forward only.
-
-    :param accessed_time: seconds since 1970; ``None`` for a session that keeps no such time.
-    :param expires: naive UTC.
-    """
-    if accessed_time is None:
-        return {"expires": expires}
-    return {f"session.{ACCESSED_TIME}": accessed_time, "expires": expires}
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -84,17 +74,26 @@ def native_update(
     accessed_time: float | None,
     expires: datetime | None,
     fields: Document,
+    *,
+    lies_ahead: bool = False,
 ) -> Document:
     """Return the update of one native document: ``$set`` and ``$unset`` by key.
 
     :param changes: what the request changed; :meth:`FieldChanges.have_paths` is true.
-    :param accessed_time: as for :func:`times_update`.
-    :param expires: as for :func:`times_update`; ``None`` leaves both times as they are.
+    :param accessed_time: seconds since 1970; ``None`` for a session that keeps no such time.
+    :param expires: naive UTC; ``None`` leaves both times as they are. They move forward only.
     :param fields: other fields of the document to set.
+    :param lies_ahead: whether the stored access time is to be replaced, as it lies in the future.
     """
     update: Document = {}
     if expires is not None:
-        update["$max"] = times_update(accessed_time, expires)
+        update["$max"] = {"expires": expires}
+        if accessed_time is not None:
+            path = f"session.{ACCESSED_TIME}"
+            if lies_ahead:
+                fields = fields | {path: accessed_time}
+            else:
+                update["$max"] = {path: accessed_time, "expires": expires}
     assigned = {f"session.{name}": tree for name, tree in changes.assigned.items()} | fields
     if assigned:
         update["$set"] = assigned
@@ -109,6 +108,7 @@ def native_swap(
     accessed_time: float | None,
     expires: datetime | None,
     fields: Document,
+    now: float,
 ) -> tuple[Document, Document] | None:
     """Return the filter and the update that replace a whole session, unless it has changed.
 
@@ -119,6 +119,7 @@ def native_swap(
     :param accessed_time: as for :func:`native_update`.
     :param expires: as for :func:`native_update`.
     :param fields: as for :func:`native_update`.
+    :param now: the time, in seconds since 1970.
     :returns: ``None`` if the document holds no native session.
     """
     document = RawBSONDocument(raw, _AS_STORED)
@@ -131,7 +132,7 @@ def native_swap(
         update["$max"] = {"expires": expires}
         before = merged.get(ACCESSED_TIME, accessed_time)
         if accessed_time is not None and isinstance(before, int | float):
-            merged[ACCESSED_TIME] = max(before, accessed_time)
+            merged[ACCESSED_TIME] = later_time(accessed_time, before, now)
     return {"_id": document["_id"], "session": {"$eq": session}}, update
 
 

@@ -1,31 +1,25 @@
 """One session in one request."""
 
 import math
-import time
-from datetime import datetime
 from typing import Any
 
-from beaker_mongo_soajs.mongo.documents import Document, utc_now
+from beaker_mongo_soajs.metrics import listeners
 from beaker_mongo_soajs.sessions.changes import ACCESSED_TIME, Changes, changes_between
 from beaker_mongo_soajs.sessions.coder import SessionCoder
 from beaker_mongo_soajs.sessions.encryption import Cipher, without_key
-from beaker_mongo_soajs.sessions.express import MakeCookie, max_age_seconds, with_max_age
-from beaker_mongo_soajs.sessions.lifetime import Terms
+from beaker_mongo_soajs.sessions.express import MakeCookie
+from beaker_mongo_soajs.sessions.loaded_session import LoadedSession
 from beaker_mongo_soajs.sessions.moved_document import MovedDocument, read_exact
 from beaker_mongo_soajs.sessions.native_update import NO_CHANGES, FieldChanges
 from beaker_mongo_soajs.sessions.serializer import Serializer
-from beaker_mongo_soajs.sessions.stored import StorageForm, StoredId, StoredSession
+from beaker_mongo_soajs.sessions.stored import StorageForm, StoredSession
 from beaker_mongo_soajs.sessions.writer import SessionWriter
 
 COOKIE_KEYS = frozenset({"_domain", "_path"})
 """All that is left of a session that the application emptied: Beaker's settings of its cookie."""
 
 
-_CLOCK_STEP_SECONDS = 1.0
-"""A session that is just about to end does not end while it is loaded."""
-
-
-class SessionRecord:
+class SessionRecord(LoadedSession):
     """Load and save the session of one request.
 
     It holds what this request loaded, compares that with what the request saves, and writes only
@@ -42,8 +36,8 @@ class SessionRecord:
     """
 
     __slots__ = (
-        *("_known", "_latest", "_touched_time", "_writer"),
-        *("coder", "id", "is_destroyed", "is_moved"),
+        *("_latest", "_touched_time"),
+        *("id", "is_destroyed", "is_moved"),
     )
 
     def __init__(
@@ -53,16 +47,13 @@ class SessionRecord:
         serializer: Serializer | None = None,
         make_cookie: MakeCookie | None = None,
     ) -> None:
-        self._writer = writer
-        self.coder = SessionCoder(writer.documents, cipher, serializer, make_cookie)
-        """How the session is stored."""
+        super().__init__(writer, SessionCoder(writer.documents, cipher, serializer, make_cookie))
         self.id: str | None = None
         """The id under which the session is stored, if it is."""
         self.is_destroyed = False
         """Whether a save found that another request destroyed the session."""
         self.is_moved = False
         """Whether a save found that another request changed the id of the session."""
-        self._known: StoredSession | None = None
         # What is stored, if it holds more than this request knows: others saved a text meanwhile.
         self._latest: StoredSession | None = None
         self._touched_time = 0.0
@@ -84,7 +75,7 @@ class SessionRecord:
         :param timeout: the idle timeout in seconds, if there is one. A session past it is returned.
         :returns: a dict, or for an encrypted session what the cipher made of its text.
         """
-        if not self.load(session_id):
+        if not self._load(session_id):
             return None
         known = self._known
         assert known is not None
@@ -96,17 +87,13 @@ class SessionRecord:
                 # A load that failed is no load: the next save must not compare with it.
                 self.forget()
                 raise
-        documents = self._writer.documents
-        late = documents.touch_after_seconds
-        if documents.ends_by_date(known):
-            # The Session compares the access time with the configured timeout.
-            late = math.inf
-        else:
-            timeout = self.idle_seconds or timeout
-        if timeout is not None and type(session) is dict and ACCESSED_TIME in session:
-            earliest = time.time() - timeout
-            if session[ACCESSED_TIME] < earliest <= session[ACCESSED_TIME] + late:
-                session[ACCESSED_TIME] = earliest + _CLOCK_STEP_SECONDS
+        if type(session) is dict and ACCESSED_TIME in session:
+            documents = self._writer.documents
+            # If a date decides, the Session still compares the access time with its own timeout.
+            by_date = documents.ends_by_date(known)
+            late = math.inf if by_date else documents.touch_after_seconds
+            timeout = timeout if by_date else self.idle_seconds or timeout
+            self.clock.set_local_time(session, timeout, late)
         return session
 
     def load(self, session_id: object) -> bool:
@@ -114,6 +101,9 @@ class SessionRecord:
 
         :param session_id: as for :meth:`find`, or a ``StoredId``.
         """
+        return self._load(session_id)
+
+    def _load(self, session_id: object) -> bool:
         self.forget()
         documents = self._writer.documents
         stored_id = documents.stored_id_or_none(session_id)
@@ -126,47 +116,6 @@ class SessionRecord:
     def session(self) -> Any:
         """Return the session as it was loaded or last saved, made anew; empty without one."""
         return {} if self._known is None else self.coder.read(self._known)
-
-    @property
-    def stored_id(self) -> StoredId | None:
-        """Return the ``_id`` of the document, if the session is stored."""
-        return None if self._known is None else StoredId(self._known.stored_id)
-
-    @property
-    def idle_seconds(self) -> float | None:
-        """The idle timeout of this session, if it has one of its own."""
-        return self._known.terms.idle_seconds if self._known and self._known.terms else None
-
-    @property
-    def ends_by_date(self) -> bool:
-        """Whether ``expires`` alone decides when the session ends, without Beaker's timeout."""
-        return self._known is not None and self._writer.documents.ends_by_date(self._known)
-
-    @property
-    def native_cookie(self) -> Document | None:
-        """The stored cookie of express-session, if it has one, with a new date."""
-        cookie = self._known and self._known.cookie
-        return None if cookie is None else with_max_age(cookie, self.idle_seconds, utc_now())
-
-    def set_lifetime(self, seconds: float | None, ends: datetime | None = None) -> None:
-        """Give the stored session a lifetime of its own, or take it away, if that is a change.
-
-        :param seconds: the idle timeout; ``None`` for that of the configuration.
-        :param ends: the date on which it ends, in naive UTC, in use or not; ``None`` for no date.
-        """
-        if self._known is None:
-            return
-        if seconds is None and ends is None:
-            # With a cookie of express-session, that holds the lifetime of the configuration, too.
-            seconds = max_age_seconds(self.coder.new_cookie(self._known.form))
-        terms = self._known.terms or Terms()
-        if (seconds, ends) != (terms.idle_seconds, terms.ends):
-            self._writer.set_lifetime(self._known, seconds, ends)
-
-    @property
-    def stored_serializer(self) -> Serializer | None:
-        """Return the serializer that the loaded document names, if it does."""
-        return None if self._known is None else self._known.serializer
 
     def check(self, session: dict[Any, Any]) -> None:
         """Check that a session can be stored, without storing it.
@@ -190,27 +139,31 @@ class SessionRecord:
             return False
         self.id = session_id
         self._known = inserted
+        self._touched_time = session.get(ACCESSED_TIME, 0.0)
         return True
 
     def save(
         self, session_id: str, session: dict[Any, Any], changes: Changes | None = None
-    ) -> None:
+    ) -> str | None:
         """Save what changed. An emptied session is removed; a new id moves the session.
 
         :param session_id: the id that the session is to have.
         :param session: the session.
         :param changes: what changed since it was loaded, if the caller has found that out.
+        :returns: the name of the event, unless the session was dropped, removed or only touched.
         """
+        session = self.clock.stored(session)
         if self.is_destroyed:
             self._drop()
         elif session.keys() <= COOKIE_KEYS:
             self.remove()
         elif self.id is not None and self.id != session_id:
-            self._move(session_id, session)
+            return self._move(session_id, session)
         elif self._known is None:
-            self._insert(session_id, session)
+            return self._insert(session_id, session)
         else:
-            self._save_changes(self._known, session, changes)
+            return self._save_changes(self._known, session, changes)
+        return None
 
     def touch(self, accessed_time: float) -> bool:
         """Move the times of the session if that is due, and change nothing else.
@@ -218,6 +171,9 @@ class SessionRecord:
         :param accessed_time: seconds since 1970.
         :returns: whether the session still exists.
         """
+        return self._touch(accessed_time - self.clock.ahead())
+
+    def _touch(self, accessed_time: float) -> bool:
         known = self._known
         if known is None or self.is_destroyed:
             return False
@@ -252,7 +208,7 @@ class SessionRecord:
         cipher = self.coder.cipher
         if cipher is not None and cipher.has_exact_times and self.coder.cipher_for(known):
             return True
-        if not documents.is_touched(known, utc_now()):
+        if not documents.is_touched(known):
             return True
         if accessed_time is None or known.form is StorageForm.ENCRYPTED:
             return False
@@ -261,7 +217,7 @@ class SessionRecord:
         age_seconds = accessed_time - (known.accessed_time or 0)
         return not 0 <= age_seconds < documents.touch_after_seconds
 
-    def _insert(self, session_id: str, session: dict[Any, Any]) -> None:
+    def _insert(self, session_id: str, session: dict[Any, Any]) -> str:
         coder, documents = self.coder, self._writer.documents
         document, inserted = coder.new_document(documents.stored_id(session_id), session)
         found = self._writer.insert(document)
@@ -280,15 +236,18 @@ class SessionRecord:
             if self._known is not None:
                 self._latest = self._latest or self._known
                 self._known = self._known.saved(inserted.tree, self._known.text)
+            if listeners:
+                self._writer.report("session.merged", document["_id"])
         self._touched_time = session.get(ACCESSED_TIME, 0.0)
+        return "session.created" if found is None else "session.saved"
 
     def _save_changes(
         self, known: StoredSession, session: dict[Any, Any], changes: Changes | None
-    ) -> None:
+    ) -> str | None:
         coder = self.coder
         if coder.cipher_for(known) is not None:
             self._swap_encrypted(known, coder.encrypt(session), accessed_only=False)
-            return
+            return "session.saved"
         if known.form is StorageForm.ENCRYPTED:
             raise without_key()
         documents = self._writer.documents
@@ -298,12 +257,13 @@ class SessionRecord:
         if changes is None or changes.unverified:
             changes = coder.changes(known, session)
         if not changes and not documents.marks(known, coder.serializer):
-            self.touch(time.time() if accessed_time is None else accessed_time)
-            return
+            self._touch(self.clock.now_seconds() if accessed_time is None else accessed_time)
+            return None
         touches = self._is_due(known, accessed_time)
         if not self._write(known, coder.fields(known, changes), accessed_time, touches=touches):
             self._save_moved(known, changes, accessed_time)
         self._touched_time = max(self._touched_time, accessed_time or 0.0)
+        return "session.saved"
 
     def _write(
         self,
@@ -341,7 +301,7 @@ class SessionRecord:
             self._drop()
         self._known = swapped or known
 
-    def _move(self, session_id: str, session: dict[Any, Any]) -> None:
+    def _move(self, session_id: str, session: dict[Any, Any]) -> str:
         """Give the session a new id. If another request did, save under that what changed."""
         known, documents, old_id = self._known, self._writer.documents, self.id
         assert known is not None
@@ -364,11 +324,12 @@ class SessionRecord:
         )
         if document is None:
             self._save_moved(known, changes, accessed_time)
-            return
+            return "session.saved"
         self.forget()
         self.id = session_id
         self._known = read_exact(documents, document)
         self._touched_time = accessed_time or 0.0
+        return "session.id_changed"
 
     def _save_moved(
         self, known: StoredSession, changes: Changes, accessed_time: float | None
@@ -382,15 +343,6 @@ class SessionRecord:
         self._known, self._latest = moved, None
         if not self._write(moved, self.coder.fields(moved, changes), accessed_time, touches=True):
             self._save_moved(moved, changes, accessed_time)
-
-    def _expires(self) -> datetime:
-        terms = None if self._known is None else self._known.terms
-        return self._writer.documents.expires(utc_now(), terms)
-
-    def extend_if_half_over(self) -> None:
-        """Move ``expires`` if half of the time has passed, for times that are not saved."""
-        if self._known is not None:
-            self._writer.extend_if_half_over(self._known)
 
     def _drop(self) -> None:
         """Drop a save of a session that another request destroyed; later ones are dropped too."""

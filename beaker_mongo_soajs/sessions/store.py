@@ -4,6 +4,8 @@ import logging
 import secrets
 import time
 from collections.abc import Iterator, Mapping
+from functools import partial
+from time import perf_counter
 from typing import Any, Self
 
 from pymongo import IndexModel
@@ -13,16 +15,21 @@ from beaker_mongo_soajs.config.beaker_options import PREFIXES
 from beaker_mongo_soajs.config.start_warnings import log_start_warnings
 from beaker_mongo_soajs.config.store_options import BEAKER_MARGIN_SECONDS
 from beaker_mongo_soajs.exceptions import ConfigError, SerializationError
+from beaker_mongo_soajs.log_records import warn
+from beaker_mongo_soajs.metrics import emit, listeners
 from beaker_mongo_soajs.mongo.client import close_client
 from beaker_mongo_soajs.mongo.collection import StoreCollection
-from beaker_mongo_soajs.mongo.documents import Document, utc_now
+from beaker_mongo_soajs.mongo.documents import Document
 from beaker_mongo_soajs.mongo.indexes import ttl_index
+from beaker_mongo_soajs.mongo.server_clock import local_clock_ahead
+from beaker_mongo_soajs.sessions.clock import Clock
 from beaker_mongo_soajs.sessions.codec import NativeCodec
 from beaker_mongo_soajs.sessions.document import SessionDocuments
 from beaker_mongo_soajs.sessions.encryption import Cipher
 from beaker_mongo_soajs.sessions.express import ExpressCookie, MakeCookie
 from beaker_mongo_soajs.sessions.id_change import CONTROL_FIELDS, MOVED_TO, NOT_MOVED
 from beaker_mongo_soajs.sessions.record import SessionRecord
+from beaker_mongo_soajs.sessions.reporting_record import ReportingRecord
 from beaker_mongo_soajs.sessions.serializer import Serializer
 from beaker_mongo_soajs.sessions.stored import StorageForm, StoredId
 from beaker_mongo_soajs.sessions.tags import Tree
@@ -71,9 +78,15 @@ class SessionStore:
         self.timeout = timeout
         lifetime = config.expire_after_seconds if timeout is None else timeout
         cookie = ExpressCookie(_without_margin(timeout))
-        self._documents = SessionDocuments(config, lifetime, cookie)
         self._collection = StoreCollection(config, config.collection, _indexes(config))
+        clock = Clock(partial(local_clock_ahead, self._collection))
+        self._documents = SessionDocuments(config, lifetime, cookie, clock)
         self._writer = SessionWriter(self._documents, self._collection)
+
+    @property
+    def namespace(self) -> str:
+        """Return ``database.collection``."""
+        return self._collection.namespace
 
     def __enter__(self) -> Self:
         """Return the store."""
@@ -108,14 +121,18 @@ class SessionStore:
         stored_id = self._documents.stored_id(session_id)
         tree = self._documents.encode(self._documents.form, dict(session), stored_id)
         cookie = self._documents.new_cookie(self._documents.form)
-        fields = self._documents.build(stored_id, tree, None, utc_now(), cookie)
+        fields = self._documents.build(stored_id, tree, None, self._documents.clock.now(), cookie)
         del fields["_id"]
         update = {
             "$set": fields,
             "$unset": CONTROL_FIELDS | {"dataSerializer": "", "signature": ""},
         }
-        self._collection.update({"_id": stored_id}, update, upsert=True)
-        self._collection.sweep_if_due()
+        start = perf_counter() if listeners else 0.0
+        existed = self._collection.update({"_id": stored_id}, update, upsert=True)
+        if listeners:
+            event = "session.saved" if existed else "session.created"
+            emit(event, self.namespace, stored_id, start=start)
+        self._collection.sweep_if_due(self._documents.clock.now)
 
     def touch(self, session_id: str) -> bool:
         """Set a session's times to now, without a change of its data.
@@ -134,9 +151,18 @@ class SessionStore:
         """
         return self._writer.id_changes.destroy(self._documents.stored_id(session_id))
 
+    def ping(self, timeout: float | None = None) -> float:
+        """Check that the primary answers; return how long that took, in seconds.
+
+        :param timeout: seconds to wait; by default as for any command.
+        :raises StoreUnavailable: the primary does not answer in time.
+        :raises StoreRefused: the server refuses the login.
+        """
+        return self._collection.ping(timeout)
+
     def length(self) -> int:
         """Return the number of live sessions."""
-        return self._collection.count(_live())
+        return self._collection.count(self._live())
 
     def clear(self) -> int:
         """Delete all sessions; the collection and its indexes stay.
@@ -154,20 +180,20 @@ class SessionStore:
 
         :returns: how many documents that removed.
         """
-        return self._collection.delete({"expires": {"$lte": utc_now()}})
+        return self._collection.delete({"expires": {"$lte": self._documents.clock.now()}})
 
     def ids(self) -> Iterator[str]:
         """Yield the ids of the live sessions, which the other methods take.
 
         Where ``store.transformId`` is set they are digests, of no use in a cookie.
         """
-        for document in self._collection.find(_live(), {"_id": 1}):
+        for document in self._collection.find(self._live(), {"_id": 1}):
             if isinstance(document["_id"], str):
                 yield StoredId(document["_id"])
 
     def all(self) -> Iterator[dict[Any, Any]]:
         """Yield the live sessions; an unreadable document is skipped and logged."""
-        for _, session in self._read_all(_live()):
+        for _, session in self._read_all(self._live()):
             yield session
 
     def find(self, **fields: object) -> Iterator[tuple[str, dict[Any, Any]]]:
@@ -243,7 +269,14 @@ class SessionStore:
         :param serializer: as for :class:`SessionRecord`.
         :param make_cookie: as for :class:`SessionRecord`.
         """
-        return SessionRecord(self._writer, cipher, serializer, make_cookie)
+        return ReportingRecord(self._writer, cipher, serializer, make_cookie)
+
+    def _live(self) -> Document:
+        living = [
+            {"expires": {"$gt": self._documents.clock.now()}},
+            {"expires": {"$exists": False}},
+        ]
+        return {"$or": living} | NOT_MOVED
 
     def _checked(self, session_id: str) -> str:
         self._documents.stored_id(session_id)
@@ -286,15 +319,22 @@ class SessionStore:
             )
 
     def _read_all(self, query: Document) -> Iterator[tuple[str, dict[Any, Any]]]:
-        now = utc_now()
+        now = self._documents.clock.now()
         for document in self._collection.find_raw(query):
             try:
                 stored = self._documents.read(document, now)
                 if stored is not None:
                     yield StoredId(stored.stored_id), self._documents.decode(stored)
             except SerializationError as error:
-                logger.warning(
-                    "An unreadable document in %s is skipped. %s", self._collection.namespace, error
+                if listeners:
+                    emit("session.unreadable", self.namespace)
+                warn(
+                    logger,
+                    "An unreadable document in %s is skipped. %s",
+                    self.namespace,
+                    error,
+                    event="session.unreadable",
+                    collection=self.namespace,
                 )
 
 
@@ -341,8 +381,3 @@ def _equals(tree: Tree) -> Document:
     else:
         condition["$not"] = {"$type": _ARRAY}
     return condition
-
-
-def _live() -> Document:
-    living = [{"expires": {"$gt": utc_now()}}, {"expires": {"$exists": False}}]
-    return {"$or": living} | NOT_MOVED

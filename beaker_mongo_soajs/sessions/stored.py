@@ -1,6 +1,5 @@
 """A session as its document holds it."""
 
-import hashlib
 from datetime import datetime
 from enum import Enum
 
@@ -8,6 +7,7 @@ import bson
 from bson.errors import BSONError
 
 from beaker_mongo_soajs.exceptions import KEPT, SerializationError
+from beaker_mongo_soajs.handles import make_handle
 from beaker_mongo_soajs.mongo.documents import CODEC_OPTIONS, Document
 from beaker_mongo_soajs.sessions.changes import ACCESSED_TIME
 from beaker_mongo_soajs.sessions.lifetime import Terms
@@ -16,9 +16,6 @@ from beaker_mongo_soajs.sessions.tags import Tree
 
 LATEST_TIME = 2**53
 """The largest valid access time, in seconds since 1970."""
-
-
-_HANDLE_LENGTH = 40
 
 
 class StoredId(str):
@@ -37,7 +34,7 @@ class StoredId(str):
         It is a digest: nobody can find the session id with it, and no cookie can hold it. It
         changes when the session id does.
         """
-        return hashlib.sha256(b"handle " + self.encode()).hexdigest()[:_HANDLE_LENGTH]
+        return make_handle(self)
 
 
 class StorageForm(Enum):

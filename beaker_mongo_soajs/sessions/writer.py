@@ -4,10 +4,13 @@ import logging
 from datetime import datetime
 
 from beaker_mongo_soajs.exceptions import KEPT, SerializationError, StoreUnavailable
+from beaker_mongo_soajs.log_records import fields as log_fields
+from beaker_mongo_soajs.metrics import emit, listeners
 from beaker_mongo_soajs.mongo.backoff import attempts
 from beaker_mongo_soajs.mongo.collection import StoreCollection
-from beaker_mongo_soajs.mongo.documents import Document, utc_now
+from beaker_mongo_soajs.mongo.documents import Document
 from beaker_mongo_soajs.sessions.changes import ACCESSED_TIME
+from beaker_mongo_soajs.sessions.clock import later_time, lies_ahead
 from beaker_mongo_soajs.sessions.document import SessionDocuments
 from beaker_mongo_soajs.sessions.express import (
     EXPRESS_COOKIE,
@@ -42,7 +45,12 @@ class SessionWriter:
     def __init__(self, documents: SessionDocuments, collection: StoreCollection) -> None:
         self.documents = documents
         self._collection = collection
-        self.id_changes = IdChanges(collection)
+        self.id_changes = IdChanges(collection, documents.clock.now)
+
+    @property
+    def namespace(self) -> str:
+        """Return ``database.collection``."""
+        return self._collection.namespace
 
     def find(self, stored_id: str, *, from_primary: bool = False) -> StoredSession | None:
         """Load a session; return ``None`` if it is absent or has expired.
@@ -50,20 +58,34 @@ class SessionWriter:
         :param stored_id: the document's ``_id``.
         :param from_primary: read from the primary, whatever the read preference.
         """
-        self._collection.sweep_if_due()
+        self._collection.sweep_if_due(self.documents.clock.now)
+        is_first = not from_primary
         for _ in attempts(_CONFLICT_DEADLINE_SECONDS):
             raw = self._collection.find_one_raw(stored_id, from_primary=from_primary)
-            found = None if raw is None else self.documents.read(raw, utc_now())
+            found = None if raw is None else self.documents.read(raw, self.documents.clock.now())
             if raw is None or found is not None or MOVED_TO.encode() not in raw:
+                if listeners and is_first and found is None:
+                    self.report("session.missed" if raw is None else "session.expired", stored_id)
                 return found
             tombstone = decode_document(raw)
             if not is_open(tombstone):
+                if listeners and is_first:
+                    self.report("session.missed", stored_id)
                 return None
             reopened = self.id_changes.reopen(tombstone)
             if reopened is not None:
                 return read_exact(self.documents, reopened)
             from_primary = True
         raise _conflict_error()
+
+    def report(self, event: str, stored_id: str | None, start: float = 0.0) -> None:
+        """Pass an event of a session to the listeners.
+
+        :param event: its name.
+        :param stored_id: the document's ``_id``.
+        :param start: when the operation started, by :func:`time.perf_counter`.
+        """
+        emit(event, self.namespace, stored_id, start=start)
 
     def insert(self, document: Document) -> StoredSession | None:
         """Insert a new session, or replace an expired one.
@@ -72,9 +94,10 @@ class SessionWriter:
         :returns: ``None``, or the live session that another request inserted first.
         :raises SerializationError: another document, which is not that of a session, has the id.
         """
-        self._collection.sweep_if_due()
+        self._collection.sweep_if_due(self.documents.clock.now)
         for number in attempts(_CONFLICT_DEADLINE_SECONDS):
-            expired = {"_id": document["_id"]} | self.documents.lifetime.over_query(utc_now())
+            over = self.documents.lifetime.over_query(self.documents.clock.now())
+            expired = {"_id": document["_id"]} | over
             if self._collection.insert(document) or self._collection.replace(expired, document):
                 return None
             found = self.find(document["_id"], from_primary=True)
@@ -111,7 +134,7 @@ class SessionWriter:
         :param touches: move the times as well, forward only.
         :returns: whether the session still exists.
         """
-        expires = self.documents.expires(utc_now(), stored.terms) if touches else None
+        expires = self.documents.expires(stored.terms) if touches else None
         by_id = {"_id": stored.stored_id}
         field = f"session.{EXPRESS_COOKIE}"
         without_cookie = by_id | {field: {"$exists": False}}
@@ -119,7 +142,8 @@ class SessionWriter:
             if cookie is not None:
                 self.id_changes.update(without_cookie, {"$set": {field: cookie}})
             return self._swap_native(stored, fields, accessed_time, expires, marks)
-        update = native_update(fields, accessed_time, expires, fields=marks)
+        ahead = lies_ahead(stored.accessed_time or 0, self.documents.clock.now_seconds())
+        update = native_update(fields, accessed_time, expires, fields=marks, lies_ahead=ahead)
         if cookie is not None:
             both = update | {"$set": update.get("$set", {}) | {field: cookie}}
             if self.id_changes.update(without_cookie, both):
@@ -136,20 +160,24 @@ class SessionWriter:
     ) -> bool:
         """Replace a native session that has not changed since it was read; else read it again."""
         raw: bytes | None = stored.raw
-        for _ in attempts(_CONFLICT_DEADLINE_SECONDS):
+        for number in attempts(_CONFLICT_DEADLINE_SECONDS):
             raw = raw or self._collection.find_one_raw(stored.stored_id, from_primary=True)
             if raw is None:
                 return False
-            if self.documents.read(raw, utc_now()) is None:
+            if self.documents.read(raw, self.documents.clock.now()) is None:
                 if self._find_again(stored) is None:
                     return False
                 raw = None
                 continue
-            swap = native_swap(raw, fields, accessed_time, expires, marks)
+            swap = native_swap(
+                raw, fields, accessed_time, expires, marks, self.documents.clock.now_seconds()
+            )
             if swap is None:
                 raise _form_error(StorageForm.NATIVE)
             query, update = swap
             if self._collection.update(query | NOT_MOVED, update):
+                if listeners and number > 1:
+                    self.report("session.merged", stored.stored_id)
                 return True
             raw = None
         raise _conflict_error()
@@ -159,7 +187,7 @@ class SessionWriter:
 
         :param stored: the session.
         """
-        update = {"$max": {"expires": self.documents.expires(utc_now(), stored.terms)}}
+        update = {"$max": {"expires": self.documents.expires(stored.terms)}}
         return self.id_changes.update({"_id": stored.stored_id}, update)
 
     def extend_if_half_over(self, stored: StoredSession) -> None:
@@ -167,8 +195,8 @@ class SessionWriter:
 
         :param stored: the session.
         """
-        lifetime, expires = self.documents.lifetime, stored.expires
-        if expires is not None and lifetime.is_half_over(expires, utc_now(), stored.terms):
+        expires, now = stored.expires, self.documents.clock.now()
+        if expires and self.documents.lifetime.is_half_over(expires, now, stored.terms):
             self.move_expiry(stored)
 
     def set_lifetime(
@@ -183,7 +211,7 @@ class SessionWriter:
         created = None if stored.terms is None else stored.terms.created
         by_cookie = self.documents.ends_by_date(stored)
         stored.terms = Terms(created, seconds, ends, is_exact=by_cookie and seconds is not None)
-        stored.expires = self.documents.expires(utc_now(), stored.terms)
+        stored.expires = self.documents.expires(stored.terms)
         update: Document = {"$set": {"expires": stored.expires}}
         own = ((IDLE_SECONDS, None if by_cookie else seconds), (ENDS_AT, ends))
         for name, value in own:
@@ -192,7 +220,7 @@ class SessionWriter:
             self._collection.update({"_id": stored.stored_id} | NOT_MOVED, update)
             return
         if ends is not None:
-            seconds = max((ends - utc_now()).total_seconds(), 0)
+            seconds = max((ends - self.documents.clock.now()).total_seconds(), 0)
         self._update_cookie(stored, seconds, update)
 
     def _update_cookie(
@@ -204,7 +232,7 @@ class SessionWriter:
         for _ in attempts(_CONFLICT_DEADLINE_SECONDS):
             if latest is None:
                 return
-            cookie = with_max_age(latest.cookie, seconds, utc_now())
+            cookie = with_max_age(latest.cookie, seconds, self.documents.clock.now())
             if stored.form is StorageForm.NATIVE:
                 parts = {
                     f"session.{EXPRESS_COOKIE}.{name}": cookie[name] for name in MAX_AGE_FIELDS
@@ -245,15 +273,17 @@ class SessionWriter:
         :returns: both as they are now, or ``None`` if the session does not exist any more.
         :raises StoreUnavailable: when other requests change the text for ten seconds.
         """
-        for _ in attempts(_CONFLICT_DEADLINE_SECONDS):
-            tree = _with_time(fields.applied_to(latest.tree), accessed_time)
+        for number in attempts(_CONFLICT_DEADLINE_SECONDS):
+            tree = self._with_time(fields.applied_to(latest.tree), accessed_time)
             kept = cookie if latest.cookie is None else latest.cookie
             text = self.documents.value(StorageForm.JSON, tree, kept)
-            expires = self.documents.expires(utc_now(), known.terms)
+            expires = self.documents.expires(known.terms)
             update = {"$set": {"session": text} | marks, "$max": {"expires": expires}}
             query = {"_id": known.stored_id, "session": latest.text}
             if self._collection.update(query | NOT_MOVED, update):
-                own = _with_time(fields.applied_to(known.tree), accessed_time)
+                if listeners and number > 1 and fields:
+                    self.report("session.merged", known.stored_id)
+                own = self._with_time(fields.applied_to(known.tree), accessed_time)
                 return known.saved(own, text, cookie=kept), latest.saved(tree, text, cookie=kept)
             found = self._find_again(known)
             if found is None:
@@ -277,7 +307,7 @@ class SessionWriter:
         if known.form is not StorageForm.ENCRYPTED:
             raise _form_error(StorageForm.ENCRYPTED)
         fields = self.documents.encrypted_fields(known.stored_id, text)
-        expires = self.documents.expires(utc_now(), known.terms)
+        expires = self.documents.expires(known.terms)
         update = {"$set": fields, "$max": {"expires": expires}}
         current_text = known.text
         for _ in attempts(_CONFLICT_DEADLINE_SECONDS):
@@ -295,10 +325,14 @@ class SessionWriter:
 
         :param stored_id: the document's ``_id``.
         """
+        if listeners:
+            self.report("session.dropped", stored_id)
+        extra = log_fields("session.dropped", collection=self.namespace, stored_id=stored_id)
         logger.info(
-            "A save of session %s… in %s was dropped: another request destroyed the session.",
-            stored_id[:6],
-            self._collection.namespace,
+            "A save of session %s in %s was dropped: another request destroyed the session.",
+            extra["handle"],
+            self.namespace,
+            extra=extra,
         )
 
     def moved(self, known: StoredSession) -> StoredSession | None:
@@ -314,6 +348,12 @@ class SessionWriter:
             return None if current_id is None else known
         return known.moved(current_id, signed_again(self.documents, known, current_id))
 
+    def _with_time(self, tree: dict[str, Tree], accessed_time: float | None) -> dict[str, Tree]:
+        if accessed_time is None:
+            return tree
+        now = self.documents.clock.now_seconds()
+        return tree | {ACCESSED_TIME: later_time(accessed_time, tree.get(ACCESSED_TIME), now)}
+
     def _find_again(self, known: StoredSession) -> StoredSession | None:
         """Load what another request saved after this request loaded the session.
 
@@ -323,12 +363,6 @@ class SessionWriter:
         if found is not None and found.form is not known.form:
             raise _form_error(known.form)
         return found
-
-
-def _with_time(tree: dict[str, Tree], accessed_time: float | None) -> dict[str, Tree]:
-    if accessed_time is None:
-        return tree
-    return tree | {ACCESSED_TIME: max(accessed_time, tree.get(ACCESSED_TIME, accessed_time))}
 
 
 def _form_error(form: StorageForm) -> SerializationError:

@@ -1,5 +1,6 @@
 """The URLs of the pages."""
 
+from django.contrib.admin import site
 from django.urls import path
 
 from examples.django import views
@@ -9,4 +10,5 @@ urlpatterns = [
     path("login", views.login),
     path("logout", views.logout),
     path("error", views.error),
+    path("admin/", site.urls),
 ]

@@ -15,6 +15,7 @@ from pymongo.database import Database
 
 from beaker_mongo_soajs import ConfigError, MongoSession
 from beaker_mongo_soajs.mongo import documents
+from beaker_mongo_soajs.sessions import store as session_store
 from benchmarks import lost_updates
 from tests.behaviour.scenarios import (
     LOGOUT,
@@ -43,7 +44,7 @@ from tests.recorder import Commands
 Options = dict[str, Any]
 Db = Database[dict[str, Any]]
 
-ROUNDS_EACH = times(200)
+ROUNDS_EACH = times(50)
 # MongoSession never adopts an unknown id, so two requests never create one session together.
 KINDS_AND_ROUNDS = [
     *[(Session, play_round) for play_round in ROUNDS],
@@ -212,6 +213,8 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
         if name.startswith("beaker_mongo_soajs") and vars(module).get("utc_now") is utc_now:
             monkeypatch.setattr(module, "utc_now", clock.utc_now)
     monkeypatch.setattr(time, "time", clock.time)
+    # The clocks of all machines move, that of the server included.
+    monkeypatch.setattr(session_store, "local_clock_ahead", lambda _: 0.0)
     return clock
 
 

@@ -10,8 +10,8 @@ from beaker.cache import Cache
 from pymongo.database import Database
 
 from beaker_mongo_soajs import StoreRefused, StoreUnavailable
-from beaker_mongo_soajs.backend import cache_side
 from beaker_mongo_soajs.caches import store as module
+from beaker_mongo_soajs.log_records import forget_warnings
 from beaker_mongo_soajs.testing import MongoServer
 from tests.caches.contract import Creator
 from tests.caches.support import Db, Options, open_cache
@@ -104,11 +104,10 @@ class TestCreation:
         options: Options,
         mongo_server: MongoServer,
         caplog: pytest.LogCaptureFixture,
-        monkeypatch: pytest.MonkeyPatch,
         fault: str,
     ) -> None:
         """While an outage lasts, values are created at once; afterwards they are cached again."""
-        monkeypatch.setattr(cache_side._outage_log, "_next", float("-inf"))
+        forget_warnings()
         cache = open_cache(options)
         cache.put("there", "stored")
         mongo_server.kill() if fault == "is gone" else mongo_server.pause()
@@ -139,7 +138,8 @@ class TestCreation:
         self, options: Options, fail_point: FailPoint, creator: Creator, command: str
     ) -> None:
         """Whichever command fails, the value is created once and returned."""
-        cache = open_cache(options)
+        # The lock whose release fails is free after a lease.
+        cache = open_cache(options, **{"store.lockLease": 2})
         cache.put("warm", 1)
         with fail_point(command, error_code=96):
             assert "value 1" == cache.get("key", createfunc=creator)

@@ -52,7 +52,7 @@ OPTIONS = st.dictionaries(
 _FIXTURES = [HealthCheck.function_scoped_fixture]
 
 
-@settings(max_examples=times(400), suppress_health_check=_FIXTURES)
+@settings(max_examples=times(150), suppress_health_check=_FIXTURES)
 @example(options={"URLParam.maxStalenessSeconds": 5, "URLParam.readPreference": "nearest"})
 @example(options={"URLParam.connectTimeoutMS": 10**18})
 @example(options={"URLParam.heartbeatFrequencyMS": 10**15})
@@ -108,7 +108,7 @@ def assert_helpful(error: BeakerMongoError) -> None:
 
 
 @pytest.mark.filterwarnings("ignore::beaker_mongo_soajs.InsecureSessionWarning")
-@settings(max_examples=times(300), suppress_health_check=_FIXTURES)
+@settings(max_examples=times(100), suppress_health_check=_FIXTURES)
 @example(options={"timeout": 10**12})
 @example(options={"timeout": "1e5"})
 @example(options={"cookie_expires": timedelta.max})

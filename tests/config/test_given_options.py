@@ -168,7 +168,7 @@ def outcome(options: dict[str, Any]) -> object:
     return config
 
 
-@settings(max_examples=times(500))
+@settings(max_examples=times(200))
 @given(configurations())
 def test_forms_are_equal(config: dict[str, Any]) -> None:
     """Python values, JSON text and dotted INI text give the same configuration, or error."""
@@ -177,7 +177,7 @@ def test_forms_are_equal(config: dict[str, Any]) -> None:
     assert expected == outcome(through_ini(config))
 
 
-@settings(max_examples=times(300))
+@settings(max_examples=times(100))
 @given(
     st.dictionaries(
         st.sampled_from([row.name for row in ROWS if not isinstance(row.effect, Setting)])

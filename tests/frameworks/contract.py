@@ -24,7 +24,7 @@ import pytest
 from pymongo.collection import Collection
 
 from tests.conftest import Client, FailPoint
-from tests.frameworks.visitor import Page, Visitor
+from tests.frameworks.visitor import COOKIE, Page, Visitor
 from tests.frameworks.workers import run_workers
 from tests.waiting import wait_until
 
@@ -34,7 +34,7 @@ _SLOW_MS = 1_000
 
 Sessions = Collection[dict[str, Any]]
 NewVisitor = Callable[..., Visitor]
-Overtake = Callable[[Callable[[], object], Callable[[], object]], None]
+Overtake = Callable[[Callable[[], int], Callable[[], object]], int]
 
 
 class ExampleContract:
@@ -44,6 +44,10 @@ class ExampleContract:
     """The WSGI application, as ``module:name``."""
     token_field: ClassVar[str] = "csrf_token"
     """The name of the token field in the framework's forms."""
+    cookie_name: ClassVar[str] = COOKIE
+    """The name of the session cookie."""
+    ended_status: ClassVar[int] = 200
+    """The status of a visit whose session another request ended, or gave a new id, meanwhile."""
 
     @classmethod
     def command(cls) -> list[str]:
@@ -71,7 +75,7 @@ class ExampleContract:
         visitors: list[Visitor] = []
 
         def make(like: Visitor | None = None) -> Visitor:
-            visitor = Visitor(workers, self.token_field)
+            visitor = Visitor(workers, self.token_field, self.cookie_name)
             if like is not None:
                 visitor.copy_cookies(like)
             visitors.append(visitor)
@@ -90,18 +94,20 @@ class ExampleContract:
     def overtake(self, fail_point: FailPoint, mongo_client: Client) -> Overtake:
         """Return a function that makes a request while another request saves slowly.
 
+        It returns the status of the slow request.
+
         The slow request has to be a later visit: it saves with an update, which the server holds
         back. Other requests insert, delete, or find and modify.
         """
 
-        def make(slow: Callable[[], object], quick: Callable[[], object]) -> None:
+        def make(slow: Callable[[], int], quick: Callable[[], object]) -> int:
             with fail_point("update", block_ms=_SLOW_MS, times=1), ThreadPoolExecutor(1) as thread:
                 before = _held_back(mongo_client)
                 answer = thread.submit(slow)
                 wait_until(lambda: answer.done() or _held_back(mongo_client) > before)
                 assert not answer.done()
                 quick()
-                answer.result()
+                return answer.result()
 
         return make
 
@@ -221,10 +227,11 @@ class ExampleContract:
         # Each tab has the cookie from before the login, and receives its own responses.
         tabs = [new_visitor(like=visitor) for _ in range(_AT_ONCE - 1)]
         late = new_visitor(like=visitor)
-        _at_once(
+        _, *statuses = _at_once(
             [partial(visitor.login, USER)]
-            + [partial(tab.visit, number % 2) for number, tab in enumerate(tabs)]
+            + [partial(tab.open, "/", number % 2) for number, tab in enumerate(tabs)]
         )
+        assert {200, self.ended_status}.issuperset(statuses)
         assert [USER, USER] == [visitor.visit(worker).user for worker in (0, 1)]
         assert late.visit().user is None
 
@@ -235,10 +242,11 @@ class ExampleContract:
         tabs = [new_visitor(like=visitor) for _ in range(_AT_ONCE - 1)]
         late = new_visitor(like=visitor)
         visitor.visit()
-        _at_once(
+        _, *statuses = _at_once(
             [partial(visitor.logout, 1)]
-            + [partial(tab.visit, number % 2) for number, tab in enumerate(tabs)]
+            + [partial(tab.open, "/", number % 2) for number, tab in enumerate(tabs)]
         )
+        assert {200, self.ended_status}.issuperset(statuses)
         assert [None, None] == [late.visit(worker).user for worker in (0, 1)]
 
     def test_login_overtakes_a_visit(
@@ -247,7 +255,9 @@ class ExampleContract:
         """A save after a login in another process does not undo the login."""
         visitor.visit()
         slow, late = new_visitor(like=visitor), new_visitor(like=visitor)
-        overtake(partial(slow.visit, 1), partial(visitor.login, USER))
+        assert self.ended_status == overtake(
+            partial(slow.open, "/", 1), partial(visitor.login, USER)
+        )
         assert [USER, USER] == [visitor.visit(worker).user for worker in (0, 1)]
         assert late.visit().user is None
 
@@ -264,7 +274,7 @@ class ExampleContract:
         visitor.visit()
         session_id = visitor.session_id
         slow, late = new_visitor(like=visitor), new_visitor(like=visitor)
-        overtake(partial(slow.visit, 1), visitor.logout)
+        assert self.ended_status == overtake(partial(slow.open, "/", 1), visitor.logout)
         assert 0 == sessions.count_documents({"_id": session_id})
         assert Page(visits=1, user=None) == late.visit()
 

@@ -51,11 +51,13 @@ class Visitor:
 
     :param workers: the addresses of the workers.
     :param token_field: the form field for the token of the last page, if pages have one.
+    :param cookie_name: the name of the session cookie.
     """
 
-    def __init__(self, workers: Sequence[str], token_field: str) -> None:
+    def __init__(self, workers: Sequence[str], token_field: str, cookie_name: str = COOKIE) -> None:
         self._workers = workers
         self._token_field = token_field
+        self._cookie_name = cookie_name
         self._token: str | None = None
         self._cookies = CookieJar()
         self.session_ids: set[str] = set()
@@ -92,9 +94,15 @@ class Visitor:
             self._cookies.set_cookie(cookie)
 
     @property
+    def token(self) -> str:
+        """The token of the last page, which has to have one."""
+        assert self._token is not None
+        return self._token
+
+    @property
     def cookie(self) -> Cookie | None:
         """The session cookie."""
-        return next((cookie for cookie in self._cookies if cookie.name == COOKIE), None)
+        return next((cookie for cookie in self._cookies if cookie.name == self._cookie_name), None)
 
     @property
     def session_id(self) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from beaker_mongo_soajs import DbConfig, StoreRefused
+from beaker_mongo_soajs.mongo import clock_readings
 from beaker_mongo_soajs.mongo import server_clock as module
 from beaker_mongo_soajs.mongo.collection import StoreCollection
 from beaker_mongo_soajs.mongo.documents import Document
@@ -25,7 +26,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         return real(self, command, database=database)
 
     monkeypatch.setattr(StoreCollection, "command", command)
-    monkeypatch.setattr(module, "_readings", {})
+    monkeypatch.setattr(clock_readings, "_readings", {})
     return names
 
 
@@ -53,6 +54,13 @@ def test_minutes(
     monkeypatch.setattr(time, "monotonic", lambda: real() + 61)
     module.server_now(collection)
     assert ["hello"] * 2 == asked
+
+
+def test_heartbeats(collection: StoreCollection, asked: list[str]) -> None:
+    """Each check of the server by PyMongo brings its time, so that nobody has to ask."""
+    collection.count({})
+    assert abs(module.local_clock_ahead(collection)) < 5
+    assert [] == asked
 
 
 def test_older_servers(

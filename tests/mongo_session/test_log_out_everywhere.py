@@ -33,9 +33,9 @@ class TestDestroyWhere:
 
     @pytest.mark.parametrize("end", ["destroy_where", "clear"])
     def test_nobody_stays(self, options: Options, end: str) -> None:
-        """Of 150 sessions whose ids change all the time, none is left, in any of 20 rounds."""
+        """Of 150 sessions whose ids change all the time, none is left, in any of 10 rounds."""
         options = options | {"store": {"createIndexes": False}}
-        for _ in range(max(times(20), 2)):
+        for _ in range(max(times(10), 2)):
             stop = threading.Event()
             moved: list[int] = [0] * 6
             errors: list[BaseException] = []

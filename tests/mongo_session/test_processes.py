@@ -19,7 +19,7 @@ Options = dict[str, Any]
 Db = Database[dict[str, Any]]
 
 PROCESSES = 8
-INCREMENTS = times(500)
+INCREMENTS = times(100)
 
 _START = """
     import sys
@@ -92,7 +92,7 @@ class TestLock:
     def test_no_increment_is_lost(
         self, options: Options, start_ready: Callable[..., subprocess.Popen[str]], database: Db
     ) -> None:
-        """With the lock, 8 processes that each count to 500 in one session reach 4,000."""
+        """With the lock, 8 processes that each count to 100 in one session reach 800."""
         id_ = _new_session(options)
         counters = [
             start_ready(_COUNT, id=id_, options=options, times=INCREMENTS) for _ in range(PROCESSES)

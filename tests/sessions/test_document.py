@@ -44,7 +44,7 @@ def document_of(session: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("stringify", [False, True], ids=["native", "text"])
-@settings(max_examples=times(200))
+@settings(max_examples=times(100))
 @given(session=SESSIONS.filter(lambda session: "_accessed_time" not in session))
 def test_session_is_decoded(session: dict[Any, Any], stringify: bool) -> None:
     """A decoded session is the same for reading and for keeping, in each way of decoding."""

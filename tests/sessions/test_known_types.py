@@ -212,7 +212,7 @@ class TestPlantedNames:
         assert module not in sys.modules
 
     @pytest.mark.parametrize("codec", [NativeCodec(), JsonCodec()], ids=["native", "JSON"])
-    @settings(max_examples=times(2000))
+    @settings(max_examples=times(400))
     @given(tag=st.sampled_from(_TAGS), value=VALUES | st.lists(VALUES, max_size=5))
     def test_any_content_of_a_tag(self, codec: Codec, tag: str, value: Any) -> None:
         """A tag with any content is read or is a SerializationError, and imports nothing."""

@@ -1,0 +1,35 @@
+"""A pytest plugin for the loop while writing: ``pytest --fast``, which ``make test-fast`` runs.
+
+It leaves out tests that start processes or servers of their own, that pause the server, or that
+are marked as slow.
+"""
+
+import pytest
+
+_FOLDERS = frozenset({"applications", "demo", "frameworks", "interleavings", "testing", "tools"})
+_FIXTURES = frozenset({"mongo_server", "run_python", "start_python", "workers"})
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option."""
+    parser.addoption("--fast", action="store_true", help="leave out the slow tests")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the mark."""
+    config.addinivalue_line("markers", "slow: starts processes or servers, or waits for seconds")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Deselect the slow tests."""
+    if config.getoption("fast"):
+        config.hook.pytest_deselected(items=[item for item in items if _is_slow(item)])
+        items[:] = [item for item in items if not _is_slow(item)]
+
+
+def _is_slow(item: pytest.Item) -> bool:
+    return bool(
+        item.get_closest_marker("slow")
+        or _FOLDERS.intersection(item.path.parts)
+        or _FIXTURES.intersection(getattr(item, "fixturenames", ()))
+    )

@@ -1,0 +1,1 @@
+"""Tests of events, log records and the health check."""

@@ -1,0 +1,183 @@
+"""The events, and what they contain."""
+
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from beaker_mongo_soajs import MongoSession, SessionStore, metrics
+from beaker_mongo_soajs.log_records import forget_warnings
+from beaker_mongo_soajs.metrics import NAMES, Event, on_event
+from beaker_mongo_soajs.sessions.stored import StoredId
+from tests.application import Site
+from tests.caches.support import Db, Options
+from tests.metrics.causes import CAUSES, MORE, SECRET, SESSION_ID
+
+
+@contextmanager
+def listening() -> Iterator[list[Event]]:
+    """Collect the events of a block."""
+    events: list[Event] = []
+    remove = on_event(events.append)
+    try:
+        yield events
+    finally:
+        remove()
+
+
+@pytest.fixture(params=list(CAUSES))
+def name(request: pytest.FixtureRequest) -> str:
+    """Return the name of each event."""
+    found: str = request.param
+    return found
+
+
+class TestEvents:
+    """Each event, once."""
+
+    def test_all_names_have_a_cause(self) -> None:
+        """The tests cause each event that has a name."""
+        assert set(NAMES) == set(CAUSES)
+
+    def test_raised_once(self, name: str, options: Options, database: Db) -> None:
+        """What causes an event raises it once, and no event that is not expected."""
+        cause = CAUSES[name](options, database)
+        next(cause)
+        with listening() as events:
+            next(cause, None)
+        counts = Counter(event.name for event in events)
+        assert 1 == counts[name]
+        assert {name} | MORE.get(name, set()) == set(counts)
+
+    def test_contents(self, name: str, options: Options, database: Db) -> None:
+        """An event contains a handle of eight characters, but no session id and no data."""
+        cause = CAUSES[name](options, database)
+        next(cause)
+        with listening() as events:
+            next(cause, None)
+        for event in events:
+            assert SESSION_ID not in repr(event)
+            assert SECRET not in repr(event)
+            assert event.seconds is None or 0 < event.seconds < 60
+            assert event.collection.startswith(f"{database.name}.") or name == "store.unavailable"
+        [event] = [event for event in events if event.name == name]
+        if name.startswith("session.") and name != "session.id_changed":
+            assert StoredId(SESSION_ID).handle[:8] == event.handle
+
+    def test_nothing_without_a_listener(
+        self, name: str, options: Options, database: Db, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Without a listener, no event is made."""
+        made: list[object] = []
+        monkeypatch.setattr(metrics, "Event", lambda *values: made.append(values))
+        cause = CAUSES[name](options, database)
+        next(cause)
+        next(cause, None)
+        assert [] == made
+
+    def test_durations(self, options: Options) -> None:
+        """The duration of a load and of a save includes the commands to the server."""
+        with listening() as events:
+            record = SessionStore(options).record()
+            record.save(SESSION_ID, {"user": "ann"})
+            record.find(SESSION_ID)
+        assert ["session.created", "session.loaded"] == [event.name for event in events]
+        assert all(event.seconds and event.seconds > 0.0001 for event in events)
+
+    def test_counts(self, options: Options) -> None:
+        """The end of several sessions at once is one event with their number."""
+        store = SessionStore(options)
+        for number in range(3):
+            store.set(f"id{number}", {"user": "ann"})
+        with listening() as events:
+            store.destroy_where(user="ann")
+        assert [("session.destroyed", 3)] == [(event.name, event.count) for event in events]
+
+
+class TestRequests:
+    """The events of requests."""
+
+    def test_a_visit(self, kind_options: Options) -> None:
+        """A visit raises the events of its sessions, in the same order for both kinds."""
+        visitor = Site(kind_options).visitor()
+        with listening() as events:
+            visitor.save(user="ann")
+            visitor.read()
+            visitor.save(user="bob")
+        names = [event.name for event in events if event.name != "session.missed"]
+        assert ["session.created", *["session.loaded"], *["session.loaded", "session.saved"]] == (
+            names
+        )
+
+    def test_past_its_timeout(self, options: Options, database: Db) -> None:
+        """A session that is past Beaker's timeout counts as expired, and is destroyed."""
+        visitor = Site(options | {"session_class": MongoSession, "timeout": 100}).visitor()
+        visitor.save(user="ann")
+        database.sessions.update_one({}, {"$inc": {"session._accessed_time": -200}})
+        with listening() as events:
+            assert {} == visitor.read()
+        assert ["session.expired", "session.destroyed"] == [event.name for event in events]
+
+
+class TestListeners:
+    """Adding, removing and failing."""
+
+    def test_removed(self, options: Options) -> None:
+        """A listener that was removed gets no more events, and may be removed twice."""
+        events: list[Event] = []
+        remove = on_event(events.append)
+        remove()
+        remove()
+        SessionStore(options).set("id", {})
+        assert [] == events
+
+    def test_failing(self, options: Options, caplog: pytest.LogCaptureFixture) -> None:
+        """A listener that fails is logged once a minute; the request and other listeners go on."""
+
+        def fail(event: Event) -> None:
+            raise RuntimeError("broken")
+
+        forget_warnings()
+        remove = on_event(fail)
+        try:
+            with listening() as events:
+                store = SessionStore(options)
+                store.set("id", {"user": "ann"})
+                assert {"user": "ann"} == store.get("id")
+        finally:
+            remove()
+        assert 2 == len(events)
+        [record] = [record for record in caplog.records if "listener" in record.getMessage()]
+        assert logging.WARNING == record.levelno
+        assert "RuntimeError" in record.getMessage()
+
+
+class TestCost:
+    """The cost of the events."""
+
+    def test_cost_without_a_listener(self) -> None:
+        """Without a listener, an event costs less than a microsecond of CPU."""
+        rounds = 100_000
+
+        def spent(loop: Callable[[], Any]) -> float:
+            start = time.process_time()
+            loop()
+            return time.process_time() - start
+
+        def without() -> None:
+            for _ in range(rounds):
+                pass
+
+        def with_sites() -> None:
+            # The code of an event site, as in ReportingRecord.load.
+            for _ in range(rounds):
+                start = time.perf_counter() if metrics.listeners else 0.0
+                if metrics.listeners:
+                    metrics.emit("session.loaded", start=start)
+
+        least = min(spent(with_sites) - spent(without) for _ in range(5))
+        assert least / rounds < 1e-6

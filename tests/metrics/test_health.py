@@ -1,0 +1,91 @@
+"""``SessionStore.ping()`` and the health check."""
+
+import time
+
+import pytest
+from webtest import TestApp
+
+from beaker_mongo_soajs import (
+    MongoSession,
+    SessionMiddleware,
+    SessionStore,
+    StoreUnavailable,
+)
+from beaker_mongo_soajs.health import HealthCheck
+from beaker_mongo_soajs.testing import MongoServer
+from tests.application import Site
+from tests.caches.support import Options
+
+
+def _application(environ: object, start_response: object) -> list[bytes]:
+    start_response("200 OK", [("Content-Type", "text/plain")])  # type: ignore[operator]
+    return [b"the application"]
+
+
+def _browser(options: Options, **more: float) -> TestApp:
+    settings = {f"session.{name}": value for name, value in options.items()}
+    settings |= {"session.secret": "x" * 32, "session.secure": False}
+    app = SessionMiddleware(_application, settings)
+    return TestApp(HealthCheck(app, app.store, **more))  # type: ignore[arg-type]
+
+
+def test_ping(options: Options) -> None:
+    """A ping returns the seconds until the answer."""
+    assert 0 < SessionStore(options).ping() < 10
+
+
+def test_healthy(options: Options) -> None:
+    """The health check answers 200 with the latency, and is not cached."""
+    answer = _browser(options).get("/healthz")
+    assert "ok" == answer.json["status"]
+    assert 0 < answer.json["latency_ms"] < 10_000
+    assert "no-store" == answer.headers["Cache-Control"]
+
+
+def test_head(options: Options) -> None:
+    """A HEAD request gets the headers only."""
+    answer = _browser(options).head("/healthz")
+    assert b"" == answer.body
+    assert int(answer.headers["Content-Length"]) > 0
+
+
+def test_other_paths(options: Options) -> None:
+    """Requests for other paths reach the application."""
+    assert "the application" == _browser(options).get("/healthz/more").text
+
+
+def test_unreachable() -> None:
+    """Without a server, the health check answers 503 with the reason, and no secret."""
+    options: Options = {"name": "core_session", "servers": "127.0.0.1:1"}
+    options["credentials"] = {"username": "ann", "password": "hunter2"}
+    answer = _browser(options, timeout=0.2).get("/healthz", status=503)
+    assert "unavailable" == answer.json["status"]
+    assert "127.0.0.1:1" in answer.json["reason"]
+    assert "hunter2" not in answer.text
+
+
+@pytest.mark.parametrize("seconds", [0.3])
+def test_hanging(mongo_server: MongoServer, options: Options, seconds: float) -> None:
+    """If the server hangs, the health check answers in time, and again 200 afterwards."""
+    browser = _browser(options, timeout=seconds)
+    browser.get("/healthz")
+    mongo_server.pause()
+    try:
+        start = time.monotonic()
+        browser.get("/healthz", status=503)
+        assert time.monotonic() - start < 5
+    finally:
+        mongo_server.resume()
+    browser.get("/healthz")
+
+
+def test_ping_in_an_outage() -> None:
+    """A ping raises StoreUnavailable if no server answers in time."""
+    with pytest.raises(StoreUnavailable):
+        SessionStore({"name": "core_session", "servers": "127.0.0.1:1"}).ping(timeout=0.1)
+
+
+def test_store_of_a_session(options: Options) -> None:
+    """The store of a MongoSession can be pinged as well."""
+    visitor = Site(options | {"session_class": MongoSession}).visitor()
+    assert visitor.request(lambda session: session.store.ping()) > 0

@@ -1,0 +1,1 @@
+"""Mutations of the package, and the tests that have to notice them: ``make mutate``."""

@@ -1,0 +1,145 @@
+"""Change a module in one place after another, and look whether its tests notice.
+
+``python -m tests.mutation MODULE…`` prints the mutants that the tests do not notice, and the score
+of each module. ``pyproject.toml`` names the tests of each module, in ``[tool.mutation.tests]``.
+"""
+
+import argparse
+import subprocess
+import sys
+import tempfile
+import time
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from tests.mutation.mutants import Mutant, draw_mutants
+from tests.mutation.runner import PACKAGE, Runner
+from tests.repository import ROOT
+
+_SERVE = """
+import sys
+from beaker_mongo_soajs.testing import MongoServer
+with MongoServer(for_tests=True, args=["--setParameter", "ttlMonitorEnabled=false"]) as server:
+    print(server.url, flush=True)
+    sys.stdin.read()
+"""
+# A mutant may loop for ever.
+_SLOWEST = 5.0
+_LEAST_SECONDS = 30.0
+_MOST_SECONDS = 1800.0
+
+
+class Score(NamedTuple):
+    """The result of one module.
+
+    :param module: its path in the package.
+    :param noticed: the number of mutants that a test noticed.
+    :param survivors: those that no test noticed.
+    :param equivalent: the number of those that change nothing, by ``equivalents.toml``.
+    """
+
+    module: str
+    noticed: int
+    survivors: list[Mutant]
+    equivalent: int
+
+    @property
+    def line(self) -> str:
+        """The score, for people."""
+        total = self.noticed + len(self.survivors)
+        percent = f"{self.noticed / total:.0%}" if total else "-"
+        return f"{percent:>5}  {self.noticed:>4} of {total:<4} {self.module}"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; return 1 if a mutant was not noticed."""
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["mutation"]
+    tests: dict[str, list[str]] = settings["tests"]
+    parser = argparse.ArgumentParser(prog="python -m tests.mutation", description=__doc__)
+    parser.add_argument("modules", nargs="*", help="for example sessions/record; all by default")
+    parser.add_argument("--most", type=int, default=settings["most"], help="mutants of a module")
+    parser.add_argument("--all", action="store_true", help="all mutants, which takes hours")
+    given = parser.parse_args(arguments)
+    modules = given.modules or all_modules()
+    for name in modules:
+        if not (ROOT / PACKAGE / f"{name}.py").exists():
+            parser.error(f"{name} is no module: write for example sessions/record")
+    scores = []
+    with _server() as url, tempfile.TemporaryDirectory(prefix="mutation-") as folder:
+        runner = Runner(url, Path(folder))
+        for name in modules:
+            most = None if given.all else given.most
+            scores.append(_try(runner, name, tests_of(name, tests), most))
+            print(scores[-1].line, flush=True)
+    if len(scores) > 1:
+        noticed = sum(score.noticed for score in scores)
+        survivors = [mutant for score in scores for mutant in score.survivors]
+        equivalent = sum(score.equivalent for score in scores)
+        print("\n" + "\n".join(score.line for score in scores))
+        print(Score("all of them", noticed, survivors, equivalent).line)
+    return int(any(score.survivors for score in scores))
+
+
+def all_modules() -> list[str]:
+    """Return the names of all modules, for example ``sessions/record``."""
+    paths = (ROOT / PACKAGE).rglob("*.py")
+    names = (str(path.relative_to(ROOT / PACKAGE).with_suffix("")) for path in paths)
+    return sorted(name for name in names if not name.endswith(("__init__", "__main__")))
+
+
+def tests_of(module: str, tests: Mapping[str, list[str]]) -> list[str]:
+    """Return the tests of a module: all tests if none are named.
+
+    :param module: its name.
+    :param tests: the tests by the names of modules and folders.
+    """
+    folder = module.rpartition("/")[0]
+    return tests.get(module) or tests.get(folder) or ["tests"]
+
+
+def _try(runner: Runner, name: str, tests: list[str], most: int | None) -> Score:
+    module = f"{name}.py"
+    start = time.monotonic()
+    if not runner.passes(tests, _MOST_SECONDS):
+        sys.exit(f"{runner.last_log}\nThe tests of {name} fail without any mutation.")
+    seconds = max(_LEAST_SECONDS, _SLOWEST * (time.monotonic() - start))
+    mutants = draw_mutants((ROOT / PACKAGE / module).read_text(), most, name)
+    equivalents = _equivalents(name)
+    survivors = []
+    equivalent = 0
+    for number, mutant in enumerate(mutants, 1):
+        if (mutant.before, mutant.after) in equivalents:
+            equivalent += 1
+        elif runner.passes(tests, seconds, module, mutant.source):
+            survivors.append(mutant)
+            print(f"{module}:{mutant}", flush=True)
+        if sys.stderr.isatty():
+            print(f"\r{number} of {len(mutants)} ", end="", file=sys.stderr, flush=True)
+    return Score(module, len(mutants) - equivalent - len(survivors), survivors, equivalent)
+
+
+def _equivalents(name: str) -> set[tuple[str, str]]:
+    rows: list[dict[str, Any]] = tomllib.loads(
+        Path(__file__).with_name("equivalents.toml").read_text()
+    ).get(name, [])
+    return {(row["before"], row["after"]) for row in rows}
+
+
+@contextmanager
+def _server() -> Iterator[str]:
+    """Start a server in another process, because this one must not import the package."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", _SERVE], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    with process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        yield process.stdout.readline().strip()
+        process.stdin.close()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
