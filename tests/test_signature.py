@@ -1,5 +1,7 @@
 """Signatures of stored payloads."""
 
+import hmac
+
 import pytest
 
 from beaker_mongo_soajs.signature import Context, Signer, make_signer
@@ -10,6 +12,17 @@ _CONTEXT = (b"session", b"id", b"field")
 
 def _signer(*keys: bytes, database: str = "shop", collection: str = "sessions") -> Signer:
     return Signer(keys or [_NEW], database, collection)
+
+
+def test_known_answer() -> None:
+    """The signature is HMAC-SHA256 over all parts, each of them after its length in eight bytes."""
+    parts = (b"shop", b"sessions", *_CONTEXT, b"payload")
+    mac = hmac.new(_NEW, digestmod="sha256")
+    for part in parts:
+        mac.update(len(part).to_bytes(8, "big") + part)
+    signature = _signer().sign(_CONTEXT, b"payload")
+    assert mac.digest() == signature
+    assert "aac5cb6cf25cfc3d7ce44c72208f48be5002cb04463c343851e5e524ee2bdecf" == signature.hex()
 
 
 class TestRotation:

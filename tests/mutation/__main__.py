@@ -27,7 +27,7 @@ with MongoServer(for_tests=True, args=["--setParameter", "ttlMonitorEnabled=fals
     sys.stdin.read()
 """
 # A mutant may loop for ever.
-_SLOWEST = 5.0
+_SLOWEST = 3.0
 _LEAST_SECONDS = 30.0
 _MOST_SECONDS = 1800.0
 

@@ -22,7 +22,11 @@ from tests.repository import ROOT
 PACKAGE = "beaker_mongo_soajs"
 _IMPORTED = "ignore:Module already imported:pytest.PytestAssertRewriteWarning"
 _LIBRARIES = ("beaker.cache", "beaker.middleware", "hypothesis", "pymongo", "webob", "webtest")
-_ARGUMENTS = ("-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "-W", _IMPORTED)
+_ARGUMENTS = (
+    *("-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "-W", _IMPORTED),
+    # A mutant may wait for ever.
+    *("-o", "timeout=60"),
+)
 _POLL_SECONDS = 0.02
 
 
