@@ -250,8 +250,14 @@ def run_python(start_python: StartPython) -> RunPython:
 
 @pytest.fixture(autouse=True)
 def _close_clients() -> Iterator[None]:
-    """Close the clients of the package after each test, so that the next one makes its own."""
+    """Close the clients of the package after each test, so that the next one makes its own.
+
+    Likewise, the next test sees all warnings, even those that are logged once a minute only.
+    """
     yield
     module = sys.modules.get("beaker_mongo_soajs.mongo.client")
     if module is not None:
         module.close_clients()
+    module = sys.modules.get("beaker_mongo_soajs.log_records")
+    if module is not None:
+        module.forget_warnings()

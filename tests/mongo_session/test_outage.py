@@ -87,7 +87,7 @@ class TestOutage:
         """An outage is logged once a minute, however many requests fail."""
         now = [1e9]
         clock = SimpleNamespace(monotonic=lambda: now[0])
-        monkeypatch.setattr("beaker_mongo_soajs.mongo.outages.time", clock)
+        monkeypatch.setattr("beaker_mongo_soajs.log_records.time", clock)
         counts = []
         with fail_point("find", error_code=REFUSED):
             for seconds in (0, 1, 58, 2):

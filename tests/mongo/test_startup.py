@@ -1,0 +1,38 @@
+"""The check when an application starts."""
+
+import time
+from typing import Any
+
+import pytest
+
+from beaker_mongo_soajs import DbConfig, StoreRefused
+from beaker_mongo_soajs.mongo.startup import wait_for_database
+from tests.conftest import Client, FailPoint
+from tests.recorder import Commands
+
+Options = dict[str, Any]
+
+
+def test_the_primary_is_asked(options: Options, commands: Commands) -> None:
+    """The query goes to the primary, even if sessions are read from secondaries."""
+    wait_for_database(DbConfig.from_options(options | {"URLParam.readPreference": "secondary"}), 0)
+    (find,) = commands.started
+    assert "secondary" != find.command.get("$readPreference", {}).get("mode")
+
+
+def test_a_refusal_ends_the_wait(
+    options: Options, commands: Commands, fail_point: FailPoint
+) -> None:
+    """A server that refuses the query is not asked again."""
+    start = time.monotonic()
+    with fail_point("find", error_code=13), pytest.raises(StoreRefused):
+        wait_for_database(DbConfig.from_options(options), 60)
+    assert ["find"] == commands.names
+    assert time.monotonic() - start < 30
+
+
+def test_a_client_of_the_application_stays_open(store_url: str, database_name: str) -> None:
+    """An application's own client is used for the query, and is not closed."""
+    with Client(store_url) as client:
+        wait_for_database(DbConfig.from_options({"client": client, "name": database_name}), 0)
+        assert 1.0 == client.admin.command("ping")["ok"]
