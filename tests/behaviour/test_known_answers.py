@@ -67,7 +67,8 @@ def test_signed_key(signed: Options, database: Db) -> None:
 
 def test_signed_ciphertext(signed: Options, database: Db) -> None:
     """Ciphertext is signed over "ciphertext" and the _id."""
-    session = MongoSession({}, use_cookies=False, **signed, **KEYS)
+    options: Options = {**signed, **KEYS}
+    session = MongoSession({}, use_cookies=False, **options)
     session["n"] = 1
     session.save()
     document = only_document(database)

@@ -13,6 +13,7 @@ from beaker_mongo_soajs import (
 )
 from tests.caches.contract import Clock, Creator
 from tests.caches.support import Db, Options, open_cache
+from tests.recorder import Commands
 from tests.waiting import wait_for_indexes, wait_until
 
 
@@ -153,17 +154,21 @@ class TestStaleness:
         index = database.cache.index_information()["expires_1"]
         assert ([("expires", 1)], 0) == (index["key"], index["expireAfterSeconds"])
 
-    def test_sweep(self, options: Options, database: Db) -> None:
+    @pytest.mark.parametrize(("how", "sent"), [("interval", ["delete"]), ("disabled", [])])
+    def test_sweep(
+        self, options: Options, database: Db, commands: Commands, how: str, sent: list[str]
+    ) -> None:
         """With autoRemove interval this package removes expired documents, with disabled none."""
-        for how, left in (("interval", 1), ("disabled", 2)):
-            database.cache.drop()
-            store = {"autoRemove": how, "autoRemoveInterval": 0.0001}
-            namespace = MongoNamespaceManager("things", **options, store=store)
-            namespace.set_value(b"key", 1, expiretime=-1)
-            time.sleep(0.02)
-            namespace[b"other"] = 1
-            wait_until(partial(self._has_documents, database, left))
-            assert ["_id_"] == list(database.cache.index_information())
+        store = {"autoRemove": how, "autoRemoveInterval": 0.0001}
+        namespace = MongoNamespaceManager("things", **options, store=store)
+        namespace.set_value(b"key", 1, expiretime=-1)
+        until = time.monotonic() + 0.0001 * 60
+        wait_until(lambda: time.monotonic() > until)
+        commands.clear()
+        namespace[b"other"] = 1
+        assert sent == [name for name in commands.names if name == "delete"]
+        wait_until(partial(self._has_documents, database, 1 if sent else 2))
+        assert ["_id_"] == list(database.cache.index_information())
 
     def _has_documents(self, database: Db, number: int) -> bool:
         return number == database.cache.count_documents({})

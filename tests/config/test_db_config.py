@@ -149,6 +149,14 @@ def test_client_is_used_as_it_is() -> None:
         assert config.explain().startswith("shop.sessions on the client given")
 
 
+def test_client_without_answers_is_an_error() -> None:
+    """A client whose write concern is w: 0 is refused."""
+    with Client("mongodb://127.0.0.1/shop", w=0, connect=False) as client:
+        with pytest.raises(ConfigError, match="relies on the server's answers") as caught:
+            read(client=client)
+        assert "client" == caught.value.option
+
+
 def test_client_excludes_other_settings() -> None:
     """Settings that a client already has are an error beside it."""
     with Client("mongodb://127.0.0.1/shop", connect=False) as client:

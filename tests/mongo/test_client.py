@@ -7,6 +7,7 @@ import os
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import dns.resolver
@@ -33,6 +34,7 @@ from beaker_mongo_soajs.mongo.client import (
 from beaker_mongo_soajs.testing import MongoServer
 from beaker_mongo_soajs.testing.process import free_port
 from tests.conftest import RunPython
+from tests.mongo.certificates import Certificates
 from tests.waiting import wait_for_indexes, wait_until
 
 THREADS = 64
@@ -159,12 +161,15 @@ def test_a_store_leaves_the_client_of_an_application_open(
         wait_for_indexes()
 
 
-def test_failed_attempt_is_tried_again() -> None:
+def test_failed_attempt_is_tried_again(tmp_path: Path) -> None:
     """A client that cannot be made is an error for each caller, and made when it is possible."""
-    config = read(**{"extraParam.server.sslCA": "/no/such/file.pem"})
+    path = tmp_path / "ca.pem"
+    config = read(**{"extraParam.server.sslCA": str(path)})
     for _ in range(2):
         with pytest.raises(ConfigError, match="cannot be read"):
             get_client(config)
+    path.write_text(Certificates(tmp_path).authority_pem)
+    assert get_client(config) is get_client(config)
 
 
 def test_check_leaves_nothing_behind() -> None:

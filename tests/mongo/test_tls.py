@@ -66,6 +66,18 @@ def test_certificate_and_key_share_a_file(pems: dict[str, Any]) -> None:
     ]
 
 
+def test_certificate_and_key_as_two_paths(pems: dict[str, Any], tmp_path: Path) -> None:
+    """A certificate and a key in two files become one file, and the two files stay."""
+    paths = {name: tmp_path / name for name in ("tlsCertificateKeyFile", "sslKey")}
+    for name, path in paths.items():
+        path.write_text(pems[name])
+    with PemFiles({name: str(path) for name, path in paths.items()}, {}) as files:
+        text = Path(files.keywords["tlsCertificateKeyFile"]).read_text()
+        assert {"tlsCertificateKeyFile"} == files.keywords.keys()
+        assert "".join(f"{pems[name].strip()}\n" for name in paths) == text
+    assert all(path.exists() for path in paths.values())
+
+
 def test_path_stays_and_is_never_removed(certificates: Certificates, temporary: Path) -> None:
     """A single path is passed on as it is, and its file is not removed."""
     path = str(certificates.authority_path)

@@ -2,6 +2,7 @@
 
 import datetime
 import logging
+from types import SimpleNamespace
 from typing import Any
 
 import bson
@@ -11,6 +12,7 @@ from pymongo import MongoClient
 from pymongo.database import Database
 
 from beaker_mongo_soajs import ConfigError, SerializationError, SessionStore
+from beaker_mongo_soajs.mongo import collection
 from beaker_mongo_soajs.sessions.record import SessionRecord
 from tests.recorder import Commands
 from tests.waiting import wait_for_indexes, wait_until
@@ -220,6 +222,23 @@ class TestIndexes:
         store.set("b", {})
         assert commands.names == ["update"]
         assert set(database.sessions.index_information()) == {"_id_"}
+
+    def test_minutes_of_the_interval(
+        self, options: Options, commands: Commands, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Expired sessions are removed once in autoRemoveInterval, which is in minutes."""
+        now = [1e9]
+        monkeypatch.setattr(collection, "time", SimpleNamespace(monotonic=lambda: now[0]))
+        store = SessionStore(
+            options | {"store": {"autoRemove": "interval", "autoRemoveInterval": 2}}
+        )
+        removals = []
+        for seconds in (0, 119, 1, 119, 1):
+            now[0] += seconds
+            commands.clear()
+            store.set("a", {})
+            removals.append(commands.names.count("delete"))
+        assert [1, 0, 1, 0, 1] == removals
 
     def test_disabled_removal(self, options: Options, database: Db, commands: Commands) -> None:
         """With autoRemove disabled, no index is made and nothing is removed."""
