@@ -24,6 +24,7 @@ ORDER = (
     *("mongo", "sessions", "caches", "backend"),
     *("namespace", "cookies", "express_cookie", "session_cookie", "session_lock", "session"),
     *("middleware", "health", "otel", "prometheus", "cli", "__main__", "pyramid", "django"),
+    "flask",
 )
 WITHOUT_BEAKER = {"options", "config", "mongo", "sessions", "caches"}
 """The folders that must not import Beaker."""

@@ -150,8 +150,8 @@ from beaker.middleware import SessionMiddleware
 
 modules = [each.name for each in pkgutil.walk_packages(beaker_mongo_soajs.__path__)]
 for name in modules:
-    # This module needs Pyramid.
-    if name != "pyramid":
+    # These modules need a framework.
+    if name not in ("flask", "pyramid"):
         import_module(f"beaker_mongo_soajs.{name}")
 
 def count(environ, start_response):

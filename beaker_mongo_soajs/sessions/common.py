@@ -162,12 +162,16 @@ class CommonSession:
         except StoreUnavailable as error:
             if not self._continues_in_outages:
                 raise
-            _outages.report(error)
+            self._report_outage(error)
 
     def _stay_anonymous(self, error: StoreUnavailable) -> None:
         """Become an empty session that is not saved, for the rest of the request."""
-        _outages.report(error)
+        self._report_outage(error)
         self.available = False
+
+    def _report_outage(self, error: Exception) -> None:
+        """Log that a request continues without its session, at most once a minute."""
+        _outages.report(error)
 
     def _find_first(self, now: float) -> dict[Any, Any] | None:
         """Load the session of the first id that exists, and use that id."""

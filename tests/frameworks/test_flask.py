@@ -7,3 +7,4 @@ class TestFlask(LockedVisitsContract):
     """``examples/flask``."""
 
     application = "examples.flask.wsgi:application"
+    cookie_name = "session"

@@ -21,7 +21,7 @@ from urllib.request import (
 COOKIE = "beaker.session.id"
 
 _ANSWER_SECONDS = 60.0
-# An id of Beaker or of MongoSession, after its signature if there is one.
+# An id of Beaker or of this package: after Beaker's signature, or before that of Flask.
 _ID_LENGTH = 32
 
 
@@ -110,7 +110,7 @@ class Visitor:
         cookie = self.cookie
         assert cookie is not None
         assert cookie.value is not None
-        return cookie.value[-_ID_LENGTH:]
+        return cookie.value.partition(".")[0][-_ID_LENGTH:]
 
     def _submit(self, worker: int, path: str, fields: dict[str, str]) -> None:
         if self._token is not None:
