@@ -1,6 +1,7 @@
 """Flask's ``session`` in MongoDB: ``MongoSessions(app)``."""
 
 import hashlib
+import re
 from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime, timedelta
@@ -13,40 +14,29 @@ from flask.sessions import SessionInterface, SessionMixin
 from itsdangerous import BadSignature, Signer
 
 from beaker_mongo_soajs.config.errors import combine_errors
-from beaker_mongo_soajs.config.setting import SETTING, name_setting, read_setting, unused_options
+from beaker_mongo_soajs.config.setting import (
+    IN_FLASK,
+    SETTING,
+    UNUSED_IN_FLASK,
+    name_setting,
+    read_setting,
+    unused_options,
+)
 from beaker_mongo_soajs.config.start_warnings import log_start_warnings
 from beaker_mongo_soajs.exceptions import ConfigError
 from beaker_mongo_soajs.mongo.client import check_client
+from beaker_mongo_soajs.sessions.flask_session import FlaskSessionDocuments
 from beaker_mongo_soajs.sessions.lazy_session import LazySession
 from beaker_mongo_soajs.sessions.session_ids import is_possible_id
 from beaker_mongo_soajs.sessions.store import SessionStore
 
 log = getLogger(__name__)
 
-_SALT = "beaker_mongo_soajs.flask"
-_PERMANENT = "_permanent"
 # Of several cookies with the session's name, the first that leads to a session counts.
 _MOST_IDS = 2
+# Our own ids, of 32 characters, need a signature.
+_ID_OF_FLASK_SESSION = re.compile(r"(?!.{32}$)[\w-]{16,}", re.ASCII)
 _COOKIE_OPTIONS = ("domain", "path", "secure", "httponly", "samesite", "partitioned")
-
-_INSTEAD = {
-    **{name: f"SESSION_COOKIE_{name.upper()}" for name in ("httponly", "samesite", "secure")},
-    "cookie_domain": "SESSION_COOKIE_DOMAIN",
-    "cookie_expires": "PERMANENT_SESSION_LIFETIME and session.permanent",
-    "cookie_path": "SESSION_COOKIE_PATH",
-    "key": "SESSION_COOKIE_NAME",
-    "old_secrets": "SECRET_KEY_FALLBACKS",
-    "rolling": "SESSION_REFRESH_EACH_REQUEST",
-    "secret": "SECRET_KEY",
-    "timeout": "PERMANENT_SESSION_LIFETIME",
-}
-"""The settings of Flask for what Beaker's options do."""
-
-_UNUSED = {
-    "expireAfter": "PERMANENT_SESSION_LIFETIME sets the lifetime of sessions",
-    "store.dataSerializer": "it is for sessions of Beaker",
-}
-"""Options of a dbConfig that Flask's sessions do not use."""
 
 
 class MongoSessions:
@@ -62,10 +52,12 @@ class MongoSessions:
     ``SESSION_REFRESH_EACH_REQUEST`` keep their meaning.
 
     :param app: the application; without it, call :meth:`init_app` later.
+    :param flask_session: whether to take over the sessions that Flask-Session stored in MongoDB.
     :raises ConfigError: as :meth:`init_app`.
     """
 
-    def __init__(self, app: Flask | None = None) -> None:
+    def __init__(self, app: Flask | None = None, *, flask_session: bool = False) -> None:
+        self._takes_over = flask_session
         if app is not None:
             self.init_app(app)
 
@@ -79,7 +71,8 @@ class MongoSessions:
         :raises ConfigError: ``app.config["BEAKER_MONGO"]`` is missing, or an option in it is
             unknown, invalid, or contradicts another.
         """
-        app.session_interface = app.extensions["beaker_mongo"] = MongoSessionInterface(app)
+        interface = MongoSessionInterface(app, takes_over=self._takes_over)
+        app.session_interface = app.extensions["beaker_mongo"] = interface
 
 
 class FlaskSession(LazySession, SessionMixin):
@@ -89,10 +82,12 @@ class FlaskSession(LazySession, SessionMixin):
     ``session.modified = True``. A session that holds nothing but ``permanent`` is not stored.
     """
 
-    ignored_keys = frozenset({_PERMANENT})
+    ignored_keys = frozenset({"_permanent"})
     accessed = False
     ids_with_old_key: AbstractSet[str] = frozenset()
     """Ids whose cookies are to be signed again."""
+    old_sessions: FlaskSessionDocuments | None = None
+    """Where sessions are that were not found, if the application used Flask-Session before."""
 
     def __repr__(self) -> str:
         # A dict's repr would show the session's data in logs and error pages.
@@ -125,6 +120,12 @@ class FlaskSession(LazySession, SessionMixin):
     def new(self, value: bool) -> None:
         self._is_new = value
 
+    def _find(self, session_id: str, now: float) -> dict[Any, Any] | None:
+        session = super()._find(session_id, now)
+        if session is None and self.old_sessions and session_id in self.ids_with_old_key:
+            session = self.old_sessions.move(session_id, self._record)
+        return session
+
     def _use(self) -> dict[str, Any]:
         self.accessed = True
         return self.load_if_needed()
@@ -138,20 +139,22 @@ class MongoSessionInterface(SessionInterface):
     """What Flask calls at the begin and at the end of each request.
 
     :param app: the application.
+    :param takes_over: whether to take over the sessions of Flask-Session.
     :raises ConfigError: as :meth:`MongoSessions.init_app`.
     """
 
-    def __init__(self, app: Flask) -> None:
+    def __init__(self, app: Flask, *, takes_over: bool = False) -> None:
         self._app = app
-        self.config = read_setting(app.config.get(SETTING), _INSTEAD)
+        self.config = read_setting(app.config.get(SETTING), IN_FLASK)
         self._store: SessionStore | None = None
         try:
             check_client(self.config)
             _ = self.store
         except ConfigError as error:
             raise combine_errors([*map(name_setting, error.errors)]) from error
+        self._old = FlaskSessionDocuments(self.config, app.config) if takes_over else None
         log_start_warnings(self.config)
-        for sentence in unused_options(self.config, _UNUSED):
+        for sentence in unused_options(self.config, UNUSED_IN_FLASK):
             log.warning("%s", sentence)
 
     @property
@@ -166,15 +169,16 @@ class MongoSessionInterface(SessionInterface):
         """Return the session of a request, or ``None`` without a ``SECRET_KEY``."""
         if not app.secret_key:
             return None
-        ids, old_ids = list[str](), set[str]()
-        for value in request.cookies.getlist(self._cookie_name(app)):
+        ids = dict[str, bool]()
+        for value in request.cookies.getlist(app.config["SESSION_COOKIE_NAME"]):
             for key in _secret_keys(app):
-                session_id = _unsigned(value, key)
-                if session_id is not None and session_id not in ids:
-                    ids.append(session_id)
-                    old_ids |= {session_id} if key != app.secret_key else set()
-        session = FlaskSession(self.store, ids[:_MOST_IDS])
-        session.ids_with_old_key = old_ids
+                ids.setdefault(_unsigned(value, _signer(key)), key == app.secret_key)
+            if self._old:
+                ids.setdefault(_id_of_flask_session(app, value), False)
+        ids.pop("", None)
+        session = FlaskSession(self.store, [*ids][:_MOST_IDS])
+        session.ids_with_old_key = {found for found, is_newest in ids.items() if not is_newest}
+        session.old_sessions = self._old
         return session
 
     def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
@@ -188,7 +192,7 @@ class MongoSessionInterface(SessionInterface):
         response.vary.add("Cookie")
         # A cache must not give the cookie to other visitors (RFC 9111, section 7.3).
         response.headers.setdefault("Cache-Control", "no-store")
-        name, options = self._cookie_name(app), self._cookie_options(app)
+        name, options = app.config["SESSION_COOKIE_NAME"], self._cookie_options(app)
         if session_id:
             value = _signer(app.secret_key).sign(session_id).decode()
             expires = self.get_expiration_time(app, session)
@@ -213,9 +217,6 @@ class MongoSessionInterface(SessionInterface):
             return True
         return bool(each_request and (session.permanent or session.lifetime))
 
-    def _cookie_name(self, app: Flask) -> str:
-        return str(app.config["SESSION_COOKIE_NAME"])
-
     def _cookie_options(self, app: Flask) -> dict[str, Any]:
         methods = {name: getattr(self, f"get_cookie_{name}", None) for name in _COOKIE_OPTIONS}
         # Flask before 3.1 does not have all of them.
@@ -228,13 +229,20 @@ def _secret_keys(app: Flask) -> list[str | bytes]:
 
 def _signer(key: str | bytes | None) -> Signer:
     assert key
-    return Signer(key, salt=_SALT, key_derivation="hmac", digest_method=hashlib.sha256)
+    return Signer(key, salt=__name__, key_derivation="hmac", digest_method=hashlib.sha256)
 
 
-def _unsigned(value: str, key: str | bytes) -> str | None:
-    """Return the session id in a cookie, if a key signed it."""
+def _id_of_flask_session(app: Flask, value: str) -> str:
+    if app.config.get("SESSION_USE_SIGNER"):
+        key = app.secret_key or ""
+        return _unsigned(value, Signer(key, salt="flask-session", key_derivation="hmac"))
+    return value if _ID_OF_FLASK_SESSION.fullmatch(value) else ""
+
+
+def _unsigned(value: str, signer: Signer) -> str:
+    """Return the session id in a cookie, or an empty text if the signature is not right."""
     try:
-        session_id = _signer(key).unsign(value).decode()
+        session_id = signer.unsign(value).decode()
     except (BadSignature, UnicodeError):
-        return None
-    return session_id if is_possible_id(session_id) else None
+        return ""
+    return session_id if is_possible_id(session_id) else ""

@@ -11,6 +11,25 @@ from beaker_mongo_soajs.exceptions import ConfigError
 
 SETTING = "BEAKER_MONGO"
 
+IN_FLASK = {
+    **{name: f"SESSION_COOKIE_{name.upper()}" for name in ("httponly", "samesite", "secure")},
+    "cookie_domain": "SESSION_COOKIE_DOMAIN",
+    "cookie_expires": "PERMANENT_SESSION_LIFETIME and session.permanent",
+    "cookie_path": "SESSION_COOKIE_PATH",
+    "key": "SESSION_COOKIE_NAME",
+    "old_secrets": "SECRET_KEY_FALLBACKS",
+    "rolling": "SESSION_REFRESH_EACH_REQUEST",
+    "secret": "SECRET_KEY",
+    "timeout": "PERMANENT_SESSION_LIFETIME",
+}
+"""The settings of Flask for what Beaker's options do."""
+
+UNUSED_IN_FLASK = {
+    "expireAfter": "PERMANENT_SESSION_LIFETIME sets the lifetime of sessions",
+    "store.dataSerializer": "it is for sessions of Beaker",
+}
+"""Options of a dbConfig that Flask's sessions do not use."""
+
 
 def read_setting(value: object, instead: Mapping[str, str]) -> DbConfig:
     """Return the configuration in ``BEAKER_MONGO``.
