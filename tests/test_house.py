@@ -51,7 +51,7 @@ class TestRecords:
     # Parts of the configuration, with masked secrets, and types without sensitive data.
     SHOWN = frozenset(
         {"DbConfig", "Endpoint", "Event", "Keyword", "Kind", "LeaveOut", "NoEffect", "Option"}
-        | {"Outcome", "Refused", "Setting", "StoreOptions", "Stores", "Bound"}
+        | {"Outcome", "Refused", "Setting", "StoreOptions", "Stores", "Bound", "Finding"}
     )
 
     def test_only_these_show_what_they_hold(self) -> None:

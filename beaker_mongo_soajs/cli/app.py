@@ -7,6 +7,7 @@ from importlib.metadata import version
 import click
 
 from beaker_mongo_soajs.cli.application import Application
+from beaker_mongo_soajs.cli.check import check
 from beaker_mongo_soajs.cli.endings import clear, destroy
 from beaker_mongo_soajs.cli.explain import explain
 from beaker_mongo_soajs.cli.failures import Group
@@ -14,7 +15,15 @@ from beaker_mongo_soajs.cli.listing import list_sessions, show
 from beaker_mongo_soajs.cli.settings import URL_VARIABLE, Settings, find_settings
 from beaker_mongo_soajs.cli.stats import stats
 
-COMMANDS: tuple[click.Command, ...] = (explain, list_sessions, show, destroy, clear, stats)
+COMMANDS: tuple[click.Command, ...] = (
+    check,
+    explain,
+    list_sessions,
+    show,
+    destroy,
+    clear,
+    stats,
+)
 
 _NAMES = {"help_option_names": ["-h", "--help"]}
 

@@ -8,11 +8,10 @@ from click import option
 from beaker_mongo_soajs.cli.application import Application
 from beaker_mongo_soajs.cli.failures import Failure, UsageFailure
 from beaker_mongo_soajs.cli.values import Condition, possible_values
+from beaker_mongo_soajs.handles import LENGTH, SHORT_LENGTH
 from beaker_mongo_soajs.sessions.inventory import Selection, SessionInventory
 from beaker_mongo_soajs.sessions.stored import StoredId
 
-SHORT_HANDLE = 8
-_LONGEST_HANDLE = 40
 _MOST_SHOWN = 10
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -63,7 +62,7 @@ def resolve_handles(
     """
     wanted = list(dict.fromkeys(handle.strip().lower() for handle in handles))
     for handle in wanted:
-        if not handle or len(handle) > _LONGEST_HANDLE or set(handle) - set("0123456789abcdef"):
+        if not handle or len(handle) > LENGTH or set(handle) - set("0123456789abcdef"):
             raise UsageFailure(
                 "A handle has up to 40 of the characters 0-9 and a-f. beaker-mongo list shows the "
                 "handles of sessions."
@@ -86,7 +85,7 @@ def resolve_handles(
     return list(dict.fromkeys(ids[0] for ids in found.values()))
 
 
-def shorten(handles: Sequence[str], least: int = SHORT_HANDLE) -> list[str]:
+def shorten(handles: Sequence[str], least: int = SHORT_LENGTH) -> list[str]:
     """Return the first characters of handles, as many as it takes to tell them apart.
 
     :param handles: the handles, in full.

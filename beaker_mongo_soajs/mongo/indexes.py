@@ -54,6 +54,15 @@ def ttl_index() -> IndexModel:
     return IndexModel([("expires", 1)], name=TTL_INDEX_NAME, expireAfterSeconds=0)
 
 
+def session_indexes(config: DbConfig) -> list[IndexModel]:
+    """Return the indexes that the collection of the sessions needs.
+
+    :param config: the configuration.
+    """
+    own = [ttl_index()] if config.store.auto_remove == "native" else []
+    return own + [IndexModel([(name, 1)]) for name in config.index_fields]
+
+
 class IndexMaker:
     """Make the indexes of one collection, beside the requests.
 
@@ -152,7 +161,7 @@ class IndexMaker:
             yield client[collection.database.name][collection.name]
 
     def _make(self, collection: Collection[Document]) -> None:
-        existing = _existing(collection)
+        existing = existing_indexes(collection)
         has_collation = any(index["name"] == "_id_" and "collation" in index for index in existing)
         if has_collation:
             self._warn(
@@ -162,8 +171,8 @@ class IndexMaker:
             )
         missing = [
             index
-            for index in (_exact(index) if has_collation else index for index in self._indexes)
-            if not any(_serves(index.document, found) for found in existing)
+            for index in (exact_index(index) if has_collation else index for index in self._indexes)
+            if not any(serves(index.document, found) for found in existing)
         ]
         failures = self._create(collection, missing) if missing else 0
         if not failures:
@@ -209,7 +218,11 @@ class IndexMaker:
             logger.warning("%s", warning, extra=extra)
 
 
-def _existing(collection: Collection[Document]) -> list[Mapping[str, Any]]:
+def existing_indexes(collection: Collection[Document]) -> list[Mapping[str, Any]]:
+    """Return the indexes of a collection; none if the user has no right to list them.
+
+    :param collection: the collection.
+    """
     try:
         return list(collection.list_indexes())
     except OperationFailure as error:
@@ -219,8 +232,11 @@ def _existing(collection: Collection[Document]) -> list[Mapping[str, Any]]:
         return []
 
 
-def _exact(index: IndexModel) -> IndexModel:
-    """Return an index that compares exactly, whatever the collection's default collation is."""
+def exact_index(index: IndexModel) -> IndexModel:
+    """Return an index that compares exactly, whatever the collection's default collation is.
+
+    :param index: the index.
+    """
     wanted = index.document
     if "expireAfterSeconds" in wanted:
         return index
@@ -228,8 +244,12 @@ def _exact(index: IndexModel) -> IndexModel:
     return IndexModel(keys, name=f"{wanted['name']}_simple", collation=Collation("simple"))
 
 
-def _serves(wanted: Mapping[str, Any], found: Mapping[str, Any]) -> bool:
-    """Tell whether an index that exists, under any name, does what is wanted of another."""
+def serves(wanted: Mapping[str, Any], found: Mapping[str, Any]) -> bool:
+    """Tell whether an index that exists, under any name, does what is wanted of another.
+
+    :param wanted: the definition of the wanted index.
+    :param found: that of the existing index.
+    """
     if list(found["key"].items()) != list(wanted["key"].items()):
         return False
     if "expireAfterSeconds" in wanted:

@@ -11,6 +11,7 @@ import bson
 
 from beaker_mongo_soajs.config import DbConfig
 from beaker_mongo_soajs.exceptions import SerializationError
+from beaker_mongo_soajs.handles import make_handle
 from beaker_mongo_soajs.mongo.admin_collection import AdminCollection
 from beaker_mongo_soajs.mongo.documents import CODEC_OPTIONS, Document
 from beaker_mongo_soajs.mongo.server_clock import local_clock_ahead
@@ -122,13 +123,12 @@ class SessionInventory:
         """
         found: dict[str, list[StoredId]] = {prefix: [] for prefix in prefixes}
         wanted = tuple(found)
-        for each in self._collection.scan_ids():
-            stored_id = StoredId(each)
-            handle = stored_id.handle
+        for stored_id in self._collection.scan_ids():
+            handle = make_handle(stored_id)
             if handle.startswith(wanted):
                 for prefix in wanted:
                     if handle.startswith(prefix):
-                        found[prefix].append(stored_id)
+                        found[prefix].append(StoredId(stored_id))
         return {
             prefix: [each for each in ids if self._is_live(each)] for prefix, ids in found.items()
         }

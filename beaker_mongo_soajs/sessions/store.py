@@ -8,8 +8,6 @@ from functools import partial
 from time import perf_counter
 from typing import Any, Self
 
-from pymongo import IndexModel
-
 from beaker_mongo_soajs.config import DbConfig
 from beaker_mongo_soajs.config.beaker_options import PREFIXES
 from beaker_mongo_soajs.config.start_warnings import log_start_warnings
@@ -20,7 +18,7 @@ from beaker_mongo_soajs.metrics import emit, listeners
 from beaker_mongo_soajs.mongo.client import close_client
 from beaker_mongo_soajs.mongo.collection import StoreCollection
 from beaker_mongo_soajs.mongo.documents import Document
-from beaker_mongo_soajs.mongo.indexes import ttl_index
+from beaker_mongo_soajs.mongo.indexes import session_indexes
 from beaker_mongo_soajs.mongo.server_clock import local_clock_ahead
 from beaker_mongo_soajs.sessions.clock import Clock
 from beaker_mongo_soajs.sessions.codec import NativeCodec
@@ -78,7 +76,7 @@ class SessionStore:
         self.timeout = timeout
         lifetime = config.expire_after_seconds if timeout is None else timeout
         cookie = ExpressCookie(_without_margin(timeout))
-        self._collection = StoreCollection(config, config.collection, _indexes(config))
+        self._collection = StoreCollection(config, config.collection, session_indexes(config))
         clock = Clock(partial(local_clock_ahead, self._collection))
         self._documents = SessionDocuments(config, lifetime, cookie, clock)
         self._writer = SessionWriter(self._documents, self._collection)
@@ -363,11 +361,6 @@ def _without_margin(timeout: float | None) -> float | None:
     if timeout is None or timeout <= BEAKER_MARGIN_SECONDS:
         return timeout
     return timeout - BEAKER_MARGIN_SECONDS
-
-
-def _indexes(config: DbConfig) -> list[IndexModel]:
-    own = [ttl_index()] if config.store.auto_remove == "native" else []
-    return own + [IndexModel([(name, 1)]) for name in config.index_fields]
 
 
 def _equals(tree: Tree) -> Document:
