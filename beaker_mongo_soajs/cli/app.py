@@ -11,12 +11,14 @@ from beaker_mongo_soajs.cli.check import check
 from beaker_mongo_soajs.cli.endings import clear, destroy
 from beaker_mongo_soajs.cli.explain import explain
 from beaker_mongo_soajs.cli.failures import Group
+from beaker_mongo_soajs.cli.index import index
 from beaker_mongo_soajs.cli.listing import list_sessions, show
 from beaker_mongo_soajs.cli.settings import URL_VARIABLE, Settings, find_settings
 from beaker_mongo_soajs.cli.stats import stats
 
 COMMANDS: tuple[click.Command, ...] = (
     check,
+    index,
     explain,
     list_sessions,
     show,

@@ -1,14 +1,13 @@
 """``beaker-mongo destroy`` and ``clear``."""
 
-import sys
 from collections.abc import Sequence
 from typing import Any
 
-import click
-from click import argument, command, confirm, option, prompt
+from click import argument, command, option
 
 from beaker_mongo_soajs.cli.application import Application, pass_application
-from beaker_mongo_soajs.cli.failures import Failure, UsageFailure
+from beaker_mongo_soajs.cli.asking import ask, ask_for_name
+from beaker_mongo_soajs.cli.failures import UsageFailure
 from beaker_mongo_soajs.cli.output import format_option
 from beaker_mongo_soajs.cli.selecting import make_selection, resolve_handles, selection_options
 from beaker_mongo_soajs.sessions.inventory import SessionInventory
@@ -45,7 +44,7 @@ def destroy(
         with app.output.status("Counting the sessions"):
             found = len(ids) if handles else inventory.count(selection)
     if found and not dry_run:
-        _ask(f"End {_sessions(found)} in {_place(app)}?")
+        ask(f"End {_sessions(found)} in {_place(app)}?")
     if dry_run or found == 0:
         destroyed = 0
     elif handles:
@@ -69,7 +68,7 @@ def clear(app: Application, expired: bool, yes: bool, output_format: str) -> Non
     """Delete all sessions. The collection and its indexes stay."""
     if not yes:
         what = "the documents of expired sessions" if expired else "all sessions"
-        _ask_for_name(app.config.database, f"This deletes {what} in {_place(app)}.")
+        ask_for_name(app.config.database, f"This deletes {what} in {_place(app)}.")
     if expired:
         deleted = SessionInventory(app.config).clear_expired()
     else:
@@ -78,24 +77,6 @@ def clear(app: Application, expired: bool, yes: bool, output_format: str) -> Non
         app.output.json({"deleted": deleted})
     else:
         app.output.text(f"{deleted} document{'s' * (deleted != 1)} deleted.")
-
-
-def _ask(question: str) -> None:
-    _check_terminal()
-    if not confirm(question, err=True):
-        raise Failure("Nothing was changed.")
-
-
-def _ask_for_name(name: str, text: str) -> None:
-    _check_terminal()
-    click.echo(text, err=True)
-    if prompt("Type the name of the database", err=True) != name:
-        raise Failure(f"Nothing was changed: the name of the database is {name}.")
-
-
-def _check_terminal() -> None:
-    if not sys.stdin.isatty():
-        raise UsageFailure("Give --yes: standard input is no terminal to ask on.")
 
 
 def _sessions(number: int) -> str:

@@ -81,12 +81,13 @@ class Output:
             yield
 
     @contextmanager
-    def progress(self, what: str, total: int | None) -> Iterator[Callable[[int], None]]:
+    def progress(self, what: str, total: int | None) -> Iterator[Callable[..., None]]:
         """Show a progress bar on standard error, if that is a terminal.
 
         :param what: a word or two: "Exporting".
         :param total: the number of steps, if it is known.
-        :returns: a function to call with the number of completed steps.
+        :returns: a function to call with the number of completed steps, and the new total if that
+            was unknown.
         """
         columns = (
             TextColumn("{task.description}"),
@@ -97,7 +98,11 @@ class Output:
         disable = not self.messages.is_terminal
         with Progress(*columns, console=self.messages, disable=disable) as progress:
             task = progress.add_task(what, total=total)
-            yield lambda completed: progress.update(task, completed=completed)
+
+            def advance(completed: int, total: int | None = total) -> None:
+                progress.update(task, completed=completed, total=total)
+
+            yield advance
 
 
 def format_option(*formats: str) -> Callable[[Command], Command]:
