@@ -269,7 +269,7 @@ class _Check:
             return ok("clock", text)
         if seconds <= _WRONG_CLOCK_SECONDS:
             return warning("clock", text, remedy)
-        return problem("clock", f"{text}: sessions end too early or too late.", remedy)
+        return problem("clock", f"{text}: cookies and other programs use a wrong time.", remedy)
 
     def _sessions(self, read_preference: Any) -> pymongo.collection.Collection[Document]:
         return self._client[self._config.database].get_collection(

@@ -1,11 +1,10 @@
 """Numbers about all sessions, counted by the server in one pass."""
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
 
 from beaker_mongo_soajs.mongo.admin_collection import AdminCollection
-from beaker_mongo_soajs.mongo.documents import Document, utc_now
+from beaker_mongo_soajs.mongo.documents import Document
 from beaker_mongo_soajs.sessions.changes import ACCESSED_TIME
 from beaker_mongo_soajs.sessions.id_change import MOVED_TO
 from beaker_mongo_soajs.sessions.lifetime import CREATED_AT, CREATION_TIME
@@ -26,6 +25,8 @@ BOUNDS = {
 UNKNOWN = "unknown"
 
 _LOWEST = -1e15
+_NOW = "$$NOW"
+"""The clock of the server."""
 _EXACT_BITS = 8
 """Sizes up to 2 to the power of this count exactly, larger ones with as many bits."""
 
@@ -66,8 +67,7 @@ def collect_statistics(collection: AdminCollection) -> Statistics:
     :param collection: the collection.
     :raises StoreError: the server does not carry out the aggregation.
     """
-    now = utc_now()
-    (found,) = collection.aggregate(_pipeline(now)) or [{}]
+    (found,) = collection.aggregate(_pipeline()) or [{}]
     states = {row["_id"]: row for row in found.get("states", [])}
     live = states.get("live", {})
     sizes = sorted((row["_id"], row["n"]) for row in found.get("sizes", []))
@@ -112,8 +112,8 @@ def _histogram(rows: list[Document]) -> dict[str, int]:
     return found | {UNKNOWN: counts.get(UNKNOWN, 0)}
 
 
-def _pipeline(now: datetime) -> list[Document]:
-    seconds = now.replace(tzinfo=UTC).timestamp()
+def _pipeline() -> list[Document]:
+    seconds = {"$divide": [{"$toLong": _NOW}, 1000]}
     live = {"$match": {"state": "live"}}
     size = {"$group": {"_id": _rounded("$size"), "n": {"$sum": 1}}}
     state: Document = {
@@ -135,7 +135,7 @@ def _pipeline(now: datetime) -> list[Document]:
         {
             "$project": {
                 "_id": 0,
-                "state": _state(now),
+                "state": _state(),
                 "size": {"$bsonSize": "$$ROOT"},
                 "age": {"$subtract": [seconds, created]},
                 "idle": {"$subtract": [seconds, _time_of(ACCESSED_TIME)]},
@@ -152,9 +152,9 @@ def _pipeline(now: datetime) -> list[Document]:
     ]
 
 
-def _state(now: datetime) -> Document:
+def _state() -> Document:
     is_moved = {"$ne": [{"$type": f"${MOVED_TO}"}, "missing"]}
-    is_over = {"$and": [{"$eq": [{"$type": "$expires"}, "date"]}, {"$lte": ["$expires", now]}]}
+    is_over = {"$and": [{"$eq": [{"$type": "$expires"}, "date"]}, {"$lte": ["$expires", _NOW]}]}
     return {"$cond": [is_moved, "moved", {"$cond": [is_over, "expired", "live"]}]}
 
 
