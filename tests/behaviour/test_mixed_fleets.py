@@ -3,6 +3,7 @@
 import datetime
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -277,32 +278,61 @@ class TestSecondaries:
     def test_new_session_is_found(self, replica_set: ReplicaSet, kind: type[Session]) -> None:
         """A session that a secondary does not have yet is loaded from the primary, and saved."""
         name = f"behind_{kind.__name__}"
-        options: Options = {
+        options = self._options(replica_set, name)
+        # Make the collection before replication stops.
+        store = SessionStore({key: options[key] for key in ("url", "name")})
+        store.set("another", {})
+        with self._secondary_behind(replica_set):
+            session = begin(options)
+            session["user"] = "ann"
+            session.save()
+            session = open_session(kind, options)
+            assert "ann" == session["user"]
+            session["n"] = 1
+            session.save()
+        found = store.get(_ID)
+        assert found is not None
+        assert ("ann", 1) == (found["user"], found["n"])
+
+    @pytest.mark.parametrize(
+        ("form", "key"), [({}, "b.c"), ({"stringify": True}, "b")], ids=["native", "text"]
+    )
+    def test_a_conflict_is_read_from_the_primary(
+        self, replica_set: ReplicaSet, kind: type[Session], form: Options, key: str
+    ) -> None:
+        """Two requests that loaded the same from a secondary both save what they changed."""
+        name = f"conflict_{kind.__name__}_{len(form)}"
+        options = self._options(replica_set, name) | form
+        begin(options | {"URLParam": {"w": 2}})
+        with self._secondary_behind(replica_set):
+            mine, theirs = open_session(kind, options), open_session(kind, options)
+            theirs["a"] = 1
+            theirs.save()
+            mine[key] = 2
+            mine.save()
+        found = SessionStore({"url": replica_set.url, "name": name}).get(_ID)
+        assert found is not None
+        assert (1, 2) == (found.get("a"), found.get(key))
+
+    def _options(self, replica_set: ReplicaSet, name: str) -> Options:
+        return {
             "url": replica_set.url,
             "name": name,
             "URLParam": {"w": 1, "readPreference": "secondary"},
             "store": {"touchAfter": 60},
             "timeout": 600,
         }
+
+    @contextmanager
+    def _secondary_behind(self, replica_set: ReplicaSet) -> Iterator[None]:
+        """Stop the replication to the secondary."""
         (secondary,) = [one for one in replica_set.members if one is not replica_set.primary]
         with MongoClient[dict[str, Any]](secondary.url) as client:
-            # Make the collection before replication stops.
-            SessionStore({key: options[key] for key in ("url", "name")}).set("another", {})
             client.admin.command({"configureFailPoint": "stopReplProducer", "mode": "alwaysOn"})
             try:
-                session = begin(options)
-                session["user"] = "ann"
-                session.save()
-                session = open_session(kind, options)
-                assert "ann" == session["user"]
-                session["n"] = 1
-                session.save()
+                yield
             finally:
                 client.admin.command({"configureFailPoint": "stopReplProducer", "mode": "off"})
-        store = SessionStore({key: options[key] for key in ("url", "name")})
-        found = store.get(_ID)
-        assert found is not None
-        assert ("ann", 1) == (found["user"], found["n"])
 
     def test_only_a_miss_is_repeated(self, options: Options, commands: Commands) -> None:
         """Only a read that finds nothing on a secondary is repeated on the primary."""

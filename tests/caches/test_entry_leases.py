@@ -1,0 +1,108 @@
+"""The lease in a cache entry: what it leaves as it is."""
+
+import datetime
+import gc
+
+import pytest
+from beaker.cache import Cache
+
+from beaker_mongo_soajs.caches.entry import Entry
+from tests.caches.contract import Creator
+from tests.caches.support import Db, Options, open_cache
+from tests.recorder import Commands
+from tests.waiting import wait_until
+
+
+def test_a_release_keeps_the_value_of_another_caller(cache: Cache, database: Db) -> None:
+    """The release of a lease that began without a value does not delete a later value."""
+    lock = cache.namespace.get_creation_lock(b"key")
+    lock.acquire()
+    cache.put("key", "of another caller")
+    lock.release()
+    assert "of another caller" == cache.get("key")
+    document = database.cache.find_one()
+    assert document is not None
+    assert "owner" not in document
+
+
+def test_a_lease_without_a_value_is_deleted(cache: Cache, database: Db) -> None:
+    """The release of a lease of an absent value leaves no document."""
+    lock = cache.namespace.get_creation_lock(b"key")
+    lock.acquire()
+    assert 1 == database.cache.count_documents({})
+    lock.release()
+    assert 0 == database.cache.count_documents({})
+
+
+@pytest.mark.parametrize("shared", [False, True], ids=["exclusive", "shared"])
+@pytest.mark.parametrize("expire", [3600, None], ids=["an hour", "never"])
+def test_a_lease_never_shortens_the_lifetime(
+    options: Options, database: Db, expire: int | None, *, shared: bool
+) -> None:
+    """A lease moves the date of an entry neither back nor, if it lasts for ever, at all."""
+    cache = open_cache(options, expire=expire, **{"store.lockLease": 1})
+    cache.put("key", 1)
+    before = database.cache.find_one()
+    lock = cache.namespace.get_creation_lock(b"key")
+    _ = lock.acquire_read_lock() if shared else lock.acquire_write_lock()
+    during = database.cache.find_one()
+    _ = lock.release_read_lock() if shared else lock.release_write_lock()
+    after = database.cache.find_one()
+    assert before is not None
+    assert during is not None
+    assert after is not None
+    assert before["expires"] == during["expires"] == after["expires"]
+    assert (expire is None) is (before["expires"] is None)
+
+
+def test_a_lease_outlives_a_short_lifetime(options: Options, database: Db) -> None:
+    """A lease that ends after its entry makes the entry, not the value, live as long."""
+    cache = open_cache(options, expire=2, **{"store.lockLease": 60})
+    cache.put("key", 1)
+    lock = cache.namespace.get_creation_lock(b"key")
+    lock.acquire()
+    document = database.cache.find_one()
+    assert document is not None
+    now = datetime.datetime.now(datetime.UTC).replace(tzinfo=None)
+    assert document["expires"] > now + datetime.timedelta(seconds=30)
+    assert document["fresh_until"] < now + datetime.timedelta(seconds=30)
+    lock.release()
+
+
+def test_a_lease_is_no_key(cache: Cache, database: Db) -> None:
+    """keys() does not list a lease whose value is not created yet."""
+    cache.put("kept", 1)
+    lock = cache.namespace.get_creation_lock(b"key")
+    lock.acquire()
+    assert 2 == database.cache.count_documents({})
+    assert [b"kept"] == cache.namespace.keys()
+    assert "key" not in cache
+    lock.release()
+
+
+def test_write_concern(options: Options, commands: Commands, creator: Creator) -> None:
+    """All commands that write have the configured write concern."""
+    cache = open_cache(options, **{"URLParam.w": 1, "URLParam.journal": True})
+    cache.get("key", createfunc=creator)
+    cache.put("key", 1)
+    cache.remove("key")
+    lock = cache.namespace.get_creation_lock(b"key")
+    lock.acquire()
+    lock.release()
+    cache.clear()
+    written = [event.command for event in commands.started if event.command_name != "find"]
+    assert {"findAndModify", "update", "delete"} == {next(iter(command)) for command in written}
+    assert [{"w": 1, "j": True}] * len(written) == [command["writeConcern"] for command in written]
+
+
+def test_values_are_let_go(options: Options, creator: Creator) -> None:
+    """A value that was created, and found again under the lock, does not stay in memory."""
+    cache = open_cache(options, expire=0.05)
+    cache.get("key", createfunc=creator)
+    wait_until(lambda: "key" not in cache)
+    lock = cache.namespace.get_creation_lock(b"key")
+    lock.acquire()
+    lock.release()
+    gc.collect()
+    kept = [each for each in gc.get_objects() if type(each) is Entry]
+    assert [] == kept
