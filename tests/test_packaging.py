@@ -2,20 +2,29 @@
 
 import json
 import os
+import secrets
 import shutil
 import subprocess
 import sys
 import tarfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from http.cookiejar import CookieJar
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
+from urllib.error import URLError
+from urllib.parse import urlencode
+from urllib.request import HTTPCookieProcessor, ProxyHandler, build_opener
 
 import pytest
 from pymongo.database import Database
 
-from tests.application import only_document
+from examples.serving import listen
+from tests.application import live_documents, only_document
+from tests.newcomer import Newcomer
 from tests.repository import ROOT, files, name_of
+from tests.waiting import wait_until
 
 PACKAGE = ROOT / "beaker_mongo_soajs"
 # Files of a clone that a source distribution does not need.
@@ -207,3 +216,61 @@ class TestEmptyEnvironment:
         said = self._python(environment, _USE, json.dumps(settings))
         assert Path(said.strip()).is_relative_to(environment)
         assert 2 == only_document(database)["session"]["visits"]
+
+
+class TestDjangoPage:
+    """The quickstart of ``docs/django.md``, in an empty environment."""
+
+    SUPERUSER: ClassVar[Mapping[str, str]] = {
+        "DJANGO_SUPERUSER_USERNAME": "ann",
+        "DJANGO_SUPERUSER_EMAIL": "ann@example.com",
+        "DJANGO_SUPERUSER_PASSWORD": secrets.token_urlsafe(12),
+    }
+
+    @pytest.fixture
+    def newcomer(
+        self, distributions: Distributions, tmp_path: Path, options: dict[str, Any]
+    ) -> Newcomer:
+        """Follow the page, up to the command that starts the server."""
+        words = {"mongodb://127.0.0.1:27017": options["url"], "core_session": options["name"]}
+        newcomer = Newcomer(tmp_path, distributions.wheel, words, self.SUPERUSER)
+        asks = {"python manage.py createsuperuser": "--noinput"}
+        newcomer.follow(ROOT / "docs" / "django.md", "Quickstart", asks)
+        return newcomer
+
+    def test_it_works(self, newcomer: Newcomer, database: Database[dict[str, Any]]) -> None:
+        """Visits are counted, the user of the admin logs in, and a wrong option is named."""
+        with listen(0) as listener:
+            address = "127.0.0.1:{1}".format(*listener.getsockname())
+        cookies = CookieJar()
+        browser = build_opener(ProxyHandler({}), HTTPCookieProcessor(cookies))
+
+        def get(path: str, **form: str) -> str:
+            data = urlencode(form).encode() if form else None
+            with browser.open(f"http://{address}{path}", data) as page:
+                text: str = page.read().decode()
+            return text
+
+        def is_ready() -> bool:
+            with suppress(URLError):
+                return bool(get("/admin/login/"))
+            return False
+
+        with newcomer.serve(address, "--noreload"):
+            wait_until(is_ready, seconds=60)
+            assert ['{"visits": 1}', '{"visits": 2}'] == [get("/"), get("/")]
+            (token,) = (cookie.value for cookie in cookies if cookie.name == "csrftoken")
+            page = get(
+                "/admin/login/?next=/admin/",
+                csrfmiddlewaretoken=str(token),
+                username=self.SUPERUSER["DJANGO_SUPERUSER_USERNAME"],
+                password=self.SUPERUSER["DJANGO_SUPERUSER_PASSWORD"],
+            )
+        assert "Site administration" in page
+        (session,) = (document["session"] for document in live_documents(database))
+        assert {"visits": 2, "_auth_user_id": "1"}.items() <= session.items()
+        assert "no issues" in newcomer.type("python manage.py check")
+        settings = newcomer.folder / "mysite" / "settings.py"
+        settings.write_text(settings.read_text().replace('"name":', '"nmae":'))
+        with pytest.raises(AssertionError, match=r"(?s)BEAKER_MONGO.*nmae.*Did you mean name"):
+            newcomer.type("python manage.py check")
