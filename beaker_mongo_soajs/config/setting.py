@@ -49,7 +49,7 @@ def read_setting(value: object, instead: Mapping[str, str]) -> DbConfig:
         )
     errors = [] if isinstance(value, str) else list(_of_beaker(value, instead))
     try:
-        config = DbConfig.from_options(value)
+        config = DbConfig.from_options(value, "session")
     except ConfigError as error:
         named = {each.option for each in errors}
         errors += [each for each in error.errors if each.option not in named]

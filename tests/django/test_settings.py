@@ -8,6 +8,7 @@ from django.core.management import CommandError, call_command
 from django.test import override_settings
 from pymongo.database import Database
 
+import beaker_mongo_soajs.django
 from beaker_mongo_soajs import ConfigError, SessionStore
 from beaker_mongo_soajs.django import find_store
 from tests.conftest import RunPython
@@ -51,8 +52,11 @@ class TestCheck:
             ({"type": "ext:mongodb_soajs"}, ["type", "Remove it."]),
             ({"session.url": "mongodb://x"}, ["session.url", "Write url."]),
             ({"nmae": "x", "key": "y"}, ["nmae", "SESSION_COOKIE_NAME"]),
+            ({"name": "x", "servers": "h", "store": {"touchAfter": "60d"}}, ["store.touchAfter"]),
+            ("mongodb://x/y?tls=true&tlsCAFile=/no", ["URLParam.tlsCAFile", "cannot be read"]),
             ("mongodb://", ["url"]),
-            (["mongodb://x"], ["is a list", "dict of options"]),
+            (["mongodb://x"], ["has the type list", "dict of options"]),
+            ({}, ["BEAKER_MONGO is not set."]),
         ],
     )
     def test_wrong_options(
@@ -65,13 +69,19 @@ class TestCheck:
             assert "BEAKER_MONGO" in said
             assert [] == [word for word in words if word not in said]
             with pytest.raises(ConfigError):
-                find_store()
+                beaker_mongo_soajs.django.SessionStore  # noqa: B018 - Django's middleware does this
 
     @pytest.mark.parametrize(
         ("extra", "words"),
         [
-            ({"expireAfter": 600000}, "expireAfter has no effect: SESSION_COOKIE_AGE"),
-            ({"store": {"onUnavailable": "anonymous"}}, "store.onUnavailable has no effect"),
+            (
+                {"expireAfter": 600000},
+                'BEAKER_MONGO["expireAfter"] has no effect: SESSION_COOKIE_AGE',
+            ),
+            (
+                {"store": {"onUnavailable": "anonymous"}},
+                'BEAKER_MONGO["store.onUnavailable"] has no effect',
+            ),
         ],
         indirect=["extra"],
     )
@@ -93,7 +103,7 @@ class TestCheck:
         with override_settings(SESSION_ENGINE="django.contrib.sessions.backends.db"):
             said = check(capsys)
         assert "beaker_mongo.W003" in said
-        assert f"Set SESSION_ENGINE to '{ENGINE}'." in said
+        assert f"Set it to '{ENGINE}'." in said
 
 
 class TestFindStore:
@@ -146,7 +156,7 @@ assert 1 == middleware.SessionStore(session.session_key)["n"]
         """Without the entry, the application does not start, and the error names the option."""
         run = run_python(f"OPTIONS = {{'nmae': 'x'}}{START}", check=False)
         assert 1 == run.returncode
-        assert "ConfigError: There is no option nmae. Did you mean name?" in run.stderr
+        assert 'ConfigError: BEAKER_MONGO["nmae"]: There is no option nmae.' in run.stderr
 
     def test_without_django(self, run_python: RunPython) -> None:
         """The module can be imported without Django, and has no other names than its own."""
