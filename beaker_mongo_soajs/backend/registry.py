@@ -6,7 +6,7 @@ from beaker_mongo_soajs.backend.identity_cache import IdentityCache
 from beaker_mongo_soajs.caches.store import CacheStore
 from beaker_mongo_soajs.config import DbConfig
 from beaker_mongo_soajs.config.beaker_options import Usage
-from beaker_mongo_soajs.config.start_warnings import log_start_warnings
+from beaker_mongo_soajs.config.start_warnings import log_idle_warning, log_start_warnings
 from beaker_mongo_soajs.config.store_options import BEAKER_MARGIN_SECONDS
 from beaker_mongo_soajs.sessions.store import SessionStore
 
@@ -66,6 +66,8 @@ def _find_by_value(timeout: float | None, options: dict[str, Any], usage: Usage 
             options = options | {"timeout": timeout}
         config = DbConfig.from_options(options, usage)
         log_start_warnings(config)
+        if usage == "session" and timeout is None:
+            log_idle_warning(config)
         entry = (_stores_of(config, timeout), options)
         if len(_by_options) >= _MOST_OPTIONS:
             _by_options.clear()

@@ -57,6 +57,7 @@ class DbConfig:
     :param origins: the name of the option behind each keyword
     :param leftovers: the outcomes of options that are not in the table and have no effect
     :param has_servers: whether ``servers``, ``url`` or ``client`` was given
+    :param has_expire_after: whether ``expireAfter`` was given
     :param outcomes: the effect of each given option
     :param default_outcomes: the effect of each default
     """
@@ -81,6 +82,7 @@ class DbConfig:
     origins: FrozenDict = field(repr=False, compare=False)
     leftovers: tuple[Outcome, ...] = field(repr=False, compare=False)
     has_servers: bool = field(repr=False, compare=False)
+    has_expire_after: bool = field(repr=False, compare=False)
     outcomes: tuple[Outcome, ...] = field(repr=False, compare=False)
     default_outcomes: tuple[Outcome, ...] = field(repr=False, compare=False)
 
@@ -195,6 +197,7 @@ class DbConfig:
             origins=translation.origins,
             leftovers=given.leftovers,
             has_servers=any((name,) in values for name in ("servers", "url", "client")),
+            has_expire_after=("expireAfter",) in values,
             outcomes=given_outcomes(given, translation, usage),
             default_outcomes=default_outcomes(given, endpoint, translation),
         )

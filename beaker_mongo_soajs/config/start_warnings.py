@@ -32,6 +32,24 @@ def log_start_warnings(config: DbConfig) -> None:
             log.warning("%s", text, extra=log_fields("config.warned", collection=where))
 
 
+def log_idle_warning(config: DbConfig) -> None:
+    """Log, once in a process, that nobody chose for how long unused sessions live.
+
+    :param config: the configuration of sessions without a timeout
+    """
+    subject = (config.database, "timeout")
+    if config.has_expire_after or subject in _logged:
+        return
+    _logged.add(subject)
+    log.warning(
+        "session.timeout is not set, so a session in the database %s lives for %g days without a"
+        " request. Set session.timeout to a number of seconds, or expireAfter to a lifetime.",
+        config.database,
+        config.expire_after_seconds / 86400,
+        extra=log_fields("config.warned", collection=f"{config.database}.{config.collection}"),
+    )
+
+
 def find_start_warnings(config: DbConfig) -> Iterator[str]:
     """Yield what an operator should know about a configuration that can be used.
 

@@ -180,7 +180,7 @@ class TestMisusedOptions:
     ) -> None:
         """Lines that are left from another backend are named in one warning."""
         left = {"memcache_module": "pylibmc", "table_name": "t", "sa.url": "sqlite://", "urls": ""}
-        visitor = Site(options | left).visitor()
+        visitor = Site(options | left | {"timeout": 1800}).visitor()
         for _ in range(3):
             visitor.save(user="ann")
         assert {"user": "ann"} == visitor.read()
