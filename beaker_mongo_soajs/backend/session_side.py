@@ -4,6 +4,7 @@ import sys
 import time
 import weakref
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from beaker.session import Session
@@ -18,8 +19,9 @@ from beaker_mongo_soajs.backend.express_cookie import cookie_maker
 from beaker_mongo_soajs.backend.payload import HandOver, pack, through_pickle, unpack
 from beaker_mongo_soajs.exceptions import BeakerMongoError, SerializationError, StoreError
 from beaker_mongo_soajs.sessions.changes import ACCESSED_TIME, Snapshot
-from beaker_mongo_soajs.sessions.document import is_time
+from beaker_mongo_soajs.sessions.document import first_time, is_time
 from beaker_mongo_soajs.sessions.encryption import EncryptedText, check_cipher
+from beaker_mongo_soajs.sessions.lifetime import CREATION_TIME
 from beaker_mongo_soajs.sessions.record import COOKIE_KEYS
 from beaker_mongo_soajs.sessions.serializer import Serializer, json_text, through_json
 from beaker_mongo_soajs.sessions.session_ids import impossible_id, is_possible_id
@@ -93,6 +95,8 @@ class SessionSide:
         self._record = sessions.record(self._cipher, self._serializer, make_cookie)
         self._loaded: Snapshot | None = None
         self._handled: BaseException | None = None
+        # When the session began, if that is not stored.
+        self._created: dict[Any, Any] = {}
 
     def load(self) -> str:
         """Return Beaker's payload of the session.
@@ -168,6 +172,11 @@ class SessionSide:
     def begin_save(self) -> None:
         """Prepare for a save: Beaker is about to serialize its session."""
         self._handled = sys.exception()
+        caller = self._session()
+        if caller is not None and not caller.keys() <= COOKIE_KEYS:
+            # The application may have cleared the session before it filled it again.
+            created = (caller.accessed_dict or {}).get(CREATION_TIME)
+            caller.setdefault(CREATION_TIME, first_time(created, time.time()))
         if self._hand_over is not None:
             self._hand_over.is_saving = True
 
@@ -207,12 +216,19 @@ class SessionSide:
         if isinstance(session, str):
             return self._converted(session, self._record.clock.local)
         stored, session = session, without_invalid(session)
+        is_valid = len(session) == len(stored)
+        times = (session.get(CREATION_TIME), session.get(ACCESSED_TIME), time.time())
+        self._created = {}
+        if not (times[0] and is_time(times[0])):
+            # Another program began the session, and Beaker's Session.created needs this.
+            self._created = {CREATION_TIME: first_time(*times)}
+            session = session | self._created
         if self._hand_over is not None:
             if self._serializer == "json":
                 session = through_json(session)
             self._hand_over.loaded = session
             # What is invalid counts as loaded, so that the next save removes it.
-            self._loaded = Snapshot(session if len(session) == len(stored) else stored | session)
+            self._loaded = Snapshot(session if is_valid else stored | session)
             return HandOver.PAYLOAD
         if caller is not None and self._serializer is None:
             text: str = caller._encrypt_data(session)  # noqa: SLF001 - as it serializes itself
@@ -223,7 +239,9 @@ class SessionSide:
     def _save_handed(self, session: dict[Any, Any]) -> None:
         session = self._content(session)
         changes = None if self._loaded is None else self._loaded.changes(session)
-        if changes is not None and not changes:
+        if changes:
+            changes = replace(changes, assigned=self._created | changes.assigned)
+        elif changes is not None:
             accessed_time = session.get(ACCESSED_TIME)
             if type(accessed_time) is float and is_time(accessed_time):
                 self._record.touch(accessed_time)

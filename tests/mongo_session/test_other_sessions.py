@@ -1,5 +1,6 @@
 """The other sessions of a user: destroy_others(), handles, created."""
 
+import time
 from typing import Any
 
 import pytest
@@ -7,9 +8,10 @@ from beaker.session import SessionObject
 from webtest import TestApp
 
 from beaker_mongo_soajs import MongoSession, SessionStore
-from tests.application import live_documents
+from tests.application import Site, live_documents
 from tests.mongo_session.hosts import HOSTS, make_host
-from tests.mongo_session.support import Db, MakeSite, Options
+from tests.mongo_session.support import VARIANTS, Db, MakeSite, Options
+from tests.recorder import Commands
 
 
 def site(host: str, options: Options) -> Any:
@@ -152,3 +154,67 @@ class TestCreated:
         session.save()
         session = MongoSession({}, use_cookies=False, id="of node", **options)
         assert created == session.created
+
+
+@pytest.mark.parametrize("name", ["native", "text", "json", "encrypted"])
+class TestCreatedForEachKind:
+    """created of Beaker's own Session, too."""
+
+    @pytest.fixture
+    def site(self, kind_options: Options, name: str) -> Site:
+        """Return a site with a kind of session, in a storage form."""
+        return Site(kind_options | VARIANTS[name])
+
+    def test_after_clear(self, site: Site) -> None:
+        """After clear() and a save, the next request finds when the session began."""
+        visitor = site.visitor()
+        visitor.save(n=1)
+        created = visitor.request(lambda session: session.created)
+
+        def refill(session: SessionObject) -> None:
+            session.clear()
+            session["m"] = 1
+            session.save()
+
+        visitor.request(refill)
+        assert created == visitor.request(lambda session: session.created)
+        assert {"m": 1} == visitor.read()
+
+    def test_an_emptied_session(self, site: Site, database: Db) -> None:
+        """clear() and a save without new values still end the session."""
+        visitor = site.visitor()
+        visitor.save(n=1)
+
+        def empty(session: SessionObject) -> None:
+            session.clear()
+            session.save()
+
+        visitor.request(empty)
+        assert [] == [*database.sessions.find()]
+
+
+@pytest.mark.parametrize("name", ["native", "text", "json"])
+class TestCreatedByOtherPrograms:
+    """Sessions that SessionStore or a Node application began."""
+
+    @pytest.mark.parametrize("stored", [{"n": 1}, {"n": 1, "_creation_time": "x"}], ids=str)
+    def test_sessions_of_other_programs(
+        self,
+        kind_options: Options,
+        name: str,
+        options: Options,
+        stored: dict[str, Any],
+        commands: Commands,
+    ) -> None:
+        """A session that another program began has a creation time, and keeps it when saved."""
+        stored = stored | {"_accessed_time": time.time()}
+        SessionStore(options | VARIANTS[name]).set("an-id", stored)
+        site = Site(kind_options | VARIANTS[name])
+        visitor = site.visitor("an-id")
+        commands.clear()
+        assert visitor.request(lambda session: session.created) > 0
+        assert ["find"] == commands.names
+        visitor.save(m=2)
+        created = visitor.request(lambda session: session.created)
+        assert created == visitor.request(lambda session: session.created)
+        assert {"n": 1, "m": 2} == visitor.read()
