@@ -23,6 +23,8 @@ _DISTRIBUTIONS = {
     "Pyramid": "pyramid",
     "TurboGears": "turbogears2",
     "WebOb": "webob",
+    "Kotti": "kotti",
+    "Kallithea": "kallithea",
     "waitress": "waitress",
     "gunicorn": "gunicorn",
     "gevent": "gevent",
