@@ -2,7 +2,7 @@
 # PYTHON=/path/to/python chooses the Python for it.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo docs docs-open example test test-fast test-interleavings test-browser test-all mutate lint format bench clean
+.PHONY: help demo docs docs-open example test test-fast test-interleavings test-browser test-all mutate lint format bench bench-scale clean
 export PYTHON
 # Always use the tools in .venv, even if another environment is active.
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
@@ -24,6 +24,7 @@ help:
 	@echo 'make lint                  check style and types only'
 	@echo 'make format                correct style and format automatically'
 	@echo 'make bench                 compare the speed of session stores; five minutes'
+	@echo 'make bench-scale          measure many processes and sessions, with wrk; ten minutes'
 	@echo 'make clean                 remove .venv and all other generated files'
 	@echo
 	@echo 'MONGODB_URL=mongodb://... uses a running server, MONGOD=/path/to/mongod starts'
@@ -88,6 +89,11 @@ mutate:
 bench:
 	$(INSTALL) bench
 	$(RUN) benchmarks
+
+# It needs wrk, of Debian's package of this name.
+bench-scale:
+	$(INSTALL) bench
+	$(RUN) benchmarks.scale
 
 clean:
 	rm -rf .venv .venv.lock .node .pylons .tox .coverage .coverage.* htmlcov build dist *.egg-info .cache

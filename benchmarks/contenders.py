@@ -132,6 +132,8 @@ def _with_beaker(floor: Callable[[Environment, Data], FloorSite]) -> Make:
 
 def _copy_ids(_site: Site, place: Environment, cookie: str, number: int) -> list[str]:
     sessions = place.direct[place.database].sessions
+    # The site makes this index beside its requests. A change of indexes interrupts many copies.
+    sessions.create_index("expires", expireAfterSeconds=0)
     return copy_documents(sessions, {"_id": cookie}, cookie, number)
 
 

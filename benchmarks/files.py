@@ -15,8 +15,15 @@ DOCUMENT = Path("docs", "performance.md")
 RESULTS = Path("benchmarks", "results")
 CHART = Path("docs", "images", "performance")
 
-BEGIN = "<!-- written by `make bench` -->"
-END = "<!-- end of what `make bench` writes -->"
+Marks = tuple[str, str]
+
+
+def marks(command: str) -> Marks:
+    """Return the lines around what a command writes into the documentation."""
+    return f"<!-- written by `{command}` -->", f"<!-- end of what `{command}` writes -->"
+
+
+BEGIN, END = marks("make bench")
 
 
 def write(run: Run, root: Path = ROOT) -> list[Path]:
@@ -42,15 +49,17 @@ def write(run: Run, root: Path = ROOT) -> list[Path]:
     return [tables, raw, document, *draw(run.samples, chart)]
 
 
-def replaced(text: str, content: str) -> str:
+def replaced(text: str, content: str, within: Marks = (BEGIN, END)) -> str:
     """Return a document with new content between its marks.
 
     :param text: the document.
     :param content: the new content.
+    :param within: the marks.
     :raises ValueError: the document has no marks.
     """
-    before, begin, rest = text.partition(f"{BEGIN}\n")
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise ValueError(f"the document lacks the marks {BEGIN} and {END}")
-    return f"{before}{BEGIN}\n\n{content}\n{END}{after}"
+    begin, end = within
+    before, first, rest = text.partition(f"{begin}\n")
+    _, last, after = rest.partition(end)
+    if not first or not last:
+        raise ValueError(f"the document lacks the marks {begin} and {end}")
+    return f"{before}{begin}\n\n{content}\n{end}{after}"

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.request import Request, urlopen
 
 import bson
 import pytest
@@ -31,11 +32,16 @@ from benchmarks.own_time import Shares, subtracted_us
 from benchmarks.population import multiply_document
 from benchmarks.ratios import Ratio, ratios
 from benchmarks.samples import Samples, percentile
+from benchmarks.scale.__main__ import PARTS
+from benchmarks.scale.load import measure as measure_load
+from benchmarks.scale.load import serve_site
+from benchmarks.scale.part import TINY, Part
+from benchmarks.scale.report import MARKS, write
 from benchmarks.tables import group_table, ratios_table
 from benchmarks.traffic import traffic
 from benchmarks.visits import cart
 from benchmarks.workloads import CHANGE, LOGIN, NEW, READ
-from tests.conftest import RunPython
+from tests.conftest import IMPORTS, RunPython
 from tests.waiting import wait_until
 
 Client = MongoClient[dict[str, Any]]
@@ -266,3 +272,55 @@ def test_tiny_run(run_python: RunPython, tmp_path: Path) -> None:
         assert contender.title in printed
     assert "| **MongoSession** |" in document.read_text()
     assert 2 == len(list((tmp_path / "docs" / "images").iterdir()))
+
+
+class TestScale:
+    """``make bench-scale``."""
+
+    @pytest.fixture
+    def document(self, tmp_path: Path) -> Path:
+        """Return the documentation of a checkout, without results."""
+        document = tmp_path / DOCUMENT
+        document.parent.mkdir()
+        document.write_text("\n".join(MARKS))
+        return document
+
+    # The other part needs wrk.
+    @pytest.mark.parametrize("name", sorted(PARTS.keys() - {"load"}))
+    def test_tiny_run(
+        self, run_python: RunPython, tmp_path: Path, document: Path, name: str
+    ) -> None:
+        """A part measures something, and writes its table."""
+        arguments = [name, "--tiny", "--root", str(tmp_path)]
+        run_python(f"from benchmarks.scale.__main__ import main; main({arguments})")
+        (raw,) = (tmp_path / RESULTS).glob("*.json")
+        part = json.loads(raw.read_text())["parts"][name]
+        assert part["figures"]
+        assert f"### {part['title']}" in document.read_text()
+
+    def test_one_part_after_the_other(self, tmp_path: Path, document: Path) -> None:
+        """The results of a part are kept when another one is written."""
+        for name in ("one", "two", "one"):
+            write({name: Part(name, ["", "µs"], [["a request", "1"]]).raw()}, tmp_path)
+        text = document.read_text()
+        assert 1 == text.count("### one") == text.count("### two")
+
+    def test_served_site(
+        self, place: Environment, database_name: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Gunicorn serves requests that read and change sessions."""
+        monkeypatch.setenv("PYTHONPATH", IMPORTS["PYTHONPATH"])
+        place = replace(place, database=database_name)
+        cookie = CONTENDERS[MONGO_SESSION].make(place, cart(200)).begin()
+        with serve_site(place, processes=1, threads=2, connections=1) as address:
+            for path in ("/read", "/change"):
+                request = Request(address + path, headers={"Cookie": cookie})
+                assert 200 == urlopen(request).status
+        (session,) = place.direct[database_name].sessions.find()
+        assert session["session"]["visits"] > 0
+
+    def test_without_wrk(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Without wrk, the command ends with the name of its package."""
+        monkeypatch.setenv("PATH", "/nowhere")
+        with pytest.raises(SystemExit, match="apt-get install wrk"):
+            measure_load(TINY)

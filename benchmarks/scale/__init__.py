@@ -1,0 +1,1 @@
+"""Measurements of many processes, threads, visitors and sessions: ``make bench-scale``."""
