@@ -40,6 +40,7 @@ class LazySession(CommonSession):
         self._values: dict[Any, Any] | None = None
         self._is_new = False
         self._has_failed = False
+        self._is_cleared = False
         self._created = self._accessed = 0.0
 
     @property
@@ -131,19 +132,28 @@ class LazySession(CommonSession):
             if not (self._is_new and self._continues_in_outages):
                 raise
             self._stay_anonymous(error)
+        self._is_cleared = False
         if was_stored and self._is_unsaved():
-            # It was emptied, and so removed. The old id is not used again.
+            # It was removed. The old id is not used again.
             self.id = new_session_id()
 
+    def clear(self) -> None:
+        """Remove all values, and end the session at the next save: log out.
+
+        A session whose last key was removed in another way continues, because another request may
+        have added a key meanwhile.
+        """
+        self.load_if_needed().clear()
+        self._is_cleared = self.modified = True
+
     def delete(self) -> None:
-        """Delete the session at once; the cookie is deleted at the end of the request.
+        """End the session at once; the cookie is deleted at the end of the request.
 
         A value that is set afterwards begins a new session.
 
         :raises StoreUnavailable: when the database does not answer.
         """
-        self.load_if_needed().clear()
-        self.modified = True
+        self.clear()
         self.save()
 
     def end(self, *, refreshes: bool) -> str | None:
@@ -214,6 +224,7 @@ class LazySession(CommonSession):
         times = [session.pop(key, None) for key in (CREATION_TIME, ACCESSED_TIME)]
         self._created = first_time(*times, self._accessed)
         self._values = session
+        self._is_cleared = False
 
     @property
     def _is_untouched(self) -> bool:
@@ -221,7 +232,7 @@ class LazySession(CommonSession):
 
     def _content(self) -> dict[Any, Any]:
         values = self.load_if_needed()
-        if values.keys() <= self.ignored_keys:
+        if values.keys() <= self.ignored_keys and (self._is_cleared or self._is_unsaved()):
             return {}
         return {**values, CREATION_TIME: self._created, ACCESSED_TIME: self._accessed}
 

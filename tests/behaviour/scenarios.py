@@ -195,11 +195,11 @@ class _ThreadRequest:
 class ThreadServer:
     """Serves each request in a thread of its own. Use it as a context manager.
 
-    :param options: the session options.
+    :param options: the session options, or the site itself.
     """
 
-    def __init__(self, options: Options) -> None:
-        self.site = Site(options)
+    def __init__(self, options: Options | Site) -> None:
+        self.site = options if isinstance(options, Site) else Site(options)
         self._threads = ThreadPoolExecutor(MOST_CONCURRENT)
 
     def __enter__(self) -> Self:

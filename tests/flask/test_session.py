@@ -101,6 +101,18 @@ class TestMapping:
         assert browser.cookie is None
         assert [] == live_documents(database)
 
+    def test_a_last_key_that_is_removed(self, browser: Browser, app: Flask) -> None:
+        """A session without values continues: another request may have added a key meanwhile."""
+        browser.save(a=1)
+        other = Browser(app, like=browser)
+
+        def pop(session: FlaskSession) -> None:
+            session.pop("a")
+            other.save(b=2)
+
+        browser.request(pop)
+        assert {"b": 2} == browser.read()
+
     def test_repr_shows_no_data(self, browser: Browser) -> None:
         """The repr of a session shows neither its data nor its id."""
         browser.save(user="ann")
