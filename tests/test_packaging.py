@@ -274,3 +274,33 @@ class TestDjangoPage:
         settings.write_text(settings.read_text().replace('"name":', '"nmae":'))
         with pytest.raises(AssertionError, match=r"(?s)BEAKER_MONGO.*nmae.*Did you mean name"):
             newcomer.type("python manage.py check")
+
+
+class TestFlaskPage:
+    """The quickstart of ``docs/flask.md``, in an empty environment."""
+
+    def test_it_works(
+        self,
+        distributions: Distributions,
+        tmp_path: Path,
+        options: dict[str, Any],
+        database: Database[dict[str, Any]],
+    ) -> None:
+        """Visits are counted, in a document in MongoDB."""
+        words = {"mongodb://127.0.0.1:27017": options["url"], "core_session": options["name"]}
+        newcomer = Newcomer(tmp_path, distributions.wheel, words, {})
+        newcomer.follow(ROOT / "docs" / "flask.md", "Quickstart", {})
+        with listen(0) as listener:
+            port = str(listener.getsockname()[1])
+        browser = build_opener(ProxyHandler({}), HTTPCookieProcessor(CookieJar()))
+
+        def count_visit() -> int:
+            with suppress(URLError), browser.open(f"http://127.0.0.1:{port}/") as page:
+                found: int = json.load(page)["visits"]
+                return found
+            return 0
+
+        with newcomer.serve("--port", port):
+            wait_until(count_visit, seconds=60)
+            assert 2 == count_visit()
+        assert 2 == only_document(database)["session"]["visits"]
