@@ -24,6 +24,7 @@ from beaker_mongo_soajs.config.setting import (
 )
 from beaker_mongo_soajs.config.start_warnings import log_start_warnings
 from beaker_mongo_soajs.exceptions import ConfigError
+from beaker_mongo_soajs.log_records import fields as log_fields
 from beaker_mongo_soajs.mongo.client import check_client
 from beaker_mongo_soajs.sessions.flask_session import FlaskSessionDocuments
 from beaker_mongo_soajs.sessions.lazy_session import LazySession
@@ -155,7 +156,7 @@ class MongoSessionInterface(SessionInterface):
         self._old = FlaskSessionDocuments(self.config, app.config) if takes_over else None
         log_start_warnings(self.config)
         for sentence in unused_options(self.config, UNUSED_IN_FLASK):
-            log.warning("%s", sentence)
+            log.warning("%s", sentence, extra=log_fields("config.warned"))
 
     @property
     def store(self) -> SessionStore:

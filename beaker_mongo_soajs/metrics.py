@@ -31,6 +31,7 @@ NAMES: dict[str, str] = {
     "session.destroyed": "Sessions were deleted, by a logout or by an administrator.",
     "session.id_changed": "A session got a new id.",
     "session.unreadable": "A document could not be read as a session.",
+    "session.migrated": "A session was moved here from an old backend.",
     "lock.waited": "A request acquired a lock that others had held.",
     "lock.timed_out": "A request gave up waiting for a lock.",
     "lock.lost": "A lock was lost, because its lease was not extended in time.",

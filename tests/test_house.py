@@ -21,14 +21,14 @@ PACKAGE = ROOT / "beaker_mongo_soajs"
 # layer and of the layers before it.
 ORDER = (
     *("exceptions", "handles", "log_records", "metrics", "signature", "options", "config"),
-    *("mongo", "sessions", "caches", "backend"),
+    *("mongo", "sources", "sessions", "caches", "backend"),
     *("namespace", "cookies", "express_cookie", "session_cookie", "session_lock", "session"),
     *("middleware", "health", "otel", "prometheus", "cli", "__main__", "pyramid", "django"),
     "flask",
 )
-WITHOUT_BEAKER = {"options", "config", "mongo", "sessions", "caches"}
+WITHOUT_BEAKER = {"options", "config", "mongo", "sources", "sessions", "caches"}
 """The folders that must not import Beaker."""
-WITH_COMMANDS = {"mongo", "sessions", "caches"}
+WITH_COMMANDS = {"mongo", "sources", "sessions", "caches"}
 """The folders that may send commands, by methods of PyMongo's collections."""
 COMMANDS = re.compile(
     r"(aggregate|bulk_write|command|count_documents|(create|drop|list)_index(es)?|delete_(one|many)"
@@ -148,7 +148,7 @@ class TestModules:
         assert set() == found
 
     def test_only_lower_layers_send_commands(self) -> None:
-        """Only three folders send commands to a server."""
+        """Only a few folders send commands to a server."""
         above = set(ORDER) - WITH_COMMANDS
         found = {
             f"{name}: {node.attr}"

@@ -36,21 +36,26 @@ _UNKNOWN = "Beaker's payload is neither a pickle nor JSON, and no Session made i
 class _PassedText:
     """Pass the text of a Session through, which alone can read it.
 
+    :param session: the Session.
     :param is_encryption: whether the text is ciphertext; otherwise a serializer of the application
         made it.
     :param has_exact_times: whether the Session ends by the time in the text.
     """
 
-    def __init__(self, *, is_encryption: bool, has_exact_times: bool) -> None:
+    def __init__(self, session: Session, *, is_encryption: bool, has_exact_times: bool) -> None:
+        self._session = weakref.ref(session)
         self.is_encryption = is_encryption
         self.has_exact_times = has_exact_times
         self.text = ""
         """What the Session made in this save."""
 
     def encrypt(self, session: dict[Any, Any]) -> str:
-        """Return what the Session made."""
-        del session
-        return self.text
+        """Return what the Session made, or makes of a session that is moved here."""
+        caller = self._session()
+        if self.text or caller is None:
+            return self.text
+        text: str = caller._encrypt_data(session)  # noqa: SLF001 - as it serializes itself
+        return text
 
     def decrypt(self, text: str) -> str:
         """Return the text, for the Session to read."""
@@ -209,7 +214,9 @@ class SessionSide:
         # With a timeout, Beaker's Session ends by the time in the text, which cannot be changed for
         # it to the time of the last request.
         return _PassedText(
-            is_encryption=bool(session.encrypt_key), has_exact_times=self._timeout is not None
+            session,
+            is_encryption=bool(session.encrypt_key),
+            has_exact_times=self._timeout is not None,
         )
 
     def _payload(self, session: Any, caller: Session | None) -> str:

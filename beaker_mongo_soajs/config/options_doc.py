@@ -76,6 +76,11 @@ SECTIONS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("Top level", "", ()),
     ("`credentials`", "`null` or `{}`: no authentication.\n", ("credentials",)),
     ("`store`", "These options are this package's own.\n", ("store",)),
+    (
+        "`store.migrateFrom`",
+        "The backend that sessions are moved from. See [Migrating](migrating.md).\n",
+        ("store", "migrateFrom"),
+    ),
 )
 
 

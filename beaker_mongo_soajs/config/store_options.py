@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from beaker_mongo_soajs.config.migrate_from import MigrateFrom
 from beaker_mongo_soajs.exceptions import ConfigError
 from beaker_mongo_soajs.options.option import Path
 from beaker_mongo_soajs.options.table import TABLE
@@ -34,6 +35,7 @@ class StoreOptions:
     :param user_key: the key of a session that holds its user
     :param user_key_given: whether it was configured, so that it is indexed
     :param indexes: fields to index in addition to the TTL index
+    :param migrate_from: the old backend that sessions are moved from
     """
 
     touch_after: float | None = None
@@ -52,6 +54,7 @@ class StoreOptions:
     user_key: str = "user"
     user_key_given: bool = False
     indexes: tuple[str, ...] = ()
+    migrate_from: MigrateFrom | None = None
 
     def touch_after_seconds(self, lifetime_seconds: float) -> float:
         """Return ``touchAfter``, or its default: a sixtieth of the idle time, at most a minute.
@@ -108,4 +111,5 @@ class StoreOptions:
             user_key=get("userKey"),
             user_key_given=("store", "userKey") in values,
             indexes=get("indexes"),
+            migrate_from=MigrateFrom.from_values(values),
         )

@@ -15,6 +15,7 @@ from beaker_mongo_soajs.django.content import Times, with_storable_values
 from beaker_mongo_soajs.django.lockable import ID_LENGTH, LockableSession
 from beaker_mongo_soajs.django.settings import find_store
 from beaker_mongo_soajs.exceptions import SerializationError
+from beaker_mongo_soajs.log_records import warn
 from beaker_mongo_soajs.sessions.changes import ACCESSED_TIME
 from beaker_mongo_soajs.sessions.lifetime import MOST_SECONDS
 from beaker_mongo_soajs.sessions.record import SessionRecord
@@ -152,7 +153,13 @@ class SessionStore(LockableSession):
         try:
             session: dict[str, Any] | None = record.find(self.session_key)
         except SerializationError as error:
-            logger.warning("A session cannot be read; its visitor gets a new one. %s", error)
+            warn(
+                logger,
+                "A session cannot be read; its visitor gets a new one. %s",
+                error,
+                event="session.unreadable",
+                collection=self.store.namespace,
+            )
             return None
         idle_seconds = record.idle_seconds
         if session is None or idle_seconds is None or record.ends_by_date:

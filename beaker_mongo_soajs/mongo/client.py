@@ -5,7 +5,7 @@ from __future__ import annotations
 import atexit
 import logging
 import os
-from collections.abc import Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -40,6 +40,9 @@ _clients: dict[int, _Clients] = {}
 _inherited: list[_Clients] = []
 _generations: list[None] = []
 _logged: set[str] = set()
+
+closers: list[Callable[[], None]] = []
+"""What else :func:`close_clients` closes: connections to servers other than MongoDB."""
 
 
 def get_client(config: DbConfig) -> MongoClient[Any]:
@@ -123,6 +126,8 @@ def close_clients() -> None:
     Later requests make new clients. An application's own client stays open. This function also runs
     when the interpreter exits.
     """
+    for close in closers:
+        close()
     clients = _clients.pop(os.getpid(), {})
     _generations.append(None)
     for future in clients.values():

@@ -6,13 +6,21 @@ from collections.abc import Iterable
 from difflib import SequenceMatcher
 
 from beaker_mongo_soajs.exceptions import ConfigError
-from beaker_mongo_soajs.options import extraparam, node_names, pymongo_names, top, urlparam
+from beaker_mongo_soajs.options import (
+    extraparam,
+    migrate_from,
+    node_names,
+    pymongo_names,
+    top,
+    urlparam,
+)
 from beaker_mongo_soajs.options.foreign_names import find_advice
 from beaker_mongo_soajs.options.masking import show_name
 from beaker_mongo_soajs.options.option import Option, Path
 
 ROWS: tuple[Option, ...] = (
     *top.ROWS,
+    *migrate_from.ROWS,
     *node_names.TOP_ROWS,
     *urlparam.ROWS,
     *pymongo_names.ROWS,

@@ -39,8 +39,12 @@ MOVED_TO = "moved_to"
 NOT_MOVED: Document = {MOVED_TO: {"$exists": False}}
 """The part of a filter that leaves out documents that are no sessions any more."""
 
-CONTROL_FIELDS: Document = dict.fromkeys((MOVED_TO, "move", "move_round", "barrier"), "")
+CONTROL_FIELDS: Document = dict.fromkeys((MOVED_TO, "move", "move_round", "barrier", "ended"), "")
 """The fields of this module, as an operand of ``$unset``."""
+
+MARK = "ended"
+"""The field of a mark: while sessions are moved from an old backend, it is all that is left of a
+session that has ended, so that it is not moved once more."""
 
 _OPEN: Document = {MOVED_TO: {"$type": "string"}, "move": {"$exists": True}}
 _CLAIM: Document = {"move.claimed": True}
@@ -67,6 +71,8 @@ class IdChanges:
     def __init__(self, collection: StoreCollection, now: Callable[[], datetime]) -> None:
         self._collection = collection
         self._now = now
+        self.mark_until: Callable[[], datetime] | None = None
+        """How long the mark of an ended session is kept; ``None`` for no marks."""
         self._next_removal = time.monotonic() + _REMOVAL_SECONDS
 
     def move(
@@ -171,7 +177,7 @@ class IdChanges:
 
     def _destroy(self, stored_id: str) -> int:
         for _ in range(_MOST_HOPS):
-            if self._collection.delete_first({"_id": stored_id} | NOT_MOVED):
+            if self._remove({"_id": stored_id} | NOT_MOVED):
                 return 1
             found = self._find(stored_id)
             state = _state(found)
@@ -181,7 +187,7 @@ class IdChanges:
                 stored_id = found[MOVED_TO]
             elif state is _State.OPEN and self._end(found):
                 self._put_barrier(found[MOVED_TO], found["move"]["round"])
-                self._collection.delete_first({"_id": stored_id, MOVED_TO: {"$type": "null"}})
+                self._remove({"_id": stored_id, MOVED_TO: {"$type": "null"}})
                 return 1
         raise StoreUnavailable(
             "Other requests kept changing the session's id while it was to be deleted.",
@@ -198,7 +204,7 @@ class IdChanges:
         :returns: how many sessions were deleted.
         """
         start = perf_counter() if listeners else 0.0
-        query = query | {"barrier": {"$exists": False}}
+        query = query | {"barrier": {"$exists": False}, MARK: {"$exists": False}}
         # $min leaves an expires of null alone: the TTL index must not remove open tombstones before
         # their new ids are barred.
         mark = {"$set": {MOVED_TO: None}, "$min": {"expires": _PAST}}
@@ -208,7 +214,10 @@ class IdChanges:
             move = found["move"]
             if _is_move(move):
                 self._put_barrier(move["to"], move["round"])
-        count = self._collection.delete(marked)
+        if self.mark_until is None:
+            count = self._collection.delete(marked)
+        else:
+            count = self._collection.update_all(marked, _mark(self.mark_until()))
         if listeners and count:
             emit("session.destroyed", self._collection.namespace, start=start, count=count)
         return count
@@ -227,6 +236,12 @@ class IdChanges:
                 return None
             stored_id = found[MOVED_TO]
         return None
+
+    def _remove(self, query: Document) -> int:
+        """Delete a document, or make it a mark; return how many were found, 1 or 0."""
+        if self.mark_until is None:
+            return self._collection.delete_first(query)
+        return int(self._collection.update(query, _mark(self.mark_until())))
 
     def _end(self, tombstone: Document) -> bool:
         """Mark an open tombstone: its session has ended, and the change of id fails."""
@@ -268,7 +283,8 @@ class IdChanges:
         """
         query = {"_id": old_id, MOVED_TO: new_id, "move.round": number}
         query["move.claimed"] = {"$exists": False}
-        update = {"$set": {"expires": _PAST}, "$unset": _DATA_FIELDS | {"move": ""}}
+        expires = _PAST if self.mark_until is None else self.mark_until()
+        update = {"$set": {"expires": expires}, "$unset": _DATA_FIELDS | {"move": ""}}
         found: Document | None = None
         until = time.monotonic() + _DEADLINE_SECONDS
         for _ in attempts(2 * _DEADLINE_SECONDS, 0.5):
@@ -312,6 +328,11 @@ class IdChanges:
 
     def _find(self, stored_id: str) -> Document | None:
         return self._collection.find_one(stored_id, from_primary=True)
+
+
+def _mark(until: datetime) -> Document:
+    fields = {MOVED_TO: None, MARK: True, "expires": until}
+    return {"$set": fields, "$unset": _DATA_FIELDS | {"move": ""}}
 
 
 def _by_move(tombstone: Document) -> Document:

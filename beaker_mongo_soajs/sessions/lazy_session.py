@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from beaker_mongo_soajs.exceptions import BeakerMongoError, SerializationError, StoreUnavailable
+from beaker_mongo_soajs.log_records import warn
 from beaker_mongo_soajs.sessions.changes import ACCESSED_TIME, Changes, changes_between
 from beaker_mongo_soajs.sessions.common import CommonSession
 from beaker_mongo_soajs.sessions.document import first_time
@@ -208,7 +209,13 @@ class LazySession(CommonSession):
                 raise
             self._stay_anonymous(error)
         except SerializationError as error:
-            logger.warning("A session cannot be read; its visitor gets a new one. %s", error)
+            warn(
+                logger,
+                "A session cannot be read; its visitor gets a new one. %s",
+                error,
+                event="session.unreadable",
+                collection=self.store.namespace,
+            )
         self._has_failed = False
         self._is_new = session is None
         if session is None:

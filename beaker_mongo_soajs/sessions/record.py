@@ -108,6 +108,8 @@ class SessionRecord(LoadedSession):
         documents = self._writer.documents
         stored_id = documents.stored_id_or_none(session_id)
         self._known = None if stored_id is None else self._writer.find(stored_id)
+        if self._known is None and self._writer.mover is not None and stored_id is not None:
+            self._known = self._writer.mover.move(str(session_id), self.coder)
         if self._known is not None:
             assert isinstance(session_id, str)
             self.id = session_id

@@ -26,6 +26,8 @@ from beaker_mongo_soajs.sessions.document import SessionDocuments
 from beaker_mongo_soajs.sessions.encryption import Cipher
 from beaker_mongo_soajs.sessions.express import ExpressCookie, MakeCookie
 from beaker_mongo_soajs.sessions.id_change import CONTROL_FIELDS, MOVED_TO, NOT_MOVED
+from beaker_mongo_soajs.sessions.moving import SessionMover
+from beaker_mongo_soajs.sessions.own_source import open_old_sessions
 from beaker_mongo_soajs.sessions.record import SessionRecord
 from beaker_mongo_soajs.sessions.reporting_record import ReportingRecord
 from beaker_mongo_soajs.sessions.serializer import Serializer
@@ -80,6 +82,8 @@ class SessionStore:
         clock = Clock(partial(local_clock_ahead, self._collection))
         self._documents = SessionDocuments(config, lifetime, cookie, clock)
         self._writer = SessionWriter(self._documents, self._collection)
+        if config.store.migrate_from is not None:
+            SessionMover(self._writer, self._collection, open_old_sessions(config))
 
     @property
     def namespace(self) -> str:
@@ -147,6 +151,9 @@ class SessionStore:
         :param session_id: the session id.
         :returns: how many documents that removed, 1 or 0.
         """
+        if self._writer.mover is not None:
+            # A session that was not moved yet would come back.
+            self.record().load(self._checked(session_id))
         return self._writer.id_changes.destroy(self._documents.stored_id(session_id))
 
     def ping(self, timeout: float | None = None) -> float:

@@ -18,9 +18,10 @@ from beaker_mongo_soajs.sessions.express import (
     as_text,
     with_max_age,
 )
-from beaker_mongo_soajs.sessions.id_change import MOVED_TO, NOT_MOVED, IdChanges, is_open
+from beaker_mongo_soajs.sessions.id_change import MARK, MOVED_TO, NOT_MOVED, IdChanges, is_open
 from beaker_mongo_soajs.sessions.lifetime import ENDS_AT, IDLE_SECONDS, Terms
 from beaker_mongo_soajs.sessions.moved_document import read_exact, signed_again
+from beaker_mongo_soajs.sessions.mover import Mover
 from beaker_mongo_soajs.sessions.native_update import FieldChanges, native_swap, native_update
 from beaker_mongo_soajs.sessions.stored import StorageForm, StoredSession, decode_document
 from beaker_mongo_soajs.sessions.tags import Tree
@@ -46,6 +47,8 @@ class SessionWriter:
         self.documents = documents
         self._collection = collection
         self.id_changes = IdChanges(collection, documents.clock.now)
+        self.mover: Mover | None = None
+        """Moves sessions from an old backend, if there is one."""
 
     @property
     def namespace(self) -> str:
@@ -59,7 +62,8 @@ class SessionWriter:
         :param from_primary: read from the primary, whatever the read preference.
         """
         self._collection.sweep_if_due(self.documents.clock.now)
-        is_first = not from_primary
+        # With an old backend, the search goes on there.
+        is_first = not from_primary and self.mover is None
         for _ in attempts(_CONFLICT_DEADLINE_SECONDS):
             raw = self._collection.find_one_raw(stored_id, from_primary=from_primary)
             found = None if raw is None else self.documents.read(raw, self.documents.clock.now())
@@ -97,6 +101,8 @@ class SessionWriter:
         self._collection.sweep_if_due(self.documents.clock.now)
         for number in attempts(_CONFLICT_DEADLINE_SECONDS):
             over = self.documents.lifetime.over_query(self.documents.clock.now())
+            if self.mover is not None:
+                over = {"$or": [over, {MARK: True}]}
             expired = {"_id": document["_id"]} | over
             if self._collection.insert(document) or self._collection.replace(expired, document):
                 return None

@@ -27,6 +27,7 @@ FUTURE = datetime.datetime(2100, 1, 1)
 CAUSES: dict[str, Cause] = {}
 MORE: dict[str, set[str]] = {
     "session.merged": {"session.saved"},
+    "session.migrated": {"session.loaded"},
     "cache.created": {"cache.miss"},
     "cache.unreadable": {"cache.hit", "cache.created"},
     "cache.waited": {"cache.miss", "cache.created"},
@@ -118,6 +119,14 @@ def _id_changed(options: Options, database: Db) -> Iterator[None]:
     session = record.find(SESSION_ID)
     yield
     record.save("another-id", session)
+
+
+@cause("session.migrated")
+def _migrated(options: Options, database: Db) -> Iterator[None]:
+    database.old.insert_one({"_id": SESSION_ID, "session": {"user": SECRET}, "expires": FUTURE})
+    source = {"type": "ext:mongodb_soajs", "collection": "old"}
+    yield
+    SessionStore(options | {"store.migrateFrom": source}).get(SESSION_ID)
 
 
 @cause("session.unreadable")

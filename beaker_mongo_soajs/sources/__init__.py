@@ -1,0 +1,1 @@
+"""Old backends, from which sessions are moved. Nothing here imports their web frameworks."""

@@ -1,0 +1,1 @@
+"""Tests of moving sessions from other backends."""
