@@ -15,6 +15,7 @@ from beaker_mongo_soajs.config.errors import combine_errors
 from beaker_mongo_soajs.config.setting import SETTING, name_setting, read_setting, unused_options
 from beaker_mongo_soajs.config.start_warnings import find_start_warnings, log_start_warnings
 from beaker_mongo_soajs.exceptions import ConfigError
+from beaker_mongo_soajs.log_records import fields as log_fields
 from beaker_mongo_soajs.mongo.client import check_client
 from beaker_mongo_soajs.sessions.store import SessionStore
 
@@ -84,7 +85,7 @@ def check_at_start() -> None:
         config = _checked()
         log_start_warnings(config)
         for sentence in unused_options(config, _UNUSED):
-            log.warning("%s", sentence)
+            log.warning("%s", sentence, extra=log_fields("config.warned"))
 
 
 def check_settings(**_: Any) -> list[checks.CheckMessage]:

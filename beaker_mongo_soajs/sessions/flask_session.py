@@ -5,16 +5,18 @@ import logging
 import time
 from collections.abc import Mapping
 from datetime import datetime
-from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
 from beaker_mongo_soajs.config import DbConfig
-from beaker_mongo_soajs.exceptions import ConfigError
+from beaker_mongo_soajs.exceptions import ConfigError, SerializationError
+from beaker_mongo_soajs.log_records import warn
 from beaker_mongo_soajs.mongo.collection import StoreCollection
 from beaker_mongo_soajs.mongo.documents import Document, utc_now
 from beaker_mongo_soajs.sessions.changes import ACCESSED_TIME
 from beaker_mongo_soajs.sessions.lifetime import CREATION_TIME
 from beaker_mongo_soajs.sessions.record import SessionRecord
+from beaker_mongo_soajs.sources.mongodb import read_flask
 
 logger = logging.getLogger(__name__)
 
@@ -41,13 +43,11 @@ class FlaskSessionDocuments:
             old_config = dataclasses.replace(config, database=named.database)
         self._collection = StoreCollection(old_config, names["collection"])
         self._prefix = str(settings.get("SESSION_KEY_PREFIX", "session:"))
-        try:
-            self._decoders = [import_module(f"msgspec.{name}") for name in ("msgpack", "json")]
-        except ImportError as error:
+        if find_spec("msgspec") is None:
             raise ConfigError(
                 "The sessions of Flask-Session cannot be read: msgspec is not installed.",
                 hint='Install "beaker_mongo_soajs[flask-session]".',
-            ) from error
+            )
 
     def move(self, session_id: str, record: SessionRecord) -> dict[Any, Any] | None:
         """Move a session into a record, under its id.
@@ -79,16 +79,15 @@ class FlaskSessionDocuments:
         expiration = document.get("expiration")
         if type(expiration) is datetime and expiration <= utc_now():
             return None
-        for decoder in self._decoders:
-            try:
-                values = decoder.decode(bytes(document["val"]))
-            except Exception:  # noqa: BLE001, S112 - any garbage; logged below
-                continue
-            if isinstance(values, dict):
-                return values
-        logger.warning(
-            "A session in %s is not moved, because it is neither msgpack nor JSON. If Flask-Session"
-            " pickled it, let version 0.8 of Flask-Session load and save it first.",
-            self._collection.namespace,
-        )
+        try:
+            return read_flask(document.get("val"))
+        except SerializationError:
+            warn(
+                logger,
+                "A session in %s is not moved, because it is neither msgpack nor JSON. If "
+                "Flask-Session pickled it, load and save it with Flask-Session 0.8 first.",
+                self._collection.namespace,
+                event="session.unreadable",
+                collection=self._collection.namespace,
+            )
         return None
