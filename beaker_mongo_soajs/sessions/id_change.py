@@ -9,6 +9,9 @@ A change takes three commands. At no time are two ids valid, and no crash ends t
 3. The tombstone is *closed*: it loses its data, and its ``expires`` is in the past. The TTL index
    removes it.
 
+If the database does not answer to step 3 in time, nobody knows whether the old id has ended, but
+the new one is valid. The visitor is given that, and a later request of the process repeats step 3.
+
 Step 3 decides. A request that finds an open tombstone under its id *reopens* the session: it claims
 the tombstone, so that step 3 matches nothing any more, then puts a *barrier* under the new id, so
 that nothing is or will be stored there, and then makes the old document valid again. This undoes
@@ -58,6 +61,9 @@ _REMOVAL_SECONDS = 3600.0
 # A date that lies in the past by every clock.
 _PAST = datetime(2000, 1, 1)
 
+_Change = tuple[str, str, int]
+"""The old id, the new id and the round of a change."""
+
 _State = Enum("_State", "NONE LIVE OPEN CLOSED ENDED")
 
 
@@ -73,6 +79,7 @@ class IdChanges:
         self._now = now
         self.mark_until: Callable[[], datetime] | None = None
         """How long the mark of an ended session is kept; ``None`` for no marks."""
+        self._unclosed: dict[_Change, None] = {}
         self._next_removal = time.monotonic() + _REMOVAL_SECONDS
 
     def move(
@@ -90,8 +97,7 @@ class IdChanges:
         :param make_document: makes the new document of the old one, as it is stored now; returns
             ``None`` if that has expired. It may be called several times.
         :returns: the new document; ``None`` if another request ended the session or changed its id.
-        :raises StoreUnavailable: when the database does not answer. The old id stays valid, unless
-            the answer to the last command was lost.
+        :raises StoreUnavailable: when the database does not answer. The old id stays valid.
         """
         self._remove_abandoned()
         overtaken = 0
@@ -120,7 +126,7 @@ class IdChanges:
             except BaseException:
                 self.reopen(self._find(old_id))
                 raise
-            is_closed = is_inserted and self._close(old_id, new_id, number)
+            is_closed = is_inserted and self._close((old_id, new_id, number))
             if is_closed is None:
                 return None
             if is_closed:
@@ -276,29 +282,40 @@ class IdChanges:
         }
         return self._collection.replace(earlier, document)
 
-    def _close(self, old_id: str, new_id: str, number: int) -> bool | None:
-        """Close a tombstone.
+    def _close(self, change: _Change) -> bool | None:
+        """Close a tombstone, if possible while a replica set elects another primary.
 
         :returns: false if the session was reopened, ``None`` if it was ended.
         """
+        until = time.monotonic() + _DEADLINE_SECONDS
+        for _ in attempts(2 * _DEADLINE_SECONDS, 0.5):
+            try:
+                return self._close_once(change)
+            except StoreUnavailable:
+                # Each attempt waits for a primary.
+                if time.monotonic() > until:
+                    break
+        # The tombstone may have been closed, so the old id may have ended. The new document is
+        # stored, and is valid in any case.
+        self._unclosed[change] = None
+        return True
+
+    def close_unclosed(self) -> None:
+        """Close the tombstones for which the database did not answer in time."""
+        for change in list(self._unclosed):
+            self._close_once(change)
+            self._unclosed.pop(change, None)
+
+    def _close_once(self, change: _Change) -> bool | None:
+        old_id, new_id, number = change
         query = {"_id": old_id, MOVED_TO: new_id, "move.round": number}
         query["move.claimed"] = {"$exists": False}
         expires = _PAST if self.mark_until is None else self.mark_until()
         update = {"$set": {"expires": expires}, "$unset": _DATA_FIELDS | {"move": ""}}
-        found: Document | None = None
-        until = time.monotonic() + _DEADLINE_SECONDS
-        for _ in attempts(2 * _DEADLINE_SECONDS, 0.5):
-            # If the answer is lost, only the database can tell whether the id has changed. A
-            # visitor who is not given the new one would be logged out. During a failover, each try
-            # waits for the new primary.
-            try:
-                if self._collection.update(query, update):
-                    return True
-                found = self._find(old_id)
-                break
-            except StoreUnavailable:
-                if time.monotonic() > until:
-                    raise
+        if self._collection.update(query, update):
+            return True
+        # Another request was faster, or the answer to an earlier attempt was lost.
+        found = self._find(old_id)
         state = _state(found)
         if state is _State.CLOSED:
             assert found is not None

@@ -62,6 +62,7 @@ class SessionWriter:
         :param from_primary: read from the primary, whatever the read preference.
         """
         self._collection.sweep_if_due(self.documents.clock.now)
+        self.id_changes.close_unclosed()
         # With an old backend, the search goes on there.
         is_first = not from_primary and self.mover is None
         for _ in attempts(_CONFLICT_DEADLINE_SECONDS):

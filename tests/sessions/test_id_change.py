@@ -6,7 +6,10 @@ from typing import Any
 import pytest
 from bson import Code, DBRef, Int64, ObjectId
 
-from beaker_mongo_soajs import MongoSession, SerializationError, SessionStore
+from beaker_mongo_soajs import MongoSession, SerializationError, SessionStore, StoreUnavailable
+from beaker_mongo_soajs.mongo.collection import StoreCollection
+from beaker_mongo_soajs.mongo.documents import Document
+from beaker_mongo_soajs.sessions import id_change
 from beaker_mongo_soajs.sessions.id_change import IdChanges
 from tests.application import live_documents
 from tests.conftest import FailPoint
@@ -191,3 +194,48 @@ class TestFailedInsert:
         session.save()
         assert store.get("living") == {}
         assert database.sessions.find_one({"_id": "over"}) is None
+
+
+@pytest.mark.parametrize("carried_out", [True, False])
+class TestUnknownOutcome:
+    """The database does not answer to the last command of a change of id."""
+
+    @pytest.fixture(autouse=True)
+    def _lost_answers(self, monkeypatch: pytest.MonkeyPatch, *, carried_out: bool) -> None:
+        """Lose the answers, whether or not the command is carried out."""
+        update = StoreCollection.update
+
+        def lost(self: StoreCollection, query: Document, *args: Any, **options: Any) -> bool:
+            if "move.round" not in query:
+                return update(self, query, *args, **options)
+            if carried_out:
+                update(self, query, *args, **options)
+            raise StoreUnavailable("The answer was lost.")
+
+        monkeypatch.setattr(id_change, "_DEADLINE_SECONDS", 0.05)
+        monkeypatch.setattr(StoreCollection, "update", lost)
+
+    def test_the_visitor_gets_the_new_id(
+        self, store: SessionStore, options: Options, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The new id leads to the session, and the old one ends with the next request."""
+        session = visit(options)
+        session.regenerate_id()
+        session["n"] = 1
+        session.save()
+        assert session.request["set_cookie"]
+        monkeypatch.undo()
+        assert "user" not in visit(options)
+        found = visit(options, session.id)
+        assert ("ann", 1) == (found["user"], found["n"])
+        assert [session.id] == list(store.ids())
+
+    def test_a_logout(
+        self, store: SessionStore, options: Options, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A logout with the old id ends the session, also before the command is repeated."""
+        new_id = regenerated(options)
+        monkeypatch.undo()
+        SessionStore(options).destroy("old")
+        assert "user" not in visit(options, new_id)
+        assert 0 == store.length()
