@@ -172,5 +172,6 @@ def expire(world: World, outcome: Outcome) -> None:
 ENDINGS: tuple[Act, ...] = (delete, invalidate, destroy, destroy_where, clear)
 CHANGES: tuple[Act, ...] = (change, change_another_key, change_locked, login)
 OTHERS: tuple[Act, ...] = (read, touch, expire)
+SHORT: tuple[Act, ...] = (read, touch, change, login, delete)
 ONLY_MONGO_SESSION: tuple[Act, ...] = (login, invalidate, change_locked)
 ONLY_SEARCHABLE: tuple[Act, ...] = (destroy_where,)

@@ -41,30 +41,42 @@ class Fault:
     is_crash: bool
 
 
-def all_orders(play: Callable[[list[int]], Played], most_switches: int) -> Iterator[int]:
-    """Play all orders with a limited number of switches, those with fewer switches first.
+class Orders:
+    """All orders of some operations' commands, those with fewer switches first.
 
     A switch is a turn at which an operation has to wait though it has not ended.
 
     :param play: plays an order, and completes it.
-    :param most_switches: the limit.
-    :returns: the number of switches of each order.
+    :param most_switches: orders with more switches are left out.
     """
-    number = itertools.count()
-    queue: list[tuple[int, int, list[int]]] = [(0, next(number), [])]
-    while queue:
-        switches, _, order = heapq.heappop(queue)
-        played = play(order)
-        yield switches
-        for turn in range(len(order), len(played)):
-            chosen, waiting = played[turn]
-            before = [operation for operation, _ in played[:turn]]
-            is_switch = bool(before) and before[-1] in waiting
-            if switches + is_switch <= most_switches:
-                for other in waiting:
-                    if other != chosen:
-                        entry = (switches + is_switch, next(number), [*before, other])
-                        heapq.heappush(queue, entry)
+
+    def __init__(self, play: Callable[[list[int]], Played], most_switches: int) -> None:
+        self._play = play
+        self._most_switches = most_switches
+        self.are_complete = False
+        """Whether all orders were played, and none was left out."""
+
+    def __iter__(self) -> Iterator[int]:
+        """Play the orders, and yield the number of switches of each."""
+        number = itertools.count()
+        queue: list[tuple[int, int, list[int]]] = [(0, next(number), [])]
+        left_out = False
+        while queue:
+            switches, _, order = heapq.heappop(queue)
+            played = self._play(order)
+            yield switches
+            for turn in range(len(order), len(played)):
+                chosen, waiting = played[turn]
+                before = [operation for operation, _ in played[:turn]]
+                is_switch = bool(before) and before[-1] in waiting
+                others = [other for other in waiting if other != chosen]
+                if switches + is_switch > self._most_switches:
+                    left_out |= bool(others)
+                    continue
+                for other in others:
+                    entry = (switches + is_switch, next(number), [*before, other])
+                    heapq.heappush(queue, entry)
+        self.are_complete = not left_out
 
 
 class Scheduler:

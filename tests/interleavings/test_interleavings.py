@@ -1,4 +1,4 @@
-"""Play all orders of the commands of two operations on one session.
+"""Play all orders of the commands of two or three operations on one session.
 
 The invariants, which are checked after each order:
 
@@ -30,15 +30,15 @@ from beaker_mongo_soajs.sessions.id_change import IdChanges
 from tests.effort import times
 from tests.interleavings import operations
 from tests.interleavings.operations import BEGIN, Act, Outcome, World, run
-from tests.interleavings.scheduler import Fault, Played, Scheduler, all_orders
+from tests.interleavings.scheduler import Fault, Orders, Played, Scheduler
 from tests.mongo_session.support import KEYS
 
 Db = Database[dict[str, Any]]
 
 ALL = os.environ.get("INTERLEAVINGS") == "all"
-MOST_SWITCHES = 4 if ALL else 2
-SECONDS = 3600.0 if ALL else times(10) / 10
-"""How long the orders of one pair are played; those with few switches are played first."""
+MOST_SWITCHES = 12 if ALL else 2
+SECONDS = 600.0 if ALL else times(5) / 10
+"""How long the orders of one game are played; those with few switches are played first."""
 
 FORMS: dict[str, dict[str, Any]] = {
     "native": {},
@@ -61,7 +61,13 @@ def _games() -> Iterator[Any]:
                 yield pytest.param(acts, kind, form, id=names)
 
 
-_PLAYED = {"orders": 0}
+def _triples() -> Iterator[Any]:
+    """Yield three short operations each."""
+    for acts in itertools.combinations_with_replacement(operations.SHORT, 3):
+        yield pytest.param(acts, id="-".join(act.__name__ for act in acts))
+
+
+_PLAYED = {"orders": 0, "games": 0, "complete games": 0}
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -71,7 +77,12 @@ def _report(request: pytest.FixtureRequest) -> Iterator[None]:
     capture = request.config.pluginmanager.get_plugin("capturemanager")
     if reporter is not None and capture is not None:
         with capture.global_and_fixture_disabled():
-            reporter.write_line(f"\n{_PLAYED['orders']} orders of commands were played.")
+            orders, games, complete = _PLAYED.values()
+            reporter.write_line(
+                f"\n{orders} orders of commands were played: all orders in {complete} of {games}"
+                f" games; in the others, for {SECONDS:g} seconds those with up to {MOST_SWITCHES}"
+                " switches."
+            )
 
 
 class Game:
@@ -119,10 +130,14 @@ class Game:
         """Play all orders, as far as the time allows; return whether the fault happened."""
         happened = False
         until = time.monotonic() + seconds
-        for _ in all_orders(lambda order: self.play(order, fault), most_switches):
+        orders = Orders(lambda order: self.play(order, fault), most_switches)
+        for _ in orders:
             happened |= self.scheduler.fault_happened
             if time.monotonic() > until:
                 break
+        if happened or fault is None:
+            _PLAYED["games"] += 1
+            _PLAYED["complete games"] += orders.are_complete
         return happened
 
     def _begin(self) -> None:
@@ -193,7 +208,7 @@ def make_game(
 
 @pytest.mark.timeout(3600 if ALL else 300)
 class TestInterleavings:
-    """Two operations on one session, in every order of their commands."""
+    """Operations on one session, in every order of their commands."""
 
     @pytest.mark.parametrize(("acts", "kind", "form"), [*_games()])
     def test_pairs(
@@ -215,6 +230,18 @@ class TestInterleavings:
                 fault = Fault(position, command, is_crash)
                 if not game.play_all(fault, MOST_SWITCHES - 1, SECONDS / 10):
                     break
+
+    @pytest.mark.parametrize("acts", [*_triples()])
+    def test_three(
+        self,
+        acts: tuple[Act, ...],
+        options: dict[str, Any],
+        scheduler: Scheduler,
+        database: Db,
+    ) -> None:
+        """The invariants hold after every order of the commands of three short operations."""
+        game = make_game(acts, MongoSession, "native", options, scheduler, database)
+        game.play_all(None, MOST_SWITCHES, SECONDS)
 
     def test_a_protocol_without_barriers_is_found_out(
         self,
