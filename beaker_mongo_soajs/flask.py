@@ -95,26 +95,26 @@ class FlaskSession(LazySession, SessionMixin):
         return f"<{type(self).__name__}>"
 
     def __getitem__(self, key: str) -> Any:
-        return self._use()[key]
+        return self.load_if_needed()[key]
 
     def __setitem__(self, key: str, value: Any) -> None:
-        self._use()[key] = value
+        self.load_if_needed()[key] = value
         self.modified = True
 
     def __delitem__(self, key: str) -> None:
-        del self._use()[key]
+        del self.load_if_needed()[key]
         self.modified = True
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._use())
+        return iter(self.load_if_needed())
 
     def __len__(self) -> int:
-        return len(self._use())
+        return len(self.load_if_needed())
 
     @property
     def new(self) -> bool:
         """Whether the session was not stored before this request."""
-        self._use()
+        self.load_if_needed()
         return self._is_new
 
     @new.setter
@@ -127,9 +127,10 @@ class FlaskSession(LazySession, SessionMixin):
             session = self.old_sessions.move(session_id, self._record)
         return session
 
-    def _use(self) -> dict[str, Any]:
+    def load_if_needed(self) -> dict[Any, Any]:
+        """Load the session, unless that was done before, and return its values."""
         self.accessed = True
-        return self.load_if_needed()
+        return super().load_if_needed()
 
 
 session = cast("FlaskSession", flask.session)

@@ -147,6 +147,10 @@ class LazySession(CommonSession):
         self.load_if_needed().clear()
         self._is_cleared = self.modified = True
 
+    def copy(self) -> dict[Any, Any]:
+        """Return a dict with the values."""
+        return dict(self.load_if_needed())
+
     def delete(self) -> None:
         """End the session at once; the cookie is deleted at the end of the request.
 

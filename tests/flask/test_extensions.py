@@ -26,8 +26,6 @@ from beaker_mongo_soajs.flask import session
 from tests.application import live_documents
 from tests.flask.support import Db, Options, make_app, store_of
 
-PHONE = {"User-Agent": "a phone"}
-
 
 class User(UserMixin):
     """A user of the site."""
@@ -76,6 +74,17 @@ def status(response: TestResponse) -> int:
     return response.status_code
 
 
+def get_with(app: Flask, setter: TestResponse, path: str, **headers: str) -> TestResponse:
+    """Make a request with the session cookie that a response set, as a thief of it would."""
+    (cookie,) = (
+        text.partition(";")[0]
+        for text in setter.headers.getlist("Set-Cookie")
+        if text.startswith("session=")
+    )
+    client = app.test_client(use_cookies=False)
+    return client.get(path, headers=headers, environ_overrides={"HTTP_COOKIE": cookie})
+
+
 class TestFlaskLogin:
     """Flask-Login."""
 
@@ -118,13 +127,11 @@ class TestFlaskLogin:
     ) -> None:
         """With strong protection, a stolen cookie opens no session in another browser."""
         app = login_site(options, SESSION_PROTECTION=protection)
-        client, thief = app.test_client(), app.test_client()
-        client.get("/login/ann")
-        cookie = client.get_cookie("session")
-        assert cookie is not None
-        thief.set_cookie("session", cookie.value)
-        assert expected == status(thief.get("/me", headers=PHONE))
-        assert 401 == status(thief.get("/fresh", headers=PHONE))
+        login = app.test_client().get("/login/ann")
+        phone = {"User-Agent": "a phone"}
+        assert 200 == status(get_with(app, login, "/fresh"))
+        assert expected == status(get_with(app, login, "/me", **phone))
+        assert 401 == status(get_with(app, login, "/fresh", **phone))
 
     def test_a_new_id_at_each_login(self, options: Options) -> None:
         """The signal of Flask-Login can give the session a new id at each login."""
@@ -134,19 +141,16 @@ class TestFlaskLogin:
             session.regenerate_id()
 
         user_logged_in.connect(change_id, app)
-        client, thief = app.test_client(), app.test_client()
-        client.get("/cart")
-        planted = client.get_cookie("session")
-        assert planted is not None
-        thief.set_cookie("session", planted.value)
+        client = app.test_client()
+        planted = client.get("/cart")
         client.get("/login/ann")
         assert b"ann" == client.get("/me").data
-        assert 401 == status(thief.get("/me"))
+        assert 401 == status(get_with(app, planted, "/me"))
 
     def test_a_logout_beside_another_request(self, options: Options) -> None:
         """A request that overlaps a logout does not log in again."""
         app = login_site(options)
-        client, other = app.test_client(), app.test_client()
+        client = app.test_client()
 
         def add_slowly() -> str:
             session["cart"] = 2
@@ -154,12 +158,11 @@ class TestFlaskLogin:
             return ""
 
         app.add_url_rule("/slow", "slow", add_slowly)
-        client.get("/login/ann")
-        cookie = client.get_cookie("session")
-        assert cookie is not None
-        other.set_cookie("session", cookie.value)
-        other.get("/slow")
-        assert [401, 401] == [status(each.get("/me")) for each in (client, other)]
+        login = client.get("/login/ann")
+        assert 200 == status(get_with(app, login, "/me"))
+        get_with(app, login, "/slow")
+        assert 401 == status(client.get("/me"))
+        assert 401 == status(get_with(app, login, "/me"))
 
 
 class NameForm(FlaskForm):

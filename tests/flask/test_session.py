@@ -37,10 +37,11 @@ class TestMapping:
             return [
                 session.setdefault("c", 3), session.pop("a"), session.pop("a", None),
                 "b" in session, "a" in session, session.get("a"), len(session), bool(session),
-                sorted(session), dict(session.items()),
+                sorted(session), dict(session.items()), session == {"b": 2, "c": 3}, session.copy(),
             ]  # fmt: skip
 
-        expected = [3, 1, None, True, False, None, 2, True, ["b", "c"], {"b": 2, "c": 3}]
+        expected = [3, 1, None, True, False, None, 2, True, ["b", "c"], {"b": 2, "c": 3}, True]
+        expected.append({"b": 2, "c": 3})
         assert expected == browser.request(use)
         assert {"b": 2, "c": 3} == browser.read()
 
