@@ -47,7 +47,7 @@ def changes_between(before: dict[Any, Any], after: dict[Any, Any]) -> Changes:
     :param before: the session as it was loaded.
     :param after: the session to save.
     """
-    if _has_text_keys(before) and _has_text_keys(after):
+    if _has_text_keys(before):
         changed = {
             key: value
             for key, value in after.items()

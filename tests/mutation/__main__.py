@@ -61,6 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.mutation", description=__doc__)
     parser.add_argument("modules", nargs="*", help="for example sessions/record; all by default")
     parser.add_argument("--most", type=int, default=settings["most"], help="mutants of a module")
+    parser.add_argument("--tests", nargs="+", help="other tests than those of pyproject.toml")
     parser.add_argument("--all", action="store_true", help="all mutants, which takes hours")
     given = parser.parse_args(arguments)
     modules = given.modules or all_modules()
@@ -72,7 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         runner = Runner(url, Path(folder))
         for name in modules:
             most = None if given.all else given.most
-            scores.append(_try(runner, name, tests_of(name, tests), most))
+            scores.append(_try(runner, name, given.tests or tests_of(name, tests), most))
             print(scores[-1].line, flush=True)
     if len(scores) > 1:
         noticed = sum(score.noticed for score in scores)
@@ -116,8 +117,7 @@ def _try(runner: Runner, name: str, tests: list[str], most: int | None) -> Score
         elif runner.passes(tests, seconds, module, mutant.source):
             survivors.append(mutant)
             print(f"{module}:{mutant}", flush=True)
-        if sys.stderr.isatty():
-            print(f"\r{number} of {len(mutants)} ", end="", file=sys.stderr, flush=True)
+        print(f"\r{number} of {len(mutants)} ", end="", file=sys.stderr, flush=True)
     return Score(module, len(mutants) - equivalent - len(survivors), survivors, equivalent)
 
 

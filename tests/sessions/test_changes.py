@@ -1,7 +1,9 @@
 """Finding the keys that a request changed."""
 
 import datetime
+import threading
 import zoneinfo
+from collections import OrderedDict, deque
 from decimal import Decimal
 from typing import Any
 
@@ -49,6 +51,27 @@ class TestIsSame:
         """Equal values of the same types are the same."""
         assert is_same(value, value)
         assert is_same([value], [value])
+
+    def test_order_of_sets(self) -> None:
+        """Equal sets are the same even if they have other pickles."""
+        one, other = set([8, 16]), set([16, 8])  # noqa: C405 - literals would have one order
+        assert list(one) != list(other)
+        assert is_same(one, other)
+        assert is_same([frozenset(one)], [frozenset(other)])
+        assert not changes_between({"a": one}, {"a": other})
+
+    def test_values_that_cannot_be_pickled(self) -> None:
+        """Values that cannot be pickled are compared by their parts."""
+        one, other = {"a": [threading.Lock()]}, {"a": [threading.Lock()]}
+        assert not is_same(one, other)
+
+    def test_values_of_known_types(self) -> None:
+        """Values of a known type are compared by what is stored of them."""
+        one, other = OrderedDict(a=1, b=[2]), OrderedDict(a=1, b=[2])
+        assert is_same(one, other)
+        assert not is_same(one, OrderedDict(b=[2], a=1))
+        # Only the parts are equal: the pickles of these sets are not.
+        assert is_same(deque([set([8, 16])]), deque([set([16, 8])]))  # noqa: C405
 
 
 class TestChanges:
