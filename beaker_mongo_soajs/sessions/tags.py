@@ -33,8 +33,6 @@ class DamagedValueError(ValueError):
 
     def __init__(self, tag: str, reason: str) -> None:
         super().__init__(f"its {TAG} is {tag!r}, but {reason}")
-        self.tag = tag
-        self.reason = reason
 
 
 class UnstorableValueError(ValueError):

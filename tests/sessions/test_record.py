@@ -1,5 +1,6 @@
 """SessionRecord, as integrations use it."""
 
+import time
 from datetime import timedelta
 from typing import Any
 
@@ -48,6 +49,55 @@ class TestCreate:
         database.sessions.update_one({}, {"$set": {"expires": PAST}})
         assert store.record().create("id", {"n": 1})
         assert {"n": 1} == store.get("id")
+
+
+    def test_after_a_session_that_was_destroyed(self, store: SessionStore) -> None:
+        """A record whose session was destroyed can create another one, and save it again."""
+        store.set("id", {"n": 1})
+        record = store.record()
+        record.load("id")
+        store.destroy("id")
+        record.save("id", {"n": 2})
+        assert record.is_destroyed
+        assert record.create("another", {"n": 3})
+        record.save("another", {"n": 4})
+        assert not record.is_destroyed
+        assert [("another", {"n": 4})] == [(id_, store.get(id_)) for id_ in store.ids()]
+
+
+class TestTouch:
+    """touch()."""
+
+    def test_at_once(self, options: Options, commands: Commands, *, stringify: bool) -> None:
+        """The time with which a session was created, or saved, is not written again."""
+        now = time.time()
+        store = {"touchAfter": 0}
+        record = SessionStore(options | {"stringify": stringify, "store": store}).record()
+        record.create("id", {"_accessed_time": now})
+        record.touch(now)
+        assert ["insert"] == commands.names
+        record.save("id", {"_accessed_time": now + 1, "n": 1})
+        commands.clear()
+        record.touch(now + 1)
+        assert [] == commands.names
+
+    def test_within_touch_after(self, options: Options, commands: Commands) -> None:
+        """A touch that is not due sends nothing, and the session exists."""
+        record = SessionStore(options | {"store": {"touchAfter": 60}}).record()
+        record.create("id", {"_accessed_time": time.time()})
+        commands.clear()
+        assert record.touch(time.time() + 1)
+        assert [] == commands.names
+
+    def test_a_session_that_ended(self, store: SessionStore) -> None:
+        """The touch of a session that ended in the meantime finds none."""
+        store.set("id", {"_accessed_time": 5.0})
+        record = store.record()
+        assert not record.touch(time.time())
+        record.load("id")
+        store.destroy("id")
+        assert not record.touch(time.time())
+        assert not record.touch(time.time() + 1)
 
 
 class TestEnds:
