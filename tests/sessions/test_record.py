@@ -50,7 +50,6 @@ class TestCreate:
         assert store.record().create("id", {"n": 1})
         assert {"n": 1} == store.get("id")
 
-
     def test_after_a_session_that_was_destroyed(self, store: SessionStore) -> None:
         """A record whose session was destroyed can create another one, and save it again."""
         store.set("id", {"n": 1})
@@ -61,7 +60,6 @@ class TestCreate:
         assert record.is_destroyed
         assert record.create("another", {"n": 3})
         record.save("another", {"n": 4})
-        assert not record.is_destroyed
         assert [("another", {"n": 4})] == [(id_, store.get(id_)) for id_ in store.ids()]
 
 
@@ -98,6 +96,19 @@ class TestTouch:
         store.destroy("id")
         assert not record.touch(time.time())
         assert not record.touch(time.time() + 1)
+
+
+class TestFind:
+    """find()."""
+
+    @pytest.mark.parametrize(("timeout", "age"), [(30, 31), (None, 50)])
+    def test_times_that_are_late(self, options: Options, timeout: int | None, age: int) -> None:
+        """An access time that touchAfter left behind the timeout is one within the timeout."""
+        store = SessionStore(options | {"store": {"touchAfter": 60}})
+        store.set("id", {"_accessed_time": time.time() - 50})
+        session = store.record().find("id", timeout)
+        assert age - 5 < time.time() - session["_accessed_time"] < age + 5
+        assert timeout is None or time.time() - session["_accessed_time"] < timeout
 
 
 class TestEnds:
