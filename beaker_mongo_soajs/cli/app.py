@@ -15,16 +15,19 @@ from beaker_mongo_soajs.cli.index import index
 from beaker_mongo_soajs.cli.listing import list_sessions, show
 from beaker_mongo_soajs.cli.settings import URL_VARIABLE, Settings, find_settings
 from beaker_mongo_soajs.cli.stats import stats
+from beaker_mongo_soajs.cli.transfer import export_sessions, import_sessions
 
 COMMANDS: tuple[click.Command, ...] = (
     check,
-    index,
     explain,
     list_sessions,
     show,
     destroy,
     clear,
     stats,
+    index,
+    export_sessions,
+    import_sessions,
 )
 
 _NAMES = {"help_option_names": ["-h", "--help"]}

@@ -10,6 +10,7 @@ import click
 from rich.console import Console
 from rich.progress import (
     BarColumn,
+    DownloadColumn,
     MofNCompleteColumn,
     Progress,
     TextColumn,
@@ -81,18 +82,21 @@ class Output:
             yield
 
     @contextmanager
-    def progress(self, what: str, total: int | None) -> Iterator[Callable[..., None]]:
+    def progress(
+        self, what: str, total: int | None, *, in_bytes: bool = False
+    ) -> Iterator[Callable[..., None]]:
         """Show a progress bar on standard error, if that is a terminal.
 
         :param what: a word or two: "Exporting".
         :param total: the number of steps, if it is known.
+        :param in_bytes: whether the steps are bytes.
         :returns: a function to call with the number of completed steps, and the new total if that
             was unknown.
         """
         columns = (
             TextColumn("{task.description}"),
             BarColumn(bar_width=30),
-            MofNCompleteColumn(),
+            DownloadColumn() if in_bytes else MofNCompleteColumn(),
             TimeRemainingColumn(),
         )
         disable = not self.messages.is_terminal

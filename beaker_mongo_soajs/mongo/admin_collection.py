@@ -30,16 +30,22 @@ class AdminCollection(StoreCollection):
         super().__init__(config, config.collection)
 
     def scan(
-        self, query: Document, *, sorted_by: str | None = None, at_once: int = _DOCUMENTS_AT_ONCE
+        self,
+        query: Document,
+        *,
+        sorted_by: str | None = None,
+        direction: int = -1,
+        at_once: int = _DOCUMENTS_AT_ONCE,
     ) -> Iterator[bytes]:
         """Yield documents as BSON; only some are in memory at a time.
 
         :param query: the filter.
-        :param sorted_by: the field by which to sort, largest value first. Without an index on it
-            the documents come in any order, because the server cannot sort them all.
+        :param sorted_by: the field by which to sort. Without an index on it the documents come in
+            any order, because the server cannot sort them all.
+        :param direction: -1 for the largest value first, 1 for the smallest.
         :param at_once: how many documents the server sends at once.
         """
-        more: Document = {} if sorted_by is None else _sort_by_index(sorted_by)
+        more: Document = {} if sorted_by is None else _sort_by_index(sorted_by, direction)
         while True:
             try:
                 bound = self._get()
@@ -84,6 +90,10 @@ class AdminCollection(StoreCollection):
             reads=True,
         )
 
+    def estimate(self) -> int:
+        """Return about how many documents there are, at once."""
+        return self._run(lambda bound: bound.decoded.estimated_document_count(), reads=True)
+
     def storage(self) -> tuple[dict[str, int], int]:
         """Return the size of each index, and that of the documents on the disk, in bytes."""
         try:
@@ -115,8 +125,8 @@ class AdminCollection(StoreCollection):
         return self._run(send)
 
 
-def _sort_by_index(field: str) -> Document:
-    return {"sort": [(field, -1)], "hint": [(field, 1)]}
+def _sort_by_index(field: str, direction: int) -> Document:
+    return {"sort": [(field, direction)], "hint": [(field, 1)]}
 
 
 def _inserted(error: BulkWriteError) -> int:
