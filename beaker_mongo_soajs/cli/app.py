@@ -8,6 +8,7 @@ import click
 
 from beaker_mongo_soajs.cli.application import Application
 from beaker_mongo_soajs.cli.check import check
+from beaker_mongo_soajs.cli.doctor import doctor
 from beaker_mongo_soajs.cli.endings import clear, destroy
 from beaker_mongo_soajs.cli.explain import explain
 from beaker_mongo_soajs.cli.failures import Group
@@ -28,6 +29,7 @@ COMMANDS: tuple[click.Command, ...] = (
     index,
     export_sessions,
     import_sessions,
+    doctor,
 )
 
 _NAMES = {"help_option_names": ["-h", "--help"]}

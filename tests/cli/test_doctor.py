@@ -1,0 +1,47 @@
+"""``beaker-mongo doctor``."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from beaker_mongo_soajs import SessionStore
+from tests.cli.conftest import Run
+from tests.cli.support import run
+
+
+def test_report(store: SessionStore, command: Run) -> None:
+    """The report has versions, options, findings, indexes and numbers."""
+    text = command("doctor").stdout
+    for title in ("Versions", "Options", "Check", "Indexes", "Statistics"):
+        assert f"### {title}\n" in text
+    report = json.loads(command("doctor", "--format", "json").stdout)
+    assert 4 == report["statistics"]["live"]
+    assert report["versions"]["pymongo"]
+    assert ["expires_1"] == [row["name"] for row in report["indexes"]]
+
+
+def test_nothing_private(store: SessionStore, command: Run) -> None:
+    """The report has no id, no handle and no value of a session."""
+    text = command("doctor").output
+    for id_, session in list(store.find(device="phone")):
+        assert id_ not in text
+        assert session["user"] not in text.split()
+
+
+def test_no_server(tmp_path: Path) -> None:
+    """Without a server there is a report, too; it has neither the server's name nor a password."""
+    options: dict[str, Any] = {
+        "name": "shop",
+        "servers": "db1.invalid:27017, db2.invalid:27017",
+        "credentials": {"username": "ann", "password": "s3cr3t-7"},
+        "URLParam": {"serverSelectionTimeoutMS": 200},
+    }
+    path = tmp_path / "db.json"
+    path.write_text(json.dumps(options))
+    result = run("-c", str(path), "doctor")
+    assert 0 == result.exit_code
+    assert "✗ connection: MongoDB is unreachable: host1:27017" in result.stdout
+    assert "s3cr3t" not in result.output
+    assert "invalid" not in result.output
+    path.write_text(json.dumps(options | {"bogus": 1}))
+    assert "bogus: refused" in run("-c", str(path), "doctor").stdout
