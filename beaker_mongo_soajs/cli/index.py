@@ -42,7 +42,7 @@ def status(app: Application, output_format: str) -> None:
         table = Table(box=None, header_style="bold", pad_edge=False)
         for name in ("Index", "Fields", "State"):
             table.add_column(name)
-        table.add_column("Size", justify="right")
+        table.add_column("Size", justify="right", min_width=8)
         for state in states:
             table.add_row(
                 state.name,

@@ -34,6 +34,8 @@ from beaker_mongo_soajs.sessions.stored import StorageForm
 _MOST_SHORTENED = 1000
 """In longer lists, handles are shown in full: telling them apart would take memory for all."""
 
+_ROWS_AT_ONCE = 500
+
 _FIELDS = ("handle", "user", "created", "last_used", "expires", "bytes")
 
 
@@ -99,11 +101,21 @@ def _print_csv(_: Application, rows: Iterable[tuple[str, Row]]) -> None:
 
 
 def _print_table(app: Application, rows: Iterable[tuple[str, Row]]) -> None:
+    remaining = iter(rows)
+    is_first = True
+    while part := list(itertools.islice(remaining, _ROWS_AT_ONCE)):
+        app.output.text(_make_table(part, show_header=is_first))
+        is_first = False
+    if is_first:
+        app.output.text("There are no such sessions.")
+
+
+def _make_table(rows: Iterable[tuple[str, Row]], *, show_header: bool) -> Table:
     now = utc_now()
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for name in ("Handle", "User", "Began", "Last use", "Expires"):
-        table.add_column(name, no_wrap=name != "User")
-    table.add_column("Size", justify="right", no_wrap=True)
+    table = Table(box=None, header_style="bold", pad_edge=False, show_header=show_header)
+    for name, width in (("Handle", 8), ("User", 8), ("Began", 9), ("Last use", 9), ("Expires", 8)):
+        table.add_column(name, no_wrap=name != "User", min_width=width)
+    table.add_column("Size", justify="right", no_wrap=True, min_width=7)
     for handle, row in rows:
         table.add_row(
             handle,
@@ -113,7 +125,7 @@ def _print_table(app: Application, rows: Iterable[tuple[str, Row]]) -> None:
             show_future(row.expires, now),
             show_size(row.size),
         )
-    app.output.text(table if table.row_count else "There are no such sessions.")
+    return table
 
 
 @command()

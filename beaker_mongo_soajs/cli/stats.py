@@ -55,7 +55,7 @@ def _print(app: Application, found: Statistics, output_format: str) -> None:
 def _render(found: Statistics) -> RenderableType:
     facts = Table.grid(padding=(0, 2))
     facts.add_column(style="bold")
-    facts.add_column(justify="right")
+    facts.add_column(justify="right", min_width=10)
     for name, text in (
         ("Live sessions", f"{found.live:,}"),
         ("Expired, not removed yet", f"{found.expired:,}"),

@@ -1,0 +1,190 @@
+"""The command line on a terminal, in pipes, and interrupted."""
+
+import datetime
+import fcntl
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pymongo.database import Database
+
+from beaker_mongo_soajs import SessionStore
+from beaker_mongo_soajs.sessions.stored import StoredId
+from tests.cli.terminal import Terminal, plain, screen
+from tests.conftest import IMPORTS, FailPoint
+
+Db = Database[dict[str, Any]]
+
+
+@pytest.fixture
+def variables(url: str) -> dict[str, str]:
+    """Return the environment variable of this test's database."""
+    return {"BEAKER_MONGO_URL": url}
+
+
+class TestTerminal:
+    """A person at a terminal."""
+
+    def test_colours(self, store: SessionStore, variables: dict[str, str], tmp_path: Path) -> None:
+        """On a terminal there are colours, unless NO_COLOR is set."""
+        outputs = []
+        for more in ({}, {"NO_COLOR": "1"}):
+            with Terminal("check", folder=tmp_path, env=variables | more) as terminal:
+                assert 0 == terminal.finish()
+            outputs.append(terminal.output)
+        assert "\x1b[32m✓" in outputs[0]
+        assert "\x1b[3" not in outputs[1]
+        assert "✓ configuration" in plain(outputs[1])
+
+    @pytest.mark.parametrize(
+        ("answer", "left", "code"), [("y\n", 2, 0), ("n\n", 4, 1), ("", 4, 130)]
+    )
+    def test_question(
+        self,
+        store: SessionStore,
+        variables: dict[str, str],
+        tmp_path: Path,
+        answer: str,
+        left: int,
+        code: int,
+    ) -> None:
+        """Sessions end after a yes, and not after a no or Ctrl-C."""
+        with Terminal("destroy", "--user", "ann", folder=tmp_path, env=variables) as terminal:
+            terminal.wait_for(r"\[y/N\]")
+            assert "End 2 sessions in" in terminal.output
+            terminal.type(answer)
+            assert code == (terminal.finish() if answer else terminal.interrupt())
+        assert left == store.length()
+        assert "Traceback" not in terminal.output
+
+    @pytest.mark.parametrize("right", [True, False])
+    def test_name_of_the_database(
+        self,
+        store: SessionStore,
+        variables: dict[str, str],
+        tmp_path: Path,
+        database_name: str,
+        right: bool,
+    ) -> None:
+        """All sessions are deleted only after the name of the database was typed."""
+        with Terminal("clear", folder=tmp_path, env=variables) as terminal:
+            terminal.wait_for("Type the name of the database")
+            terminal.type(f"{database_name if right else 'yes'}\n")
+            assert (0 if right else 1) == terminal.finish()
+        assert (0 if right else 4) == store.length()
+
+    def test_interrupted_export(
+        self, database: Db, variables: dict[str, str], tmp_path: Path, fail_point: FailPoint
+    ) -> None:
+        """Ctrl-C in the middle of an export says how to continue; the next one continues."""
+        future = datetime.datetime(2100, 1, 1)
+        database.sessions.insert_many(
+            [{"_id": f"{n:06}", "session": {"n": n}, "expires": future} for n in range(1500)]
+        )
+        arguments = ("export", "all.jsonl")
+        with (
+            fail_point("getMore", block_ms=1500),
+            Terminal(*arguments, folder=tmp_path, env=variables) as terminal,
+        ):
+            terminal.wait_for("400/1500")
+            assert 130 == terminal.interrupt()
+        assert "Run the same command again to continue." in terminal.output
+        assert "Traceback" not in terminal.output
+        with Terminal(*arguments, folder=tmp_path, env=variables) as terminal:
+            assert 0 == terminal.finish()
+        shown = plain(screen(terminal.output))
+        assert "Exporting" in shown
+        assert "1500/1500" in shown
+        assert "of them before." in shown
+        lines = (tmp_path / "all.jsonl").read_text().splitlines()
+        assert [f"{n:06}" for n in range(1500)] == [json.loads(line)["_id"] for line in lines]
+
+    def test_watch(self, store: SessionStore, variables: dict[str, str], tmp_path: Path) -> None:
+        """The statistics are renewed until Ctrl-C."""
+        arguments = ("stats", "--watch", "--every", "100ms")
+        with Terminal(*arguments, folder=tmp_path, env=variables) as terminal:
+            terminal.wait_for("Live sessions")
+            store.destroy(next(store.ids()))
+            terminal.wait_for(r"Live sessions[^\n]* 3\b")
+            assert 130 == terminal.interrupt()
+        assert "Traceback" not in terminal.output
+
+
+class TestPipes:
+    """Commands in pipes."""
+
+    @pytest.fixture
+    def many(self, database: Db) -> None:
+        """Store more sessions than a pipe holds."""
+        database.sessions.insert_many([{"_id": f"{n}", "session": {}} for n in range(3000)])
+
+    @pytest.mark.parametrize(
+        "arguments",
+        [
+            ("list", "--limit", "0"),
+            ("list", "--limit", "0", "--format", "json"),
+            ("list", "--limit", "0", "--format", "csv"),
+            ("export", "-"),
+        ],
+        ids=" ".join,
+    )
+    def test_head(self, many: None, variables: dict[str, str], arguments: tuple[str, ...]) -> None:
+        """If the reader of a pipe ends, the command ends without a message."""
+        command = [sys.executable, "-m", "beaker_mongo_soajs", *arguments]
+        with subprocess.Popen(
+            command,
+            env={**os.environ, **IMPORTS, **variables},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        ) as process:
+            assert process.stdout is not None
+            assert process.stderr is not None
+            # Else the pipe may hold all the output.
+            fcntl.fcntl(process.stdout, fcntl.F_SETPIPE_SZ, 4096)
+            process.stdout.readline()
+            process.stdout.close()
+            errors = process.stderr.read()
+            assert 141 == process.wait(60)
+        assert b"" == errors
+
+    def test_no_progress(
+        self, store: SessionStore, variables: dict[str, str], tmp_path: Path
+    ) -> None:
+        """In a pipe, an export shows no progress."""
+        command = [sys.executable, "-m", "beaker_mongo_soajs", "export", "x.jsonl"]
+        env = {**os.environ, **IMPORTS, **variables}
+        result = subprocess.run(command, env=env, cwd=tmp_path, capture_output=True, check=True)
+        assert (b"Exported 4 sessions to x.jsonl.\n", b"") == (result.stdout, result.stderr)
+
+
+def test_without_the_extra(tmp_path: Path) -> None:
+    """Without click or rich, one line says what to install."""
+    code = (
+        "import importlib.util, runpy\n"
+        "find = importlib.util.find_spec\n"
+        "importlib.util.find_spec = lambda name: None if name == 'click' else find(name)\n"
+        "runpy.run_module('beaker_mongo_soajs', run_name='__main__')\n"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, **IMPORTS},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert 2 == result.returncode
+    needed = 'beaker-mongo needs click: run pip install "beaker_mongo_soajs[cli]".\n'
+    assert needed == result.stderr
+
+
+def test_handles_of_another_case(
+    store: SessionStore, variables: dict[str, str], tmp_path: Path
+) -> None:
+    """Handles may be typed in upper case."""
+    handle = StoredId(next(store.ids())).handle[:8].upper()
+    with Terminal("show", handle, folder=tmp_path, env=variables) as terminal:
+        assert 0 == terminal.finish()
