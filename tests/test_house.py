@@ -26,7 +26,7 @@ ORDER = (
     *("middleware", "health", "otel", "prometheus", "cli", "__main__", "pyramid", "django"),
     "flask",
 )
-WITHOUT_BEAKER = {"options", "config", "mongo", "sources", "sessions", "caches"}
+WITHOUT_BEAKER = {"options", "config", "mongo", "sources", "sessions", "caches", "django"}
 """The folders that must not import Beaker."""
 WITH_COMMANDS = {"mongo", "sources", "sessions", "caches"}
 """The folders that may send commands, by methods of PyMongo's collections."""

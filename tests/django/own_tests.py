@@ -135,9 +135,10 @@ def _cases() -> Iterator[type[unittest.TestCase]]:
         yield type(name, (getattr(tests, name),), ours | {"backend": SessionStore})
     custom = ours | {"backend": OfOneDay} | dict.fromkeys(LEFT_OUT)
     yield type("CustomDatabaseSessionTests", (tests.CustomDatabaseSessionTests,), custom)
-    yield tests.SessionMiddlewareTests
-    yield tests.ClearSessionsCommandTests
-    yield tests.SessionBaseTests
+    for name in ("SessionMiddlewareTests", "ClearSessionsCommandTests", "SessionBaseTests"):
+        # Django 4.2 does not have the last one.
+        if hasattr(tests, name):
+            yield getattr(tests, name)
 
 
 if __name__ == "__main__":

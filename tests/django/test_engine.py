@@ -89,12 +89,13 @@ class TestCommands:
 
     def test_second_save(self, commands: Commands) -> None:
         """The save that Django makes after an explicit one sends no command."""
-        session = SessionStore(begin(n=1))
-        session["n"] = 2
-        session.save()
-        commands.clear()
-        session.save()
-        assert [] == commands.names
+        new, old = SessionStore(), SessionStore(begin(n=1))
+        for session in (new, old):
+            session["n"] = 2
+            session.save()
+            commands.clear()
+            session.save()
+            assert [] == commands.names
 
     def test_save_of_every_request(self, commands: Commands) -> None:
         """An unchanged session that is saved has its times moved, and nothing else."""
@@ -113,16 +114,18 @@ class TestCommands:
         assert ["delete"] == commands.names
         assert 0 == database.sessions.count_documents({})
 
-    def test_set_expiry(self, commands: Commands) -> None:
+    @pytest.mark.parametrize("expiry", [60, timedelta(seconds=60)])
+    def test_set_expiry(self, commands: Commands, expiry: Any) -> None:
         """set_expiry() costs one command, in the request that calls it."""
         session = SessionStore(begin(n=1))
-        session.set_expiry(60)
+        session.set_expiry(expiry)
         commands.clear()
         session.save()
         assert ["update", "update"] == commands.names
+        later = SessionStore(session.session_key)
+        later["n"] = 2
         commands.clear()
-        session["n"] = 2
-        session.save()
+        later.save()
         assert ["update"] == commands.names
 
 
@@ -304,6 +307,7 @@ class TestCycles:
     def test_cycle_after_flush(self) -> None:
         """A session that continues after flush() is a new one."""
         session = SessionStore(begin(n=1))
+        assert 1 == session["n"]
         session.flush()
         session.cycle_key()
         session["m"] = 1

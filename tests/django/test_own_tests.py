@@ -11,7 +11,7 @@ from tests.django.own_tests import LEFT_OUT, NotAvailableError, fetch
 
 CASES = {
     *("DatabaseSessionTests", "DatabaseSessionWithTimeZoneTests", "CustomDatabaseSessionTests"),
-    *("SessionMiddlewareTests", "ClearSessionsCommandTests", "SessionBaseTests"),
+    *("SessionMiddlewareTests", "ClearSessionsCommandTests"),
 }
 
 
@@ -24,6 +24,8 @@ def tests_of_django() -> None:
         pytest.skip(f"needs the network: {error}")
 
 
+# The download includes a build, which is slow on a busy machine.
+@pytest.mark.timeout(900)
 @pytest.mark.usefixtures("tests_of_django")
 @pytest.mark.parametrize("options", [{}, {"stringify": True}], ids=["native", "text"])
 def test_all_pass(
@@ -38,7 +40,7 @@ def test_all_pass(
     ran = run_python(code, {"MONGODB_URL": mongo_url})
     found = json.loads(ran.stdout)
     assert sum(found["of"].values()) == found["passed"], ran.stderr
-    assert CASES == found["of"].keys()
+    assert CASES <= found["of"].keys()
     # Django 4.2 has the fewest: it has no tests of async methods.
     assert found["of"]["DatabaseSessionTests"] >= 38
     assert {"test_extra_session_field"} == LEFT_OUT.keys()
