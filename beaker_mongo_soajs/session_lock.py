@@ -9,6 +9,7 @@ from beaker_mongo_soajs.backend.express_cookie import cookie_maker
 from beaker_mongo_soajs.exceptions import SerializationError
 from beaker_mongo_soajs.session_cookie import SessionWithCookie
 from beaker_mongo_soajs.sessions.changes import ACCESSED_TIME, Changes, merged
+from beaker_mongo_soajs.sessions.coder import SessionCoder
 from beaker_mongo_soajs.sessions.common import CommonSession
 from beaker_mongo_soajs.sessions.document import is_time
 from beaker_mongo_soajs.sessions.encryption import EncryptedText, check_cipher
@@ -76,6 +77,11 @@ class LockableSession(CommonSession, SessionWithCookie):
         if self._own_record is None:
             self._own_record = self._make_record()
         return self._own_record
+
+    @property
+    def coder(self) -> SessionCoder:
+        """Return how the session is stored: its form, its serializer and its cipher."""
+        return self._record.coder
 
     def _make_record(self) -> SessionRecord:
         if self.encrypt_key:

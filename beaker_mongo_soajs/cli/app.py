@@ -14,6 +14,7 @@ from beaker_mongo_soajs.cli.explain import explain
 from beaker_mongo_soajs.cli.failures import Group
 from beaker_mongo_soajs.cli.index import index
 from beaker_mongo_soajs.cli.listing import list_sessions, show
+from beaker_mongo_soajs.cli.migrate import migrate_sessions
 from beaker_mongo_soajs.cli.settings import URL_VARIABLE, Settings, find_settings
 from beaker_mongo_soajs.cli.stats import stats
 from beaker_mongo_soajs.cli.transfer import export_sessions, import_sessions
@@ -29,6 +30,7 @@ COMMANDS: tuple[click.Command, ...] = (
     index,
     export_sessions,
     import_sessions,
+    migrate_sessions,
     doctor,
 )
 

@@ -1,11 +1,13 @@
 """Sessions of this package and of connect-mongo in another collection, or under other ids."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 from beaker_mongo_soajs.config import DbConfig
 from beaker_mongo_soajs.config.migrate_from import MigrateFrom
+from beaker_mongo_soajs.exceptions import ConfigError
 from beaker_mongo_soajs.mongo.collection import StoreCollection
 from beaker_mongo_soajs.sessions.document import SessionDocuments
 from beaker_mongo_soajs.sessions.id_change import NOT_MOVED
@@ -15,6 +17,7 @@ from beaker_mongo_soajs.sources.entry import Entry
 from beaker_mongo_soajs.sources.opening import SourceOfProcess
 from beaker_mongo_soajs.sources.source import Source
 
+_DIGEST = re.compile("[0-9a-f]{64}")
 _KEPT = (CREATED_AT, IDLE_SECONDS, ENDS_AT, "dataSerializer")
 
 
@@ -26,6 +29,7 @@ class OwnSource(Source):
 
     :param config: the configuration of the new sessions.
     :param options: the options of ``store.migrateFrom``.
+    :raises ConfigError: it is the collection of the new sessions itself.
     """
 
     def __init__(self, config: DbConfig, options: MigrateFrom) -> None:
@@ -35,6 +39,20 @@ class OwnSource(Source):
             old = DbConfig.from_options({"url": options.url, "name": config.name})
         store = replace(config.store, transform_id=options.transform_id, migrate_from=None)
         old = replace(old, collection=options.collection, store=store)
+        is_same = (old.connection_key, old.database, old.collection) == (
+            config.connection_key,
+            config.database,
+            config.collection,
+        )
+        if is_same and options.transform_id == config.store.transform_id:
+            raise ConfigError(
+                "store.migrateFrom names the collection to which sessions are moved.",
+                option="store.migrateFrom.collection",
+                value=options.collection,
+                hint="Name the old collection, or remove store.migrateFrom.",
+            )
+        # Their ids are digests of ids already.
+        self._skips_digests = is_same and options.transform_id is None
         self._documents = SessionDocuments(old, config.expire_after_seconds)
         self._collection = StoreCollection(old, options.collection)
 
@@ -51,7 +69,11 @@ class OwnSource(Source):
             yield from super()._entries()
         for raw in self._collection.find_raw(dict(NOT_MOVED)):
             stored_id = decode_document(raw)["_id"]
-            entry = self._read(stored_id, raw) if isinstance(stored_id, str) else None
+            if not isinstance(stored_id, str):
+                continue
+            if self._skips_digests and _DIGEST.fullmatch(stored_id):
+                continue
+            entry = self._read(stored_id, raw)
             if entry is not None:
                 yield entry
 

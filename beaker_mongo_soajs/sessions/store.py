@@ -82,8 +82,10 @@ class SessionStore:
         clock = Clock(partial(local_clock_ahead, self._collection))
         self._documents = SessionDocuments(config, lifetime, cookie, clock)
         self._writer = SessionWriter(self._documents, self._collection)
+        self.mover: SessionMover | None = None
+        """Moves sessions from the old backend of ``store.migrateFrom``, if there is one."""
         if config.store.migrate_from is not None:
-            SessionMover(self._writer, self._collection, open_old_sessions(config))
+            self.mover = SessionMover(self._writer, self._collection, open_old_sessions(config))
 
     @property
     def namespace(self) -> str:
@@ -151,7 +153,7 @@ class SessionStore:
         :param session_id: the session id.
         :returns: how many documents that removed, 1 or 0.
         """
-        if self._writer.mover is not None:
+        if self.mover is not None:
             # A session that was not moved yet would come back.
             self.record().load(self._checked(session_id))
         return self._writer.id_changes.destroy(self._documents.stored_id(session_id))

@@ -3,6 +3,7 @@
 import importlib
 import os
 import weakref
+from collections.abc import Iterator
 
 from beaker_mongo_soajs.config.migrate_from import MigrateFrom
 from beaker_mongo_soajs.mongo.client import closers
@@ -68,3 +69,9 @@ class SourceOfProcess(Source):
 
     def _delete(self, session_id: str) -> None:
         self._source().delete(session_id)
+
+    def _entries(self) -> Iterator[Entry]:
+        return self._source().entries()
+
+    def _count(self) -> int | None:
+        return self._source().count()
