@@ -62,10 +62,10 @@ format:
 test: lint
 	$(RUN) pytest -n auto --dist worksteal
 
-# One server, and a tenth of the examples and rounds.
+# A tenth of the examples and rounds, and no server but that of each worker.
 test-fast:
 	$(INSTALL) dev
-	TEST_EFFORT=tenth .venv/bin/python -m pytest --fast
+	TEST_EFFORT=tenth .venv/bin/python -m pytest --fast -n auto --dist worksteal
 
 # Hours on two cores. "make test" plays the orders with few switches.
 test-interleavings:

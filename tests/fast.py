@@ -6,8 +6,13 @@ are marked as slow.
 
 import pytest
 
-_FOLDERS = frozenset({"applications", "demo", "frameworks", "interleavings", "testing", "tools"})
-_FIXTURES = frozenset({"mongo_server", "run_python", "start_python", "workers"})
+_FOLDERS = frozenset(
+    {"applications", "demo", "frameworks", "interleavings", "node", "testing", "tools"}
+)
+_FIXTURES = frozenset(
+    {"auth_server", "distributions", "foreign_server", "mongo_server", "replica_set", "run_python"}
+    | {"start_python", "strict_server", "tls_server", "workers"}
+)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

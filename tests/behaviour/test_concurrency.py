@@ -130,6 +130,7 @@ class TestRounds:
             tally = play(play_round, server, 3)
         assert tally.lost + tally.resurrected > 0
 
+    @pytest.mark.slow
     def test_the_benchmark_counts_losses(
         self, mongo_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:

@@ -121,6 +121,7 @@ _HEAVY: dict[str, Callable[[], Any]] = {
 }
 
 
+@pytest.mark.slow
 class TestHeavyValues:
     """Tagged values that took seconds to minutes to decode."""
 

@@ -35,6 +35,7 @@ def quick(options: Options) -> Cache:
     return open_cache(options, **{"store.lockLease": LEASE_SECONDS})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("has_value", [True, False], ids=["value", "lease"])
 @pytest.mark.parametrize("field", FIELDS)
 def test_entries(quick: Cache, database: Db, field: str, *, has_value: bool) -> None:

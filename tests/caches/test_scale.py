@@ -38,6 +38,7 @@ def entries(mongo_client: Any, mongo_url: str) -> Iterator[Options]:
     mongo_client.drop_database(name)
 
 
+@pytest.mark.slow
 class TestScale:
     """A hundred thousand entries in a thousand namespaces."""
 
