@@ -75,7 +75,7 @@ def native_update(
     expires: datetime | None,
     fields: Document,
     *,
-    lies_ahead: bool = False,
+    lies_ahead: bool,
 ) -> Document:
     """Return the update of one native document: ``$set`` and ``$unset`` by key.
 

@@ -15,6 +15,8 @@ from cosmic_ray.plugins import OPERATOR_PROVIDERS
 
 # They take arguments, which would have to be chosen for each module.
 _LEFT_OUT = frozenset({"VariableReplacer", "VariableInserter"})
+# They change nothing: the package compares types, None and members of enumerations by identity.
+_WITHOUT_EFFECT = ("_Is_Eq", "_IsNot_NotEq")
 _REMOVABLE = (ast.Expr, ast.AugAssign, ast.Delete, ast.Raise)
 
 
@@ -67,7 +69,7 @@ def _occurrences(source: str) -> Iterator[tuple[str, int, tuple[int, int]]]:
     provider = OPERATOR_PROVIDERS["core"]
     nodes = list(ast_nodes(get_ast(source)))
     for name in provider:
-        if name in _LEFT_OUT:
+        if name in _LEFT_OUT or name.endswith(_WITHOUT_EFFECT):
             continue
         operator = provider[name]()
         positions = [start for node in nodes for start, _ in operator.mutation_positions(node)]

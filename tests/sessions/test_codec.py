@@ -262,3 +262,37 @@ class TestJsonCodec(CodecContract):
         """A stored text that is not a JSON object is a SerializationError."""
         with pytest.raises(SerializationError, match="not a JSON object"):
             JsonCodec().loads(text)
+
+
+@pytest.mark.parametrize("codec", [NativeCodec(), JsonCodec()], ids=["native", "JSON"])
+def test_message_of_a_value_that_cannot_be_stored(codec: Codec) -> None:
+    """The error names the path and the type, and nothing else of the value."""
+    with pytest.raises(SerializationError) as caught:
+        codec.encode({"a": [object()]}, _CONTEXT)
+    message = "session['a'][0] is a builtins.object, which cannot be stored."
+    assert str(caught.value).startswith(message)
+
+
+def test_message_of_a_damaged_pickle() -> None:
+    """A pickle that cannot be loaded is an error that names the field and the tag."""
+    damaged = {"a": {"__type__": "pickle", "value": b"no pickle"}}
+    with pytest.raises(SerializationError) as caught:
+        NativeCodec(pickled=True).decode(damaged, _CONTEXT)
+    reason = "its __type__ is 'pickle', but the pickle cannot be loaded (UnpicklingError)"
+    expected = f"session['a'] of the stored document cannot be read: {reason}."
+    assert str(caught.value).startswith(expected)
+
+
+@pytest.mark.parametrize(
+    ("codec", "least", "greatest"),
+    [(NativeCodec(), -(2**63), 2**63 - 1), (JsonCodec(), -(2**53) + 1, 2**53 - 1)],
+    ids=["native", "JSON"],
+)
+def test_range_of_plain_integers(codec: Codec, least: int, greatest: int) -> None:
+    """Exactly the integers that the form can hold are stored as they are."""
+    for number in (least, -(2**52), 0, 2**52, greatest):
+        assert {"a": number} == codec.encode({"a": number}, _CONTEXT)
+    for number in (least - 1, greatest + 1):
+        assert {"a": {"__type__": "int", "value": hex(number)}} == codec.encode(
+            {"a": number}, _CONTEXT
+        )

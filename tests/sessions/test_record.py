@@ -87,6 +87,31 @@ class TestTouch:
         assert record.touch(time.time() + 1)
         assert [] == commands.names
 
+    def test_a_document_without_a_date(
+        self, options: Options, commands: Commands, database: Db
+    ) -> None:
+        """A touch gives a date to a document without one, however recent its last use is."""
+        store = SessionStore(options | {"store": {"touchAfter": 60}})
+        store.set("id", {"_accessed_time": time.time()})
+        database.sessions.update_one({}, {"$unset": {"expires": ""}})
+        record = store.record()
+        record.load("id")
+        assert record.touch(time.time() + 1)
+        (document,) = database.sessions.find()
+        assert document["expires"] > utc_now()
+
+    def test_a_session_that_moved(self, store: SessionStore) -> None:
+        """A save after another request changed the id is one under the new id."""
+        store.set("id", {"n": 1})
+        mine, theirs = store.record(), store.record()
+        mine.load("id")
+        theirs.load("id")
+        theirs.save("new id", {"n": 1, "theirs": 2})
+        mine.save("id", {"n": 1, "mine": 3})
+        mine.save("id", {"n": 1, "mine": 4})
+        assert mine.is_moved
+        assert {"n": 1, "theirs": 2, "mine": 4} == store.get("new id")
+
     def test_a_session_that_ended(self, store: SessionStore) -> None:
         """The touch of a session that ended in the meantime finds none."""
         store.set("id", {"_accessed_time": 5.0})
