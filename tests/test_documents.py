@@ -116,6 +116,23 @@ class TestDocuments:
         assert named
         assert set() == {name for name in named if not re.search(rf"\b{name}\b", code)}
 
+    def test_requirements_have_tests(self) -> None:
+        """Each security requirement that the package or a setting meets names a test of it."""
+        text = (ROOT / "docs" / "security.md").read_text()
+        rows = re.findall(r"^\| (\d+\.\d[^|]*) \|[^|]*\|([^|]*)\|([^|]*)\|$", text, re.MULTILINE)
+        assert len(rows) > 50
+        wrong = []
+        for requirement, met_by, tests in rows:
+            named = re.findall(r"`([\w/]+\.py)::(\w+)`", tests)
+            is_met = re.search(r"\b(package|setting)\b", met_by)
+            wrong += [requirement] if is_met and not named else []
+            for path, name in named:
+                file = ROOT / "tests" / path
+                pattern = rf"^ *(class|def) {name}\b"
+                if not file.exists() or not re.search(pattern, file.read_text(), re.MULTILINE):
+                    wrong.append(f"{requirement}: {path}::{name}")
+        assert [] == wrong
+
     def _exists(self, origin: Path, target: str) -> bool:
         name, _, anchor = target.partition("#")
         path = origin.parent / name if name else origin

@@ -49,6 +49,14 @@ class TestCookies:
         attributes = {attribute.strip() for attribute in cookie.split(";")[1:]}
         assert {"secure", "path=/", "httponly", "samesite=lax"} == attributes
 
+    def test_size(self, make_site: MakeSite) -> None:
+        """A signed cookie is far shorter than the 4096 bytes that browsers keep."""
+        visitor = make_site(secret="a secret of the site").visitor()
+        visitor.save(text="x" * 100_000)
+        (cookie,) = visitor.set_cookies
+        name, _, value = cookie.partition(";")[0].strip().partition("=")
+        assert ("beaker.session.id", 72) == (name, len(value))
+
     def test_signed(self, make_site: MakeSite) -> None:
         """With a secret the cookie is signed; one with another signature leads nowhere."""
         site = make_site(secret="a secret of the site")
