@@ -214,6 +214,8 @@ class SessionRecord(LoadedSession):
             return True
         if accessed_time is None or known.form is StorageForm.ENCRYPTED:
             return False
+        if documents.ends_by_date(known):
+            return False
         # A stored time that lies ahead (milliseconds by mistake, another clock) is no reason to
         # wait for it.
         age_seconds = accessed_time - (known.accessed_time or 0)

@@ -45,7 +45,8 @@ export class MergingStore extends MongoStore {
   #changes(session, known, saved) {
     const $set = this.#times(session);
     const $unset = {};
-    const changed = [...saved.keys()].filter((key) => !saved.get(key).equals(known.get(key) ?? ""));
+    const isKept = (key) => known.has(key) && known.get(key).equals(saved.get(key));
+    const changed = [...saved.keys()].filter((key) => !isKept(key));
     const removed = [...known.keys()].filter((key) => !saved.has(key));
     if ([...changed, ...removed].some((key) => key === "" || /^\$|\./.test(key))) {
       // No update path can hold such a key, so the whole session is replaced.

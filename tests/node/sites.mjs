@@ -109,10 +109,14 @@ function fuzz({ reads, writes, secrets, name }) {
 const control = express();
 control.use(express.json({ limit: "50mb" }));
 control.post("/sites", async (req, res) => {
-  const id = String(++count);
-  sites.set(id, makeSite(req.body));
-  await untilReady(sites.get(id).store);
-  res.json(id);
+  try {
+    const id = String(++count);
+    sites.set(id, makeSite(req.body));
+    await untilReady(sites.get(id).store);
+    res.json(id);
+  } catch (error) {
+    res.status(400).json(error.message);
+  }
 });
 control.delete("/sites/:id", async (req, res) => {
   await closeStore(sites.get(req.params.id).store);
