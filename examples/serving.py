@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from types import FrameType
 from wsgiref.types import WSGIApplication
 
-from pymongo.errors import PyMongoError
+from pymongo.errors import OperationFailure, PyMongoError
 from waitress.server import create_server
 
 from beaker_mongo_soajs import ConfigError
@@ -22,6 +22,8 @@ from beaker_mongo_soajs.testing import ServerError
 _DEFAULT_PORT = 8080
 _PORTS_TO_TRY = 50
 _LARGEST_FORM_BYTES = 16_384
+_REFUSED = {13, 18}
+"""Unauthorized, AuthenticationFailed."""
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -37,6 +39,13 @@ def exit_with_message(last_words: str) -> Iterator[None]:
         pass
     except (ConfigError, ServerError) as error:
         sys.exit(str(error))
+    except OperationFailure as error:
+        if error.code not in _REFUSED:
+            sys.exit(f"MongoDB refused a command (error {error.code}). Check MONGODB_URL.")
+        sys.exit(
+            "MongoDB refused the user in MONGODB_URL. Check the name, the password, authSource and "
+            "the roles."
+        )
     except PyMongoError:
         sys.exit("MongoDB does not answer. Check MONGODB_URL, and that the server runs.")
     print(f"\n{last_words}")
@@ -75,17 +84,24 @@ def address_of(listener: socket.socket) -> str:
     return f"http://127.0.0.1:{listener.getsockname()[1]}/"
 
 
-def serve(application: WSGIApplication, listener: socket.socket, words: str) -> None:
+def serve(
+    application: WSGIApplication, listener: socket.socket, words: str, threads: int = 4
+) -> None:
     """Serve an application until the first ``KeyboardInterrupt``.
 
     :param application: the application.
     :param listener: the socket that it listens on.
     :param words: the message that is printed when the application is ready.
+    :param threads: how many requests are served at once.
     """
     # Waitress counts threads that have not started yet as busy, and warns at the first request.
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)
     server = create_server(
-        application, sockets=[listener], ident="", max_request_body_size=_LARGEST_FORM_BYTES
+        application,
+        sockets=[listener],
+        threads=threads,
+        ident="",
+        max_request_body_size=_LARGEST_FORM_BYTES,
     )
     print(f"{words}\nPress Ctrl-C to end it.", flush=True)
     # It returns after a KeyboardInterrupt.

@@ -203,7 +203,7 @@ class SessionStore:
         for _, session in self._read_all(self._live()):
             yield session
 
-    def find(self, **fields: object) -> Iterator[tuple[str, dict[Any, Any]]]:
+    def find(self, **fields: object) -> Iterator[tuple[StoredId, dict[Any, Any]]]:
         """Return ids and sessions of the live sessions in which some keys have certain values.
 
         ``store.find(user="ann")`` finds Ann's sessions, by index where ``store.indexes`` is
@@ -229,7 +229,7 @@ class SessionStore:
         """
         return self._destroy(self._query(fields), keep)
 
-    def find_user(self, user: object) -> Iterator[tuple[str, dict[Any, Any]]]:
+    def find_user(self, user: object) -> Iterator[tuple[StoredId, dict[Any, Any]]]:
         """Return ids and sessions of the live sessions of a user.
 
         :param user: the value of the key that ``store.userKey`` names.
@@ -325,7 +325,7 @@ class SessionStore:
                 hint="Set stringify to false.",
             )
 
-    def _read_all(self, query: Document) -> Iterator[tuple[str, dict[Any, Any]]]:
+    def _read_all(self, query: Document) -> Iterator[tuple[StoredId, dict[Any, Any]]]:
         now = self._documents.clock.now()
         for document in self._collection.find_raw(query):
             try:

@@ -1,35 +1,36 @@
-"""The demo as a WSGI application: a small shop with WebOb and Beaker's middleware."""
+"""The demo as a WSGI application: a page with experiments, within the session middleware."""
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-import secrets
+import threading
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
-from wsgiref.types import StartResponse, WSGIEnvironment
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-from beaker.middleware import SessionMiddleware
-from beaker.session import SessionObject
-from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 from webob import Request, Response
 
-from beaker_mongo_soajs import DbConfig, SessionStore, StoreUnavailable, close_clients
-from examples.demo.actions import ACTIONS, FormError
-from examples.demo.assets import load_assets
+from beaker_mongo_soajs import StoreUnavailable, close_clients
+from examples.demo.actions import ACTIONS, SWITCHES, Call, FormError, Room
+from examples.demo.assets import find_document, load_assets
 from examples.demo.commands import CommandRecorder, Trace
-from examples.demo.view import Page, Place, render_error, render_page
+from examples.demo.database import Database
+from examples.demo.experiments import Experiments
+from examples.demo.forms import Forms, RequestError, demand_method, read_cookie
+from examples.demo.lab import Lab
+from examples.demo.observer import Observer
+from examples.demo.outage import Outage
+from examples.demo.panels import PANELS
+from examples.demo.shops import SELECTION_TIMEOUT_MS, SESSION_COOKIE, Shops
+from examples.demo.view import Page, render_error, render_page
 from examples.demo.visitors import Visitor, Visitors
 
 DATABASE = "beaker_demo"
-SESSION_COOKIE = "demo_session"
 VISITOR_COOKIE = "demo_visitor"
-OBSERVER = "demo observer"
 
-_LIFETIME_MS = 600_000
-_SELECTION_TIMEOUT_MS = 3_000
 _MOST_TRACES = 8
+_DEFAULT_PANEL = "race"
+_SAFE = "The database is not answering. Your session is safe."
 _CONTENT_SECURITY_POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -40,69 +41,42 @@ _SECURITY_HEADERS = (
     ("Referrer-Policy", "no-referrer"),
     ("X-Content-Type-Options", "nosniff"),
 )
-_OUTDATED = (
-    "The session of this form has ended, or its id has changed. Nothing was saved. "
-    "Go back to the page and try again."
-)
-
-
-class RequestError(Exception):
-    """A request that gets an error page.
-
-    :param status: the HTTP status
-    :param message: the message on the page
-    """
-
-    def __init__(self, status: str, message: str) -> None:
-        super().__init__(message)
-        self.status = status
-        self.message = message
+_NO_PAGE = "This page does not exist."
+_NO_DOCS = "The documentation is not built yet. Run make docs, then reload this page."
 
 
 class Demo:
     """The demo.
 
-    Beaker saves a session when the response starts. The page is made later, while it is sent,
-    because it shows the saved document.
+    The middleware saves a session when the response starts. The page is made later, while it is
+    sent, because it shows the saved document.
     """
 
-    def __init__(self, url: str, database: str = DATABASE) -> None:
+    def __init__(self, database: Database, name: str = DATABASE) -> None:
         """Connect to MongoDB.
 
-        :param url: the connection string
-        :param database: the name of the database
+        :param database: the servers
+        :param name: the name of the database
         :raises ConfigError: the connection string is invalid
         :raises PyMongoError: the server does not answer
         """
+        self._database = database
         self._recorder = CommandRecorder()
         self._visitors = Visitors()
-        self._secret = secrets.token_bytes(32)
+        self._forms = Forms()
         self._assets = load_assets()
-        dbconfig = {
-            "url": url,
-            "name": database,
-            "expireAfter": _LIFETIME_MS,
-            "URLParam": {
-                "serverSelectionTimeoutMS": _SELECTION_TIMEOUT_MS,
-                "event_listeners": [self._recorder],
-            },
-        }
-        # By the value of stringify. Both use the same collection.
-        self._shops = {form: self._build_shop(dbconfig, stringify=form) for form in (False, True)}
-        self._stores = {
-            form: SessionStore(dbconfig | {"stringify": form}) for form in (False, True)
-        }
-        # Reads the documents for the page. Its commands are not shown.
-        self._observer: MongoClient[dict[str, Any]] = MongoClient(
-            url, serverSelectionTimeoutMS=_SELECTION_TIMEOUT_MS, appname=OBSERVER
-        )
-        config = self._stores[False].config
-        self._collection = self._observer[config.database][config.collection]
+        self._shops = Shops(self._respond_to_visitor, database.url, name, self._recorder)
+        self.lab = Lab(database.url, name, SELECTION_TIMEOUT_MS)
+        self.experiments = Experiments(self.lab)
+        self.outage = Outage(self.lab)
+        self._room = Room(database, self.experiments, self.outage, threading.Lock())
         try:
-            self.place = self._describe(config)
+            self._observer = Observer(database.url, self._shops.store(stringify=False).config)
         except PyMongoError:
-            self.close()
+            self.lab.close()
+            close_clients()
             raise
+        self.place = self._observer.place
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Respond to a request."""
@@ -111,149 +85,162 @@ class Demo:
         if asset is not None:
             return asset(environ, start_response)
         request = Request(environ)
-        visitor = self._visitors.get(_cookie(request, VISITOR_COOKIE))
+        top = request.path_info_peek()
+        if top == "lab":
+            request.path_info_pop()
+            return self.lab(environ, start_response)
+        if top == "docs":
+            request.path_info_pop()
+            file = find_document(request.path_info)
+            if file is not None:
+                return file(environ, start_response)
+        visitor = self._visitors.get(read_cookie(request, VISITOR_COOKIE))
         trace = Trace(f"{request.method} {path}")
         self._recorder.begin(trace)
         environ["demo.visitor"], environ["demo.trace"] = visitor, trace
-        app = self._switch_form if path == "/stringify" else self._shops[visitor.stringify]
+        application = self._route(request)
         try:
-            return app(environ, start_response)
+            return application(environ, start_response)
         except RequestError as error:
             status, message = error.status, error.message
-        except StoreUnavailable as error:
-            status, message = "503 Service Unavailable", str(error)
+        except StoreUnavailable:
+            if request.method == "GET" and path.strip("/") in {"", *PANELS}:
+                response = Response(app_iter=self._page(None, environ), status=503)
+                return self._finish(visitor, response)(environ, start_response)
+            status, message = "503 Service Unavailable", _SAFE
         page = render_error(status, message, self.place)
-        return _respond(visitor, Response(page, status))(environ, start_response)
+        return self._finish(visitor, Response(page, status))(environ, start_response)
 
     def close(self) -> None:
         """Close the connections to MongoDB."""
         self._observer.close()
+        self.lab.close()
         close_clients()
 
-    def _build_shop(self, dbconfig: Mapping[str, object], *, stringify: bool) -> SessionMiddleware:
-        return SessionMiddleware(
-            self._shop,
-            {
-                "session.type": "ext:mongodb_soajs",
-                "session.dbConfig": dbconfig,
-                "session.stringify": stringify,
-                "session.key": SESSION_COOKIE,
-                "session.httponly": True,
-            },
-        )
+    def _route(self, request: Request) -> WSGIApplication:
+        visitor: Visitor = request.environ["demo.visitor"]
+        if request.path_info == "/form":
+            return self._switch_form
+        if request.path_info in SWITCHES:
+            return self._switch_server
+        # All changes are made by MongoSession, which has locks.
+        plain = visitor.plain and request.method == "GET"
+        return self._shops.get(stringify=visitor.stringify, plain=plain)
 
-    def _describe(self, config: DbConfig) -> Place:
-        version = self._observer.server_info()["version"]
-        address = config.host.partition("://")[2].rstrip("/")
-        return Place(
-            server=f"MongoDB {version} · {address}",
-            collection=f"{config.database}.{config.collection}",
-            lifetime_seconds=config.expire_after_seconds,
-            settings=f"session.type = ext:mongodb_soajs\n"
-            f"session.servers = {address}\n"
-            f"session.name = {config.name}\n"
-            f"session.expireAfter = {config.expire_after_ms}",
-        )
-
-    def _shop(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Respond to a request within Beaker's middleware."""
+    def _respond_to_visitor(
+        self, environ: WSGIEnvironment, start_response: StartResponse
+    ) -> Iterable[bytes]:
+        """Respond to a request within the session middleware."""
         request = Request(environ)
         session, visitor = environ["beaker.session"], environ["demo.visitor"]
         path = environ["PATH_INFO"]
-        if path == "/":
-            _demand_method(request, "GET", "HEAD")
-            if request.method == "GET":
+        if path.strip("/") in {"", *PANELS}:
+            demand_method(request, "GET", "HEAD")
+            if request.method == "GET" and not visitor.arrives:
                 session["visits"] = session.get("visits", 0) + 1
                 session.save()
-            response = Response(app_iter=self._page(session, visitor, environ["demo.trace"]))
+            # A page after a form is no visit, but loads the session here, where it may fail.
+            session.get("visits")
+            visitor.arrives = visitor.arrives and request.method == "HEAD"
+            response = Response(app_iter=self._page(session, environ))
         elif path in ACTIONS:
-            form = self._read_form(request, session.id)
+            action, panel = ACTIONS[path]
             try:
-                message = ACTIONS[path](session, form)
+                message = action(self._call(request, session))
             except FormError as error:
                 raise RequestError("400 Bad Request", str(error)) from error
-            response = _back_to_page(environ, message)
+            response = _back_to_page(request, message, panel)
         else:
-            raise RequestError("404 Not Found", "This page does not exist.")
-        return _respond(visitor, response)(environ, start_response)
+            raise RequestError("404 Not Found", _NO_DOCS if path == "/docs" else _NO_PAGE)
+        return self._finish(visitor, response)(environ, start_response)
 
-    def _page(self, session: SessionObject, visitor: Visitor, trace: Trace) -> Iterator[bytes]:
-        document, problem = None, "There is no document for this session."
-        try:
-            document = self._collection.find_one({"_id": session.id})
-        except PyMongoError:
-            problem = "The document cannot be read: MongoDB does not answer."
+    def _page(self, session: Any, environ: WSGIEnvironment) -> Iterator[bytes]:
+        visitor, trace = environ["demo.visitor"], environ["demo.trace"]
+        view = self._observer.look(session.id if session is not None else "")
+        if session is None:
+            trace.message = _SAFE
+        panel = PANELS[environ["PATH_INFO"].strip("/") or _DEFAULT_PANEL]
         page = Page(
+            panel=panel,
             place=self.place,
-            token=self._form_token(session.id),
-            session=dict(session.items()),
-            document=document,
-            seen=visitor.seen,
+            token=self._forms.token(visitor),
+            session={} if session is None else dict(session.items()),
+            view=view,
+            visitor=visitor,
             traces=[*visitor.traces, trace],
-            problem=problem,
+            database=self._database,
+            outage=self.outage,
+            observer=self._observer,
+            devices=self._devices(session, visitor) if panel.name == "devices" else (),
         )
-        visitor.seen, visitor.traces = document, []
-        yield render_page(page).encode()
+        html = render_page(page)
+        visitor.seen, visitor.traces = view.document, []
+        yield html.encode()
+
+    def _devices(self, session: Any, visitor: Visitor) -> list[tuple[str, Mapping[str, Any], bool]]:
+        user = session.get("user") if session is not None else None
+        if not user or visitor.stringify:
+            return []
+        found = self._shops.store(stringify=False).find(user=user)
+        return [(each.handle, data, each == session.id) for each, data in found]
 
     def _switch_form(
         self, environ: WSGIEnvironment, start_response: StartResponse
     ) -> Iterable[bytes]:
-        """Store the session in the other form, with SessionStore, which does not need Beaker.
+        """Choose the kind of Session, and store the session in the other form.
 
-        A document keeps its form. Replacing the whole session changes it.
+        A document keeps its form. Replacing the whole session changes it; SessionStore does that.
         """
         request, visitor = Request(environ), environ["demo.visitor"]
-        session_id = _cookie(request, SESSION_COOKIE)
-        form = self._read_form(request, session_id)
-        visitor.stringify = form.get("stringify") == "true"
-        store = self._stores[visitor.stringify]
-        session = store.get(session_id)
-        if session is not None:
-            store.set(session_id, session)
-        what = "JSON text" if visitor.stringify else "a sub-document"
-        response = _back_to_page(environ, f"The same session, stored as {what}.")
-        return _respond(visitor, response)(environ, start_response)
+        form = self._forms.read(request)
+        visitor.plain = form.get("kind", "plain" if visitor.plain else "") == "plain"
+        stringify = form.get("stringify", str(visitor.stringify).lower()) == "true"
+        message = f"Pages are read by {'session.type alone' if visitor.plain else 'MongoSession'}."
+        if stringify != visitor.stringify:
+            visitor.stringify = stringify
+            store = self._shops.store(stringify=stringify)
+            session_id = read_cookie(request, SESSION_COOKIE)[40:]
+            session = store.get(session_id) if session_id else None
+            if session is not None:
+                store.set(session_id, session)
+            what = "JSON text" if stringify else "a sub-document"
+            message = f"The same session, stored as {what}."
+        return self._finish(visitor, _back_to_page(request, message))(environ, start_response)
 
-    def _read_form(self, request: Request, session_id: str) -> Mapping[str, str]:
-        _demand_method(request, "POST")
-        try:
-            form = {key: text for key, text in request.POST.items() if isinstance(text, str)}
-        except (ValueError, DeprecationWarning) as error:
-            # WebOb raises DeprecationWarning for other encodings than UTF-8.
-            raise RequestError("400 Bad Request", "The form is not valid UTF-8.") from error
-        token = form.get("token", "").encode()
-        if not hmac.compare_digest(token, self._form_token(session_id).encode()):
-            raise RequestError("403 Forbidden", _OUTDATED)
-        return form
+    def _switch_server(
+        self, environ: WSGIEnvironment, start_response: StartResponse
+    ) -> Iterable[bytes]:
+        request = Request(environ)
+        message = SWITCHES[request.path_info](self._call(request, None))
+        response = _back_to_page(request, message, "outage")
+        return self._finish(environ["demo.visitor"], response)(environ, start_response)
 
-    def _form_token(self, session_id: str) -> str:
-        """Return the token that forms send back, which other sites do not know."""
-        return hmac.new(self._secret, session_id.encode(), hashlib.sha256).hexdigest()
+    def _call(self, request: Request, session: Any) -> Call:
+        return Call(
+            session=session,
+            visitor=request.environ["demo.visitor"],
+            form=self._forms.read(request),
+            port=int(request.environ["SERVER_PORT"]),
+            agent=request.user_agent or "",
+            room=self._room,
+        )
 
-
-def _cookie(request: Request, name: str) -> str:
-    try:
-        return request.cookies.get(name, "")
-    except UnicodeDecodeError:
-        # Other programs on this host may set cookies with invalid characters.
-        return ""
-
-
-def _demand_method(request: Request, *methods: str) -> None:
-    if request.method not in methods:
-        raise RequestError("405 Method Not Allowed", f"Use {methods[0]} for this address.")
+    @staticmethod
+    def _finish(visitor: Visitor, response: Response) -> Response:
+        response.headers.update(_SECURITY_HEADERS)
+        response.cache_control = "no-store"
+        response.set_cookie(VISITOR_COOKIE, visitor.key, httponly=True, samesite="Lax")
+        return response
 
 
-def _back_to_page(environ: WSGIEnvironment, message: str) -> Response:
+def _back_to_page(request: Request, message: str, panel: str = "") -> Response:
     """Return a redirect to the page, which shows the message. Reloading it repeats nothing."""
-    visitor, trace = environ["demo.visitor"], environ["demo.trace"]
+    visitor, trace = request.environ["demo.visitor"], request.environ["demo.trace"]
     trace.message = message
     visitor.traces = [*visitor.traces, trace][-_MOST_TRACES:]
-    return Response(status=303, location="/")
-
-
-def _respond(visitor: Visitor, response: Response) -> Response:
-    response.headers.update(_SECURITY_HEADERS)
-    response.cache_control = "no-store"
-    response.set_cookie(VISITOR_COOKIE, visitor.key, httponly=True, samesite="Lax")
-    return response
+    visitor.arrives = True
+    if not panel:
+        # Back to the panel that the form was on.
+        named = str(request.POST.get("panel", ""))
+        panel = named if named in PANELS else _DEFAULT_PANEL
+    return Response(status=303, location=f"/{panel}")

@@ -13,6 +13,8 @@ from bson.binary import UUID_SUBTYPE, Binary
 from bson.int64 import Int64
 
 _SHOWN_OF_AN_ID = 8
+# A document that a session has left points to its new id.
+_ID_KEYS = frozenset({"_id", "moved_to", "to"})
 _SHOWN_OF_A_TEXT = 24
 _SHOWN_LEVELS = 3
 _MISSING = object()
@@ -48,7 +50,7 @@ class Line(NamedTuple):
 def lines(document: Mapping[str, Any], before: Mapping[str, Any] | None) -> list[Line]:
     """Return the lines of a document.
 
-    Values of the key ``_id`` are shortened, because a session id gives access to the session.
+    Session ids are shortened, because an id gives access to the session.
 
     :param document: the document
     :param before: an earlier state to compare with; ``None`` marks nothing as changed
@@ -99,7 +101,7 @@ def _items(value: Any) -> Mapping[str, Any]:
 
 def _inline(value: Any, key: str, depth: int) -> Iterator[Token]:
     if not isinstance(value, Mapping | list) or not value:
-        if isinstance(value, str) and key != "_id" and len(value) > _SHOWN_OF_A_TEXT:
+        if isinstance(value, str) and key not in _ID_KEYS and len(value) > _SHOWN_OF_A_TEXT:
             value = value[:_SHOWN_OF_A_TEXT] + "…"
         token, _ = _scalar(value, key)
         yield Token("date", "ISODate(…)") if isinstance(value, datetime) else token
@@ -120,7 +122,7 @@ def _inline(value: Any, key: str, depth: int) -> Iterator[Token]:
 
 def _scalar(value: Any, key: str) -> tuple[Token, str]:
     """Return the token and the BSON type of a value that is no document or array."""
-    if key == "_id" and isinstance(value, str):
+    if key in _ID_KEYS and isinstance(value, str):
         value = value[:_SHOWN_OF_AN_ID] + "…"
     for python_type, kind, bson_type, show in _SCALARS:
         if isinstance(value, python_type):

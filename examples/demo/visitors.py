@@ -1,32 +1,43 @@
-"""The visitors of this process, to show what changed since their previous pages."""
+"""The visitors of this process: what is shown to them, and is not in their sessions."""
 
 from __future__ import annotations
 
 import secrets
 import threading
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from examples.demo.client import Browser
 from examples.demo.commands import Trace
+from examples.demo.experiments import Outcome
 
 _MOST_VISITORS = 1000
 
 
 @dataclass
 class Visitor:
-    """A browser. These data are not in its session, so that the demo shows an ordinary session.
+    """A browser.
 
     :param key: the value of its cookie
     :param seen: the document on its previous page
     :param traces: the requests since that page
     :param stringify: whether its session is stored as JSON text
+    :param plain: whether its pages are read by ``session.type`` alone
+    :param arrives: whether its next page follows a form, and is not a visit
+    :param outcomes: the last outcomes of each experiment
+    :param short: its browser at the application with short sessions
     """
 
     key: str
     seen: dict[str, Any] | None = None
     traces: list[Trace] = field(default_factory=list)
     stringify: bool = False
+    plain: bool = False
+    arrives: bool = False
+    outcomes: dict[str, Sequence[Outcome]] = field(default_factory=dict)
+    short: Browser | None = None
 
 
 class Visitors:

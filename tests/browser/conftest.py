@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 
-from examples.demo.app import DATABASE, SESSION_COOKIE
+from examples.demo.app import DATABASE
+from examples.demo.shops import SESSION_COOKIE
 from tests.browser.chromium import MISSING, find_chromium, open_chromium
 from tests.browser.visitor import Site, Visitor
 from tests.conftest import Client
@@ -45,6 +46,15 @@ def demo(
     command = [sys.executable, "-m", "examples.demo"]
     env = {"MONGODB_URL": mongo_url, "PORT": "0"}
     with run_workers(command, env, tmp_path_factory.mktemp("demo"), 1) as (address,):
+        yield Site(address, SESSION_COOKIE, mongo_client[DATABASE].sessions)
+
+
+@pytest.fixture
+def own_demo(mongo_client: Client, tmp_path: Path) -> Iterator[Site]:
+    """Run a demo that starts a server of its own, and may stop it."""
+    command = [sys.executable, "-m", "examples.demo"]
+    with run_workers(command, {"MONGODB_URL": "", "PORT": "0"}, tmp_path, 1) as (address,):
+        # The sessions of that server end with it.
         yield Site(address, SESSION_COOKIE, mongo_client[DATABASE].sessions)
 
 

@@ -8,8 +8,9 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
 
+from examples.demo.panels import PANELS
 from tests.browser.conftest import MakeVisitor
-from tests.browser.demo import log_in
+from tests.browser.demo import log_in, run
 from tests.browser.visitor import NARROW, WIDE, Site, press
 
 _PHONE = {"is_mobile": True, "has_touch": True}
@@ -36,19 +37,33 @@ def site(demo: Site) -> Site:
 
 
 def open_all(make_visitor: MakeVisitor, screen: str, scheme: str) -> list[Page]:
-    """Open each kind of page in a tab: new visitor, full cart, JSON text, error."""
+    """Open each kind of page in a tab: new visitor, full cart, JSON text, each panel, error."""
     visitor = make_visitor(color_scheme=scheme, **_SCREENS[screen])
-    new = visitor.open()
-    full = visitor.open()
+    new = visitor.open("/shop")
+    full = visitor.open("/shop")
     log_in(full, _WIDEST_NAME)
     for product in ("beaker", "flask", "flask", "tubes", "pipette"):
         press(full, f"#add-{product}")
-    text = visitor.open()
+    text = visitor.open("/shop")
+    _show_all(text)
     press(text, "#text")
-    for tab in (full, text):
-        for summary in tab.locator("summary").all():
-            summary.click()
-    return [new, full, text, visitor.open("/nothing")]
+    _show_all(text)
+    press(text, "#native")
+    panels = [visitor.open(f"/{panel}") for panel in PANELS]
+    # The other experiments show their outcomes in the same way.
+    run(panels[0])
+    tabs = [new, full, text, *panels, visitor.open("/nothing")]
+    for tab in tabs:
+        _show_all(tab)
+    return tabs
+
+
+def _show_all(tab: Page) -> None:
+    # On a phone, one view is shown at a time.
+    tab.evaluate(
+        "document.querySelectorAll('details').forEach((each) => { each.open = true; });"
+        "document.querySelectorAll('.view').forEach((each) => { each.hidden = false; });"
+    )
 
 
 @pytest.mark.parametrize("screen", _SCREENS)

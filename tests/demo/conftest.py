@@ -7,13 +7,14 @@ from collections.abc import Iterator
 import pytest
 
 from examples.demo.app import Demo
+from examples.demo.database import GivenDatabase
 from tests.demo.support import Visit
 
 
 @pytest.fixture
 def demo(mongo_url: str, database_name: str) -> Iterator[Demo]:
     """Make the application, with a database of the test's own."""
-    demo = Demo(mongo_url, database_name)
+    demo = Demo(GivenDatabase(mongo_url), database_name)
     yield demo
     demo.close()
 

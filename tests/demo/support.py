@@ -9,8 +9,9 @@ from typing import Any
 from pymongo.database import Database
 from webtest import TestApp, TestResponse
 
-from examples.demo.app import SESSION_COOKIE, Demo
+from examples.demo.app import Demo
 from examples.demo.notation import Line
+from examples.demo.shops import SESSION_COOKIE
 
 
 def text_of(page: TestResponse | str) -> str:
@@ -19,25 +20,32 @@ def text_of(page: TestResponse | str) -> str:
     return " ".join(html.unescape(re.sub(r"<[^>]+>", "", source)).split())
 
 
+_SIGNATURE_LENGTH = 40
+
+
 class Visit:
-    """A browser at the page."""
+    """A browser at the shop of the demo."""
 
     def __init__(self, demo: Demo) -> None:
         """Open the page."""
         self.app = TestApp(demo)
-        self.page = self.app.get("/")
+        self.page = self.app.get("/shop")
 
     @property
     def session_id(self) -> str:
         """The full session id, which only the cookie contains."""
-        session_id = self.app.cookies[SESSION_COOKIE]
-        assert session_id is not None
-        return session_id
+        cookie = self.app.cookies[SESSION_COOKIE]
+        assert cookie is not None
+        return cookie[_SIGNATURE_LENGTH:]
+
+    def fields(self) -> dict[str, Any]:
+        """The hidden fields of the forms."""
+        form = self.page.forms[0]
+        return {"token": form["token"].value, "panel": "shop"}
 
     def submit(self, path: str, **fields: str) -> TestResponse:
         """Send a form of the page, and follow the redirect."""
-        token = self.page.forms[0]["token"].value
-        redirect = self.app.post(path, [("token", token), *fields.items()], status=303)
+        redirect = self.app.post(path, [*self.fields().items(), *fields.items()], status=303)
         self.page = redirect.follow()
         return self.page
 
@@ -52,6 +60,12 @@ class Visit:
         titles = [text_of(re.findall(r"<h3>(.*?)<span>", part)[0]) for part in found]
         names = [re.findall(r'class="what"><strong>(\w+)', part) for part in found]
         return list(zip(titles, names, strict=True))
+
+
+def is_live(database: Database[dict[str, Any]], session_id: str) -> bool:
+    """Tell whether a session can be loaded; a document that points to a new id cannot."""
+    query = {"_id": session_id, "moved_to": {"$exists": False}}
+    return database.sessions.find_one(query) is not None
 
 
 def stored(database: Database[dict[str, Any]], session_id: str) -> dict[str, Any]:

@@ -11,9 +11,8 @@ from bson.int64 import Int64
 from pymongo.database import Database
 
 from examples.demo.notation import inline, lines
+from examples.demo.shops import SESSION_COOKIE
 from tests.demo.support import Visit, plain, stored, text_of
-
-_LIFETIME = timedelta(minutes=10)
 
 
 class TestDocument:
@@ -40,7 +39,7 @@ class TestDocument:
         visit.submit("/cart/add", product="tubes")
         visit.submit("/cart/add", product="tubes")
         names = [line.partition(":")[0] for line in visit.marked()]
-        assert ["visits", "quantity"] == names
+        assert ["quantity"] == names
 
     def test_a_removed_value_marks_its_object(self, visit: Visit) -> None:
         """A removed value marks the object that contained it."""
@@ -55,8 +54,8 @@ class TestDocument:
         assert match is not None
         shown = datetime.now(UTC) + timedelta(seconds=float(match[1]))
         expires = stored(database, visit.session_id)["expires"].replace(tzinfo=UTC)
-        assert abs(shown - expires) < timedelta(seconds=5)
-        assert abs(expires - datetime.now(UTC) - _LIFETIME) < timedelta(seconds=15)
+        # Beaker's documents live two minutes longer than its timeout, and a little for touchAfter.
+        assert timedelta(minutes=2) <= expires - shown < timedelta(minutes=2, seconds=15)
 
     def test_stringify_shows_the_same_session_as_text(
         self, visit: Visit, database: Database[dict[str, Any]]
@@ -65,12 +64,12 @@ class TestDocument:
         visit.submit("/login", name="ann")
         visit.submit("/cart/add", product="flask")
         before = visit.session_id, stored(database, visit.session_id)["session"]["cart"]
-        visit.submit("/stringify", stringify="true")
+        visit.submit("/form", stringify="true")
         assert isinstance(stored(database, visit.session_id)["session"], str)
         assert '"user":"ann"' in text_of(visit.page)
         visit.submit("/login", name="bea")
         assert isinstance(stored(database, visit.session_id)["session"], str)
-        visit.submit("/stringify", stringify="false")
+        visit.submit("/form", stringify="false")
         session = stored(database, visit.session_id)["session"]
         assert "bea" == session["user"]
         assert before[1] == session["cart"]
@@ -81,16 +80,19 @@ class TestDocument:
         for path, fields in (
             ("/login", {"name": "ann"}),
             ("/cart/add", {"product": "flask"}),
-            ("/stringify", {"stringify": "true"}),
+            ("/form", {"stringify": "true"}),
             ("/cart/add", {"product": "flask"}),
-            ("/stringify", {"stringify": "false"}),
+            ("/form", {"stringify": "false"}),
             ("/logout", {}),
         ):
             pages.append(visit.submit(path, **fields).text)
-            ids.add(visit.session_id)
-        assert 3 == len(ids)
+            if SESSION_COOKIE in visit.app.cookies:
+                ids.add(visit.session_id)
+        assert 2 == len(ids)
         for page in pages:
-            assert re.search(r"_id</span>: <span class=\"string\">&#x27;\w{8}…", page)
+            assert page is pages[-1] or re.search(
+                r"_id</span>: <span class=\"string\">&#39;[\w-]{8}…", page
+            )
             assert [] == [session_id for session_id in ids if session_id[:9] in page]
 
 

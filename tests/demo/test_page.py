@@ -9,6 +9,7 @@ import pytest
 from webtest import TestApp, TestResponse
 
 from examples.demo.app import Demo
+from examples.demo.panels import PANELS
 from tests.demo.support import Visit, text_of
 
 
@@ -55,7 +56,7 @@ class TestPage:
     def pages(self, visit: Visit) -> list[TestResponse]:
         """Make each kind of page."""
         return [
-            visit.page,
+            *(visit.app.get(f"/{name}") for name in PANELS),
             visit.submit("/login", name="ann"),
             visit.submit("/cart/add", product="flask"),
             visit.app.get("/nothing", status=404),
@@ -100,16 +101,16 @@ class TestPage:
                 if tag == "input" and attributes.get("type") != "hidden":
                     assert attributes["id"] in checker.references
             for product in ("Beaker", "Flask", "Test tubes", "Pipette"):
-                if "Shop" in page.text:
+                if "Your cart" in page.text:
                     assert f'aria-label="Add {product} to the cart"' in page.text
 
     def test_whatever_a_visitor_types_stays_text(self, visit: Visit) -> None:
         """A name with HTML or quotes is shown as it was typed."""
         name = "\"'><script>alert(1)</script>&"
         visit.submit("/login", name=name)
-        assert name in text_of(visit.page)
+        assert name[:40] in text_of(visit.page)
         assert "<script>" not in visit.page.text
-        visit.submit("/stringify", stringify="true")
+        visit.submit("/form", stringify="true")
         assert "<script>" not in visit.page.text
         checker = Checker()
         checker.feed(visit.page.text)

@@ -20,7 +20,8 @@ import pytest
 from pymongo.collection import Collection
 
 from beaker_mongo_soajs.testing import MongodNotFound, MongoServer, find_mongod
-from examples.demo.app import DATABASE, SESSION_COOKIE
+from examples.demo.app import DATABASE
+from examples.demo.shops import SESSION_COOKIE
 from tests.conftest import Client
 from tests.demo.support import text_of
 from tests.testing.support import alive
@@ -145,7 +146,7 @@ class TestGivenServer:
         code, output, errors = demo.end()
         assert (0, "") == (code, errors)
         assert f"{DATABASE}.sessions" in output
-        assert 1 == sessions.delete_one({"_id": cookies[SESSION_COOKIE].value}).deleted_count
+        assert 1 == sessions.delete_one({"_id": cookies[SESSION_COOKIE].value[40:]}).deleted_count
 
     def test_the_next_free_port_is_taken(
         self, start_demo: Callable[..., Process], mongo_url: str
@@ -167,7 +168,7 @@ class TestGivenServer:
         password = secrets.token_hex(8)
         url = f"mongodb://ann:{password}@127.0.0.1:{mongo_server.port}/"
         output, errors = start_demo(MONGODB_URL=url).process.communicate(timeout=30)
-        assert "MONGODB_URL" in errors
+        assert "MongoDB refused the user in MONGODB_URL. Check the name, the password" in errors
         assert password not in output + errors
 
 
@@ -182,6 +183,7 @@ class TestMistakes:
             ({"MONGODB_URL": "mongodb://127.0.0.1:1/"}, "MongoDB does not answer. Check MONGODB"),
             ({"MONGODB_URL": "http://127.0.0.1/"}, "url"),
             ({"MONGOD": "nowhere"}, "MONGOD names nowhere"),
+            ({"REPLICAS": "many"}, "REPLICAS cannot be 'many'. Set it to a number from 1 to 7."),
         ],
     )
     def test_one_sentence(
