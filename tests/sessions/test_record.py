@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pymongo.database import Database
 
-from beaker_mongo_soajs import SessionStore
+from beaker_mongo_soajs import SerializationError, SessionStore
 from beaker_mongo_soajs.mongo.documents import utc_now
 from tests.recorder import Commands
 
@@ -32,8 +32,18 @@ class TestCreate:
         record = store.record()
         assert record.create("id", {"n": 1})
         assert ["insert"] == commands.names
+        commands.clear()
         record.save("id", {"n": 2})
+        assert ["update"] == commands.names
         assert {"n": 2} == store.get("id")
+
+    def test_check(self, store: SessionStore, commands: Commands) -> None:
+        """check() finds what cannot be stored, and stores nothing."""
+        record = store.record()
+        record.check({"n": 1})
+        with pytest.raises(SerializationError, match=r"session\['a'\]"):
+            record.check({"n": 1, "a": object()})
+        assert [] == commands.names
 
     def test_an_id_in_use(self, store: SessionStore) -> None:
         """A session that has the id already is not changed."""
