@@ -72,6 +72,7 @@ def create(app: Application, output_format: str) -> None:
             advance(build.done, build.total or None)
 
         names = admin.create(show)
+        advance(len(names), len(names))
     if output_format == "json":
         app.output.json({"created": names})
     elif names:

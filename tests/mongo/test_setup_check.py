@@ -24,7 +24,7 @@ Client = MongoClient[dict[str, Any]]
 Db = Database[dict[str, Any]]
 Options = dict[str, Any]
 
-_BRIEF_SECONDS = 3.0
+_BRIEF_SECONDS = 1.0
 
 
 def check(wait_seconds: float = 10.0, /, **options: Any) -> list[Finding]:
@@ -135,14 +135,14 @@ class TestBroken:
     def test_wrong_name_of_the_replica_set(self, replica_set: ReplicaSet) -> None:
         """The server belongs to another replica set."""
         place = f"127.0.0.1:{replica_set.members[0].port}"
-        found = check(2.0, servers=place, name="shop", **{"URLParam.replicaSet": "rs7"})
+        found = check(1.0, servers=place, name="shop", **{"URLParam.replicaSet": "rs7"})
         text = only_problem("connection", found)
         assert "replicaSet is rs7, but the server belongs to the replica set rs0" in text
 
     def test_no_replica_set(self, mongo_server: MongoServer) -> None:
         """The server belongs to no replica set."""
         place = f"127.0.0.1:{mongo_server.port}"
-        found = check(2.0, servers=place, name="shop", **{"URLParam.replicaSet": "rs0"})
+        found = check(1.0, servers=place, name="shop", **{"URLParam.replicaSet": "rs0"})
         assert "Remove URLParam.replicaSet." in only_problem("connection", found)
 
     def test_wrong_password(self, auth_server: MongoServer) -> None:
