@@ -217,6 +217,14 @@ class TestEmptyEnvironment:
         assert Path(said.strip()).is_relative_to(environment)
         assert 2 == only_document(database)["session"]["visits"]
 
+    def test_the_command_line_without_its_extra(self, environment: Path) -> None:
+        """Without the extra ``cli``, the script prints what to install."""
+        result = subprocess.run(
+            [environment / "bin" / "beaker-mongo"], capture_output=True, text=True, check=False
+        )
+        needed = 'beaker-mongo needs click and rich: run pip install "beaker_mongo_soajs[cli]".\n'
+        assert (2, needed) == (result.returncode, result.stderr)
+
 
 class TestDjangoPage:
     """The quickstart of ``docs/django.md``, in an empty environment."""

@@ -1,7 +1,6 @@
 """The group of all commands."""
 
 import os
-from collections.abc import Callable
 from importlib.metadata import version
 
 import click
@@ -15,7 +14,7 @@ from beaker_mongo_soajs.cli.failures import Group
 from beaker_mongo_soajs.cli.index import index
 from beaker_mongo_soajs.cli.listing import list_sessions, show
 from beaker_mongo_soajs.cli.migrate import migrate_sessions
-from beaker_mongo_soajs.cli.settings import URL_VARIABLE, Settings, find_settings
+from beaker_mongo_soajs.cli.settings import URL_VARIABLE, find_settings
 from beaker_mongo_soajs.cli.stats import stats
 from beaker_mongo_soajs.cli.transfer import export_sessions, import_sessions
 
@@ -35,22 +34,6 @@ COMMANDS: tuple[click.Command, ...] = (
 )
 
 _NAMES = {"help_option_names": ["-h", "--help"]}
-
-
-def make_group(name: str, find: Callable[[], Settings]) -> click.Group:
-    """Return the group of commands for another command line: ``flask sessions``.
-
-    :param name: the name of the group.
-    :param find: finds the settings of the application, when a command needs them.
-    """
-
-    @click.group(name, cls=Group, context_settings=_NAMES)
-    @click.pass_context
-    def group(context: click.Context) -> None:
-        """Inspect and manage the sessions in MongoDB."""
-        context.obj = Application(find)
-
-    return _with_commands(group)
 
 
 @click.group("beaker-mongo", cls=Group, context_settings=_NAMES)
@@ -80,10 +63,5 @@ main.epilog = (
 )
 
 
-def _with_commands(group: click.Group) -> click.Group:
-    for command in COMMANDS:
-        group.add_command(command)
-    return group
-
-
-_with_commands(main)
+for _each in COMMANDS:
+    main.add_command(_each)
