@@ -159,8 +159,8 @@ from beaker.middleware import SessionMiddleware
 
 modules = [each.name for each in pkgutil.walk_packages(beaker_mongo_soajs.__path__)]
 for name in modules:
-    # These modules need a framework.
-    if name not in ("flask", "pyramid"):
+    # These modules need an extra.
+    if name not in ("flask", "otel", "prometheus", "pyramid"):
         import_module(f"beaker_mongo_soajs.{name}")
 
 def count(environ, start_response):
