@@ -1,9 +1,12 @@
 """Move sessions from an old backend, each when its visitor returns, or all at once."""
 
+import logging
 from datetime import datetime, timedelta
 from enum import Enum
 from typing import Any
 
+from beaker_mongo_soajs.exceptions import StoreUnavailable
+from beaker_mongo_soajs.log_records import warn
 from beaker_mongo_soajs.metrics import emit, listeners
 from beaker_mongo_soajs.mongo.collection import StoreCollection
 from beaker_mongo_soajs.mongo.documents import Document
@@ -14,6 +17,8 @@ from beaker_mongo_soajs.sessions.stored import StoredSession
 from beaker_mongo_soajs.sessions.writer import SessionWriter
 from beaker_mongo_soajs.sources.entry import Entry, OldSession, from_timestamp, read_entry
 from beaker_mongo_soajs.sources.source import Source
+
+logger = logging.getLogger(__name__)
 
 _MARGIN = timedelta(days=1)
 
@@ -94,8 +99,23 @@ class SessionMover:
         if is_inserted:
             self._report("session.migrated", stored_id)
         if not options.keep:
-            self.source.delete(entry.session_id)
+            self._delete(entry.session_id)
         return Move.MOVED if is_inserted else Move.PRESENT
+
+    def _delete(self, session_id: str) -> None:
+        """Delete a session in the old backend. It is stored here, whether that succeeds or not."""
+        try:
+            self.source.delete(session_id)
+        except StoreUnavailable as error:
+            warn(
+                logger,
+                "A session was moved to %s, and could not be deleted in the old backend. %s",
+                self._collection.namespace,
+                error,
+                event="session.migrated",
+                collection=self._collection.namespace,
+                stored_id=self._documents.stored_id(session_id),
+            )
 
     def _make(self, stored_id: str, entry: Entry, old: OldSession, coder: SessionCoder) -> Document:
         now = self._documents.clock.now()

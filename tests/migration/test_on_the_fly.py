@@ -18,6 +18,7 @@ from beaker_mongo_soajs import (
     StoreUnavailable,
 )
 from beaker_mongo_soajs.metrics import on_event
+from beaker_mongo_soajs.sources.database import BeakerTable
 from tests.application import COOKIE, Site, live_documents
 from tests.caches.support import Db, Options
 from tests.effort import times
@@ -196,6 +197,24 @@ class TestEndings:
         left = mark["expires"] - datetime.datetime.now(datetime.UTC).replace(tzinfo=None)
         assert datetime.timedelta(days=1) < left < datetime.timedelta(days=2)
 
+    def test_not_deleted(
+        self,
+        table: Old,
+        make_site: MakeSite,
+        monkeypatch: pytest.MonkeyPatch,
+        caplog: pytest.LogCaptureFixture,
+    ) -> None:
+        """If the old session cannot be deleted, the visitor is served, and can still log out."""
+        cookie = table.cookie(VALUES)
+        site = make_site(table)
+        with monkeypatch.context() as patch:
+            patch.setattr(BeakerTable, "_delete", _fail)
+            assert VALUES == site.visitor(cookie).read()
+        assert 1 == table.number()
+        assert "could not be deleted in the old backend" in caplog.text
+        site.visitor(cookie).request(_leave)
+        assert {} == site.visitor(cookie).read()
+
 
 class TestRefused:
     """What cannot be moved."""
@@ -257,6 +276,10 @@ class TestRefused:
             store.get("0" * 32)
         for text in (str(caught.value), repr(store.config), store.config.explain()):
             assert "hunter2" not in text
+
+
+def _fail(source: object, session_id: str) -> None:
+    raise OSError("the network is down")
 
 
 def _leave(session: Any) -> None:
