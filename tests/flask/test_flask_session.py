@@ -15,6 +15,9 @@ from tests.conftest import Client, RunPython
 from tests.flask.support import SECRET, Browser, Db, Options
 from tests.recorder import Commands
 
+# Flask-Login 0.6 and Flask-Session 0.8 call it.
+pytestmark = pytest.mark.filterwarnings(r"ignore:datetime\.datetime\.utcnow\(\):DeprecationWarning")
+
 VALUES: dict[str, Any] = {"user": "Zoë", "cart": [{"n": 1, "price": 1.5}], "none": None, "b": b"\0"}
 
 

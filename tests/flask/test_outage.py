@@ -49,6 +49,7 @@ class TestOutage:
         self,
         options: Options,
         fail_point: FailPoint,
+        commands: Commands,
         change: Callable[[FlaskSession], object],
     ) -> None:
         """A save that fails is answered with 500, after one attempt, and without a cookie."""
@@ -62,9 +63,11 @@ class TestOutage:
 
         browser = Browser(app)
         browser.save(a=[1])
+        commands.clear()
         with fail_point("update", "delete", "findAndModify", error_code=REFUSED):
             browser.request(change)
         assert 500 == browser.status
+        assert 2 == len(commands.names), commands.names
         assert browser.set_cookie is None
         (error,) = errors
         assert isinstance(error, StoreUnavailable)

@@ -31,6 +31,9 @@ from tests.conftest import Client
 from tests.effort import times
 from tests.flask.support import SECRET, Db, Options, make_app
 
+# Flask-Login 0.6 and Flask-Session 0.8 call it.
+pytestmark = pytest.mark.filterwarnings(r"ignore:datetime\.datetime\.utcnow\(\):DeprecationWarning")
+
 logger = logging.getLogger(__name__)
 
 ROUNDS_EACH = times(20)

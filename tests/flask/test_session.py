@@ -160,6 +160,25 @@ class TestMethods:
         browser.request(count)
         assert {"n": 2, "theirs": 1, "before": True} == browser.read()
 
+    def test_the_lock_is_that_of_the_session(self, browser: Browser) -> None:
+        """With a stale cookie before the right one, ``locked()`` locks the right session."""
+        browser.save(n=1)
+        other = Browser(browser.app, like=browser)
+        stale = Browser(browser.app)
+        stale.save(n=0)
+        header = f"session={stale.cookie}; session={browser.cookie}"
+        stale.request(lambda session: session.clear())
+
+        def wait(session: FlaskSession) -> None:
+            with session.locked(timeout=0.1):
+                raise AssertionError("it was not locked")
+
+        def lock(session: FlaskSession) -> None:
+            with session.locked(), pytest.raises(LockTimeout):
+                other.request(wait)
+
+        browser.request(lock, HTTP_COOKIE=header)
+
     def test_an_error_takes_back_what_the_block_did(self, browser: Browser) -> None:
         """An error in ``locked()`` takes back the changes of the block."""
         browser.save(n=[1])
@@ -269,6 +288,15 @@ class TestCommands:
         assert ["find", "update"] == costs[2]
         assert "find" == costs[3][0]
         assert ["find", "delete"] == costs[4][:2]
+
+    def test_a_session_that_node_began(self, app: Flask, commands: Commands, database: Db) -> None:
+        """A session without a time of its beginning is not saved by a request that only reads."""
+        browser = Browser(app)
+        browser.save(a=1)
+        database.sessions.update_one({}, {"$unset": {"session._creation_time": ""}})
+        commands.clear()
+        assert {"a": 1} == browser.read()
+        assert ["find"] == commands.names
 
 
 class TestErrors:
