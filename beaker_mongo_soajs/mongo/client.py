@@ -18,7 +18,7 @@ from pymongo.errors import PyMongoError
 from beaker_mongo_soajs.config import DbConfig
 from beaker_mongo_soajs.exceptions import MASK, ConfigError
 from beaker_mongo_soajs.log_records import fields as log_fields
-from beaker_mongo_soajs.mongo.clock_readings import HeartbeatClock
+from beaker_mongo_soajs.mongo.clock_readings import HeartbeatClock, reading_of
 from beaker_mongo_soajs.mongo.tls import PASSPHRASE_KEYWORD, PemFiles
 from beaker_mongo_soajs.options.frozen import thaw
 
@@ -169,7 +169,7 @@ def _make_client(config: DbConfig) -> MongoClient[Any]:
         keywords["username"] = config.credentials.username
         keywords["password"] = config.credentials.password
     _hide_secrets(keywords)
-    own = HeartbeatClock(config.connection_key)
+    own = HeartbeatClock(reading_of(config.connection_key))
     keywords["event_listeners"] = [*keywords.get("event_listeners", ()), own]
     from_dns = config.host.startswith("mongodb+srv:")
     with PemFiles(keywords, config.origins, keep=from_dns) as files:

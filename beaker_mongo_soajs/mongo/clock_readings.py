@@ -1,6 +1,5 @@
 """What the clocks of servers showed. PyMongo asks for it by itself: it monitors each server."""
 
-import os
 import time
 from collections.abc import Hashable
 from datetime import UTC, datetime
@@ -15,57 +14,67 @@ from pymongo.monitoring import (
 _COUNTS_SECONDS = 60.0
 
 
-_readings: dict[tuple[int, Hashable], tuple[float, float]] = {}
-"""The last reading, and when that was by the monotonic clock, by process and connection."""
+class ClockReading:
+    """What the clock of the server that takes writes showed last. It counts for a minute."""
+
+    __slots__ = ("_last",)
+
+    def __init__(self) -> None:
+        # What the server showed, and when that was by the monotonic clock, which all processes of a
+        # machine share. Both are set at once, as other threads read them.
+        self._last: tuple[float, float] | None = None
+
+    def set(self, shown: datetime) -> None:
+        """Keep what the server's clock shows now.
+
+        :param shown: the time, in naive UTC.
+        """
+        self._last = (shown.replace(tzinfo=UTC).timestamp(), time.monotonic())
+
+    def clear(self) -> None:
+        """Forget what the server's clock showed."""
+        self._last = None
+
+    def seconds(self) -> float | None:
+        """Return the server's time in seconds since 1970; ``None`` if it was not read lately.
+
+        The time that passed here since it was read is added.
+        """
+        if self._last is None:
+            return None
+        shown_seconds, read_at = self._last
+        age_seconds = time.monotonic() - read_at
+        return shown_seconds + age_seconds if age_seconds <= _COUNTS_SECONDS else None
 
 
-def add_reading(connection_key: Hashable, shown: datetime) -> None:
-    """Keep what a server's clock shows now.
+_readings: dict[Hashable, ClockReading] = {}
+
+
+def reading_of(connection_key: Hashable) -> ClockReading:
+    """Return the reading of a server.
 
     :param connection_key: of the configuration.
-    :param shown: the time, in naive UTC.
     """
-    shown_seconds = shown.replace(tzinfo=UTC).timestamp()
-    _readings[os.getpid(), connection_key] = (shown_seconds, time.monotonic())
-
-
-def server_seconds(connection_key: Hashable) -> float | None:
-    """Return the time of the server in seconds since 1970; ``None`` without a reading.
-
-    A reading counts for a minute. The time that passed here since then is added.
-
-    :param connection_key: as for :func:`add_reading`.
-    """
-    reading = _readings.get((os.getpid(), connection_key))
-    if reading is None:
-        return None
-    shown_seconds, read_at = reading
-    age_seconds = time.monotonic() - read_at
-    return shown_seconds + age_seconds if age_seconds <= _COUNTS_SECONDS else None
+    return _readings.setdefault(connection_key, ClockReading())
 
 
 class HeartbeatClock(ServerHeartbeatListener):
     """Read the clock of the server that takes writes, whenever PyMongo checks that server.
 
-    :param connection_key: as for :func:`add_reading`.
+    :param reading: keeps what is read.
     """
 
-    def __init__(self, connection_key: Hashable) -> None:
-        self._connection_key = connection_key
+    def __init__(self, reading: ClockReading) -> None:
+        self._reading = reading
 
     def succeeded(self, event: ServerHeartbeatSucceededEvent) -> None:
         """Keep what the server's clock shows."""
         shown = event.reply.document.get("localTime")
         if event.reply.is_writable and isinstance(shown, datetime):
-            add_reading(self._connection_key, shown)
+            self._reading.set(shown)
 
     def started(self, event: ServerHeartbeatStartedEvent) -> None:
         """Do nothing: no clock was read."""
 
     def failed(self, event: ServerHeartbeatFailedEvent) -> None:
         """Do nothing: no clock was read."""
-
-
-if hasattr(os, "register_at_fork"):
-    # Process ids are reused.
-    os.register_at_fork(after_in_child=_readings.clear)

@@ -17,6 +17,7 @@ from pymongo.errors import DuplicateKeyError
 from beaker_mongo_soajs.config import DbConfig
 from beaker_mongo_soajs.log_records import warn
 from beaker_mongo_soajs.mongo.binding import Binding, Bound
+from beaker_mongo_soajs.mongo.clock_readings import reading_of
 from beaker_mongo_soajs.mongo.documents import (
     CODEC_OPTIONS,
     EXACT_OPTIONS,
@@ -59,6 +60,8 @@ class StoreCollection:
         self.name = name
         self._indexes = IndexMaker(config, self.namespace, indexes)
         self._binding = Binding(config, name)
+        self.clock_reading = reading_of(config.connection_key)
+        """What the clock of the server showed."""
         sweeps = config.store.auto_remove == "interval"
         self._next_sweep = 0.0 if sweeps else math.inf
 

@@ -4,7 +4,6 @@ import time
 from datetime import UTC, datetime
 
 from beaker_mongo_soajs.exceptions import StoreRefused
-from beaker_mongo_soajs.mongo.clock_readings import add_reading, server_seconds
 from beaker_mongo_soajs.mongo.collection import StoreCollection
 
 _TOLERANCE_SECONDS = 5.0
@@ -37,11 +36,11 @@ def local_clock_ahead(collection: StoreCollection) -> float:
 
 
 def _server_seconds(collection: StoreCollection) -> float:
-    key = collection.config.connection_key
-    seconds = server_seconds(key)
+    reading = collection.clock_reading
+    seconds = reading.seconds()
     while seconds is None:
-        add_reading(key, _ask(collection))
-        seconds = server_seconds(key)
+        reading.set(_ask(collection))
+        seconds = reading.seconds()
     return seconds
 
 

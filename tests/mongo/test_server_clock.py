@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from beaker_mongo_soajs import DbConfig, StoreRefused
-from beaker_mongo_soajs.mongo import clock_readings
 from beaker_mongo_soajs.mongo import server_clock as module
 from beaker_mongo_soajs.mongo.collection import StoreCollection
 from beaker_mongo_soajs.mongo.documents import Document
@@ -16,7 +15,7 @@ Options = dict[str, Any]
 
 
 @pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+def asked(collection: StoreCollection, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Record which commands ask for the time, with no reading at the start."""
     names: list[str] = []
     real = StoreCollection.command
@@ -26,7 +25,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         return real(self, command, database=database)
 
     monkeypatch.setattr(StoreCollection, "command", command)
-    monkeypatch.setattr(clock_readings, "_readings", {})
+    collection.clock_reading.clear()
     return names
 
 

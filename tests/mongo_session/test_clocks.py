@@ -11,7 +11,7 @@ import pytest
 from pymongo import MongoClient
 
 from beaker_mongo_soajs import SessionStore
-from beaker_mongo_soajs.mongo import clock_readings, documents
+from beaker_mongo_soajs.mongo import documents
 from tests.application import Site, only_document
 from tests.conftest import RunPython
 from tests.mongo_session.support import VARIANTS, Db, Options, age
@@ -124,8 +124,7 @@ class TestReadings:
         store = SessionStore(options)
         store.get("a")
         assert ["find"] == commands.names
-        key = store.config.connection_key
-        assert clock_readings.server_seconds(key) is not None
+        assert store._collection.clock_reading.seconds() is not None
 
     def test_client_of_the_application(
         self, options: Options, database: Db, machine: Machine
