@@ -210,11 +210,12 @@ class SessionStore:
         ``session.user``. A value is compared as a whole: a dict is data, never a query. Sessions
         that an earlier configuration stored as text or ciphertext are not found.
 
-        :param fields: keys of a session, and their values.
+        :param fields: keys of a session, and their values. A key with dots is the path of a key in
+            a dict: ``store.find(**{"passport.user": "ann"})``.
         :returns: pairs of an id as of :meth:`ids`, and a session; an unreadable document is
             skipped and logged.
         :raises ConfigError: with ``stringify``.
-        :raises ValueError: without any field, and for a key that is empty or has a dot.
+        :raises ValueError: without any field, and for a key that is empty, also between dots.
         """
         return self._read_all(self._query(fields))
 
@@ -308,13 +309,17 @@ class SessionStore:
     def _query(self, fields: Mapping[str, object]) -> Document:
         if not fields:
             raise ValueError("Name a key of the session, and the value that it has to have.")
-        if any(not key or "." in key for key in fields):
-            raise ValueError("A key that is empty, or has a dot in it, cannot be searched.")
+        if any(not step for key in fields for step in key.split(".")):
+            raise ValueError("A key that is empty, also between two dots, cannot be searched.")
         self._check_searchable()
         # Without pickles: two of equal values need not be equal.
         codec = NativeCodec()
-        named = [codec.encode_item(key, value, b"") for key, value in fields.items()]
-        return {f"session.{name}": _equals(tree) for name, tree in named}
+        query: Document = {}
+        for key, value in fields.items():
+            name, tree = codec.encode_item(key, value, b"")
+            # A key with dots is the path of a key in a sub-document.
+            query[f"session.{key if '.' in key else name}"] = _equals(tree)
+        return query
 
     def _check_searchable(self) -> None:
         if self._documents.form is StorageForm.JSON:

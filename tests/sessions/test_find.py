@@ -80,13 +80,24 @@ class TestFind:
         assert ids == _ids(store, user=value)
 
     def test_odd_keys(self, store: SessionStore) -> None:
-        """Keys that cannot be field names are found too, except keys with dots."""
+        """Keys that cannot be field names are found too."""
         store.set("odd", {"$where": 1, "__key__x": 2})
         assert ["odd"] == _ids(store, **{"$where": 1})
         assert ["odd"] == _ids(store, __key__x=2)
-        for key in ("a.b", "", "."):
+        for key in ("a..b", "", ".", "a."):
             with pytest.raises(ValueError, match="cannot be searched"):
                 store.find(**{key: 1})
+
+    def test_keys_in_dicts(self, store: SessionStore) -> None:
+        """A key with dots is the path of a key in a dict, such as that of Passport."""
+        store.set("ann", {"passport": {"user": "ann"}, "a": {"b": {"c": [1]}}})
+        store.set("bob", {"passport": {"user": "bob"}, "user": "ann"})
+        store.set("eve", {"passport": {"user": ["ann"]}, "passport.user": "ann"})
+        assert ["ann"] == _ids(store, **{"passport.user": "ann"})
+        assert ["ann"] == _ids(store, **{"a.b.c": [1], "passport.user": "ann"})
+        assert [] == _ids(store, **{"a.b.c": 1})
+        assert [] == _ids(store, **{"passport.user": {"$gt": ""}})
+        assert 1 == store.destroy_where(**{"passport.user": "bob"})
 
     def test_expired_sessions_are_not_found(self, store: SessionStore, database: Db) -> None:
         """Expired sessions are not found."""
