@@ -96,6 +96,7 @@ bench-scale:
 	$(RUN) benchmarks.scale
 
 clean:
-	rm -rf .venv .venv.lock .node .pylons .tox .coverage .coverage.* htmlcov build dist *.egg-info .cache
+	rm -rf .node examples/node/node_modules
+	rm -rf .venv .venv.lock .pylons .tox .coverage .coverage.* htmlcov build dist *.egg-info .cache
 	rm -rf .hypothesis .mypy_cache .pytest_cache .ruff_cache screenshots
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -12,7 +12,8 @@ from tests.repository import ROOT
 
 _HERE = Path(__file__).parent
 _HOME = ROOT / ".node"
-_SCRIPTS = (_HERE / "sites.mjs", ROOT / "examples" / "node" / "merging-store.mjs")
+_EXAMPLE = ROOT / "examples" / "node"
+_SCRIPTS = (_HERE / "sites.mjs", _EXAMPLE / "merging-store.mjs", _EXAMPLE / "shop.mjs")
 _SPECIFICATION = (".npmrc", "package.json", "package-lock.json")
 _INSTALL_SECONDS = 240.0
 

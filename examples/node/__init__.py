@@ -1,0 +1,1 @@
+"""Plain WSGI with WebOb."""
