@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -87,8 +88,10 @@ class TestCommands:
         assert {"session.n": 3} == self.update(commands)["$set"]
         assert {"session._accessed_time", "expires"} == self.update(commands)["$max"].keys()
 
-    def test_second_save(self, commands: Commands) -> None:
-        """The save that Django makes after an explicit one sends no command."""
+    def test_second_save(self, commands: Commands, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The save that Django makes at the same moment as an explicit one sends no command."""
+        now = time.time()
+        monkeypatch.setattr(time, "time", lambda: now)
         new, old = SessionStore(), SessionStore(begin(n=1))
         for session in (new, old):
             session["n"] = 2
