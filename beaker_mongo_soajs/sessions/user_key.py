@@ -47,7 +47,8 @@ def value_queries(key: str, condition: Document, values: Sequence[Tree]) -> Iter
     """
     yield {f"session.{key}": condition}
     if "." in key:
-        field = {"$getField": {"field": key, "input": "$session"}}
+        # A path would look into sub-documents, and $getField needs MongoDB 5.0.
         is_document = {"$eq": [{"$type": "$session"}, "object"]}
-        literals = [{"$literal": value} for value in values]
-        yield {"$expr": {"$in": [{"$cond": [is_document, field, None]}, literals]}}
+        fields = {"$cond": [is_document, {"$objectToArray": "$session"}, []]}
+        literals = [{"$literal": {"k": key, "v": value}} for value in values]
+        yield {"$expr": {"$or": [{"$in": [each, fields]} for each in literals]}}

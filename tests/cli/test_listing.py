@@ -140,6 +140,10 @@ class TestShow:
         assert "phone" not in masked.stdout
         assert re.search(r"device +phone", command("show", handle, "--reveal").stdout)
 
+    def test_upper_case(self, handle: str, command: Run) -> None:
+        """Handles may be typed in upper case."""
+        assert 0 == command("show", handle.upper()).exit_code
+
     def test_json(self, handle: str, command: Run) -> None:
         """The JSON has the fields of the list, and the values."""
         shown = json.loads(command("show", handle, "--reveal", "--format", "json").stdout)
