@@ -9,6 +9,8 @@ from beaker_mongo_soajs.config.migrate_from import MigrateFrom
 from beaker_mongo_soajs.sources.entry import Entry, from_timestamp
 from beaker_mongo_soajs.sources.source import Source
 
+# File systems allow 255, with the suffix.
+_LONGEST_NAME_BYTES = 240
 _DBM_SUFFIXES = ("", ".db", ".dat", ".pag", ".dir", ".bak")
 
 
@@ -49,9 +51,9 @@ class FileSource(Source):
         """Yield where Beaker may have stored a session: by its id, or by a digest of that."""
         digest = hashlib.sha1(session_id.encode(), usedforsecurity=False).hexdigest()
         # As Beaker does: an id can then not lead out of the folder.
-        plain = session_id.rpartition("/")[2].replace(".", "")
+        plain = Path(session_id).name.replace(".", "")
         for name in (plain, digest):
-            if name:
+            if 0 < len(name.encode()) <= _LONGEST_NAME_BYTES:
                 yield self._folder / name[:1] / name[:2] / f"{name}{self.suffix}"
 
     def _read(self, path: Path, session_id: str) -> Entry | None:

@@ -43,6 +43,9 @@ class MemcachedSource(Source):
                     "The old backend ext:memcached does not answer.",
                     hint="Start it, or remove store.migrateFrom.",
                 )
+        except memcache.Client.MemcachedKeyError:
+            # memcached cannot hold such a key.
+            return None
         finally:
             self._client.disconnect_all()
         return None if value is None else Entry(session_id, value)

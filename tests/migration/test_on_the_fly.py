@@ -40,6 +40,10 @@ AWAY = {
     "ext:database": "sqlite:////nowhere/at/all.db",
     "ext:mongodb": "mongodb://127.0.0.1:1/x?serverSelectionTimeoutMS=50",
 }
+ODD_IDS = (
+    *("x" * 256, "\u00e9" * 200, "\u2603" * 256, "../../../../etc/passwd", "..", ".", "/", "a/"),
+    *("a b", "%00", "*", "$ne", "session", "' OR 1=1 --", "a\\b"),
+)
 PLAIN: dict[str, Any] = {"user": "ann", "cart": [1, 2]}
 
 
@@ -95,6 +99,14 @@ class TestMoved:
         old.cookie(PLAIN)
         visitor = make_site(old).visitor("0" * 32)
         assert {} == visitor.read()
+        assert 1 == old.number()
+
+    def test_odd_ids(self, old: Old, options: Options) -> None:
+        """Ids that a visitor made up are not found, and are no error."""
+        cookie = old.cookie(PLAIN)
+        store = SessionStore(options | {"store.migrateFrom": old.source})
+        for session_id in (*ODD_IDS, cookie[:2] + "x" * 254):
+            assert store.get(session_id) is None
         assert 1 == old.number()
 
     def test_times(self, table: Old, make_site: MakeSite, database: Db) -> None:
