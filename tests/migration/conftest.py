@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from beaker.session import Session
 
 from beaker_mongo_soajs import MongoSession
 from tests.application import Site
@@ -45,12 +44,20 @@ def table(tmp_path: Path, mongo_url: str, old_servers: OldServers) -> Old:
 
 
 @pytest.fixture
-def make_site(options: Options, kind: type[Session]) -> MakeSite:
-    """Return a function that makes the new application, for each kind of session."""
+def make_site(options: Options) -> MakeSite:
+    """Return a function that makes the new application, with MongoSession."""
+    return _make_site(options | {"session_class": MongoSession})
 
+
+@pytest.fixture
+def make_each_site(kind_options: Options) -> MakeSite:
+    """Return a function that makes the new application, for each kind of session."""
+    return _make_site(kind_options)
+
+
+def _make_site(options: Options) -> MakeSite:
     def make(old: Old, source: Options | None = None, **more: Any) -> Site:
         migrate = {"trustPickles": True} | old.source | (source or {})
-        own = {"session_class": MongoSession} if kind is MongoSession else {}
-        return Site(options | own | {"store.migrateFrom": migrate} | more)
+        return Site(options | {"store.migrateFrom": migrate} | more)
 
     return make

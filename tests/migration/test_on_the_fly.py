@@ -50,11 +50,11 @@ PLAIN: dict[str, Any] = {"user": "ann", "cart": [1, 2]}
 class TestMoved:
     """A visitor with a session in the old backend."""
 
-    def test_values(self, old: Old, make_site: MakeSite, database: Db) -> None:
+    def test_values(self, old: Old, make_each_site: MakeSite, database: Db) -> None:
         """The visitor stays logged in, with all values; the session is here and not there."""
         cookie = old.cookie(VALUES)
         assert 1 == old.number()
-        visitor = make_site(old).visitor(cookie)
+        visitor = make_each_site(old).visitor(cookie)
         assert VALUES == visitor.read()
         assert cookie == visitor.cookie
         [document] = database.sessions.find()
@@ -73,18 +73,18 @@ class TestMoved:
         site = make_site(old, {"trustPickles": False}, **JSON)
         assert PLAIN == site.visitor(old.cookie(PLAIN, **JSON)).read()
 
-    def test_encrypted(self, old: Old, make_site: MakeSite, database: Db) -> None:
+    def test_encrypted(self, old: Old, make_each_site: MakeSite, database: Db) -> None:
         """Encrypted sessions stay as they are, and are moved without trust in pickles."""
         cookie = old.cookie(VALUES, **KEYS)
-        visitor = make_site(old, {"trustPickles": False}, **KEYS).visitor(cookie)
+        visitor = make_each_site(old, {"trustPickles": False}, **KEYS).visitor(cookie)
         assert VALUES == visitor.read()
         assert isinstance(database.sessions.find_one()["session"], str)  # type: ignore[index]
         visitor.save(more=1)
         assert VALUES | {"more": 1} == visitor.read()
 
-    def test_under_a_new_key(self, table: Old, make_site: MakeSite, database: Db) -> None:
+    def test_under_a_new_key(self, table: Old, make_each_site: MakeSite, database: Db) -> None:
         """Plain sessions are encrypted on their way, if the new application has a key."""
-        visitor = make_site(table, **KEYS).visitor(table.cookie(VALUES))
+        visitor = make_each_site(table, **KEYS).visitor(table.cookie(VALUES))
         assert VALUES == visitor.read()
         assert isinstance(database.sessions.find_one()["session"], str)  # type: ignore[index]
 
@@ -117,10 +117,10 @@ class TestMoved:
         expires = database.sessions.find_one()["expires"]  # type: ignore[index]
         assert 900 < (expires - before).total_seconds() < 1300
 
-    def test_past_its_timeout(self, table: Old, make_site: MakeSite, database: Db) -> None:
+    def test_past_its_timeout(self, table: Old, make_each_site: MakeSite, database: Db) -> None:
         """A session past its timeout is not moved."""
         cookie = table.cookie(PLAIN | {"_accessed_time": time.time() - 10_000})
-        assert {} == make_site(table, timeout=1000).visitor(cookie).read()
+        assert {} == make_each_site(table, timeout=1000).visitor(cookie).read()
         assert [] == live_documents(database)
 
 
@@ -144,25 +144,25 @@ class TestEndings:
         site.visitor(cookie).request(lambda session: session.invalidate())
         assert {} == site.visitor(cookie).read()
 
-    def test_logout_in_the_first_request(self, table: Old, make_site: MakeSite) -> None:
+    def test_logout_in_the_first_request(self, table: Old, make_each_site: MakeSite) -> None:
         """The first request here may be the logout."""
         cookie = table.cookie(VALUES)
-        site = make_site(table, {"keep": True})
+        site = make_each_site(table, {"keep": True})
         site.visitor(cookie).request(_leave)
         assert {} == site.visitor(cookie).read()
 
-    def test_login_after_a_logout(self, table: Old, make_site: MakeSite) -> None:
+    def test_login_after_a_logout(self, table: Old, make_each_site: MakeSite) -> None:
         """The visitor can log in again, with the same browser."""
-        visitor = make_site(table, {"keep": True}).visitor(table.cookie(VALUES))
+        visitor = make_each_site(table, {"keep": True}).visitor(table.cookie(VALUES))
         visitor.read()
         visitor.request(_leave)
         visitor.save(user="bob")
         assert {"user": "bob"} == visitor.read()
 
-    def test_new_id(self, table: Old, make_site: MakeSite, kind: type[Session]) -> None:
+    def test_new_id(self, table: Old, make_each_site: MakeSite, kind: type[Session]) -> None:
         """After a change of the id, the old id is valid neither here nor by the old backend."""
         cookie = table.cookie(VALUES)
-        site = make_site(table, {"keep": True})
+        site = make_each_site(table, {"keep": True})
         visitor = site.visitor(cookie)
 
         def renew(session: Any) -> None:
@@ -212,13 +212,13 @@ class TestEndings:
     def test_not_deleted(
         self,
         table: Old,
-        make_site: MakeSite,
+        make_each_site: MakeSite,
         monkeypatch: pytest.MonkeyPatch,
         caplog: pytest.LogCaptureFixture,
     ) -> None:
         """If the old session cannot be deleted, the visitor is served, and can still log out."""
         cookie = table.cookie(VALUES)
-        site = make_site(table)
+        site = make_each_site(table)
         with monkeypatch.context() as patch:
             patch.setattr(BeakerTable, "_delete", _fail)
             assert VALUES == site.visitor(cookie).read()
