@@ -19,7 +19,7 @@ _POSITIONS = {row.name: position for position, row in enumerate(ROWS)}
 
 _FOR_SESSIONS = frozenset(
     "stringify expireAfter store.touchAfter store.pickle store.transformId store.dataSerializer"
-    " store.expressCookie store.userKey store.indexes".split()
+    " store.expressCookie store.timestamps store.userKey store.indexes".split()
 )
 """The options that have no effect on caches."""
 

@@ -27,6 +27,7 @@ class StoreOptions:
     :param transform_id: the digest that is stored instead of the session id
     :param data_serializer: the ``data_serializer`` of documents that do not name one
     :param express_cookie: whether to write the ``session.cookie`` of express-session
+    :param timestamps: whether documents have the dates of their creation and last write
     :param max_lifetime_seconds: seconds after its creation at which any session ends
     :param lock_lease_seconds: seconds after which the lock of a crashed process is released
     :param on_unavailable: how a request is answered during an outage
@@ -46,6 +47,7 @@ class StoreOptions:
     transform_id: Literal["sha256"] | None = None
     data_serializer: Literal["pickle", "json"] = "pickle"
     express_cookie: bool = False
+    timestamps: bool = False
     max_lifetime_seconds: float | None = None
     lock_lease_seconds: float = 30
     on_unavailable: Literal["raise", "anonymous", "create"] = "raise"
@@ -103,6 +105,7 @@ class StoreOptions:
             transform_id=get("transformId"),
             data_serializer=get("dataSerializer"),
             express_cookie=get("expressCookie"),
+            timestamps=get("timestamps"),
             max_lifetime_seconds=get("maxLifetime"),
             lock_lease_seconds=get("lockLease"),
             on_unavailable=get("onUnavailable"),

@@ -194,6 +194,13 @@ STORE = (
         False,
     ),
     _store(
+        "timestamps",
+        coerce.BOOLEAN,
+        "the dates of a session's creation and last write",
+        "Whether to write `createdAt` and `updatedAt`, as connect-mongo does with this option.",
+        False,
+    ),
+    _store(
         "maxLifetime",
         _MAX_LIFETIME,
         "when a session ends that is in use",

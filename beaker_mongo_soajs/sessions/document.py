@@ -68,9 +68,8 @@ class SessionDocuments:
         self._cookie = (cookie or ExpressCookie()) if store.express_cookie else None
         store.check_touch_after(lifetime_seconds)
         self.touch_after_seconds = store.touch_after_seconds(lifetime_seconds)
-        self.lifetime = Lifetime(
-            lifetime_seconds, self.touch_after_seconds, store.max_lifetime_seconds
-        )
+        seconds = (lifetime_seconds, self.touch_after_seconds, store.max_lifetime_seconds)
+        self.lifetime = Lifetime(*seconds, has_timestamps=store.timestamps)
 
     def expires(self, terms: Terms | None = None) -> datetime:
         """Return the date until which a session touched now lives.

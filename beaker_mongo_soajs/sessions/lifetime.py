@@ -13,6 +13,9 @@ CREATED_AT = "createdAt"
 """The field with the date on which a session began, if ``store.maxLifetime`` is set. connect-mongo
 writes the same with its option ``timestamps``."""
 
+UPDATED_AT = "updatedAt"
+"""The field with the date of the last write, if ``store.timestamps`` is set."""
+
 IDLE_SECONDS = "idleSeconds"
 """The field with the idle timeout of a session that has one of its own."""
 
@@ -59,12 +62,19 @@ class Lifetime:
     :param seconds: for how long an untouched session lives.
     :param touch_after_seconds: how late times may be written.
     :param most_seconds: for how long any session lives, if there is a limit.
+    :param has_timestamps: whether documents have the dates of their creation and last write.
     :raises ConfigError: no date lies that far ahead.
     """
 
     def __init__(
-        self, seconds: float, touch_after_seconds: float, most_seconds: float | None
+        self,
+        seconds: float,
+        touch_after_seconds: float,
+        most_seconds: float | None,
+        *,
+        has_timestamps: bool = False,
     ) -> None:
+        self._has_timestamps = has_timestamps
         self._touch_after = timedelta(seconds=touch_after_seconds)
         # Times are written up to touchAfter late, so a session in use would end that much too
         # early.
@@ -148,7 +158,23 @@ class Lifetime:
         :param max_age_seconds: as for :meth:`terms`.
         """
         fields: Document = {"expires": self.expires(now, self.terms({}, {}, max_age_seconds))}
-        return fields if self._most is None else fields | {CREATED_AT: now}
+        if self._most is not None or self._has_timestamps:
+            fields[CREATED_AT] = now
+        return fields | self.stamp(now)
+
+    def stamp(self, now: datetime) -> Document:
+        """Return the field with the date of the last write, if ``store.timestamps`` is set.
+
+        :param now: naive UTC.
+        """
+        return {UPDATED_AT: now} if self._has_timestamps else {}
+
+    def stamped(self, update: Document) -> Document:
+        """Return an update that also writes that field.
+
+        :param update: the update.
+        """
+        return update | {"$currentDate": {UPDATED_AT: True}} if self._has_timestamps else update
 
     def _after(self, terms: Terms | None) -> timedelta:
         if terms is None or terms.idle_seconds is None:

@@ -68,6 +68,7 @@ class MovedDocument:
         fields |= self._plain(stored, before) if self._cipher is None else self._encrypted(stored)
         kept = {name: item for name, item in before.items() if name not in CONTROL_FIELDS}
         expires = self._documents.expires(stored.terms)
+        fields |= self._documents.lifetime.stamp(self._documents.clock.now())
         return kept | fields | {"_id": self._new_id, "expires": expires}
 
     def _plain(self, stored: StoredSession, before: Document) -> Document:

@@ -151,6 +151,7 @@ class SessionWriter:
             return self._swap_native(stored, fields, accessed_time, expires, marks)
         ahead = lies_ahead(stored.accessed_time or 0, self.documents.clock.now_seconds())
         update = native_update(fields, accessed_time, expires, fields=marks, lies_ahead=ahead)
+        update = self.documents.lifetime.stamped(update)
         if cookie is not None:
             both = update | {"$set": update.get("$set", {}) | {field: cookie}}
             if self.id_changes.update(without_cookie, both):
@@ -182,7 +183,7 @@ class SessionWriter:
             if swap is None:
                 raise _form_error(StorageForm.NATIVE)
             query, update = swap
-            if self._collection.update(query | NOT_MOVED, update):
+            if self._update(query | NOT_MOVED, update):
                 if listeners and number > 1:
                     self.report("session.merged", stored.stored_id)
                 return True
@@ -195,7 +196,8 @@ class SessionWriter:
         :param stored: the session.
         """
         update = {"$max": {"expires": self.documents.expires(stored.terms)}}
-        return self.id_changes.update({"_id": stored.stored_id}, update)
+        stamped = self.documents.lifetime.stamped(update)
+        return self.id_changes.update({"_id": stored.stored_id}, stamped)
 
     def extend_if_half_over(self, stored: StoredSession) -> None:
         """Move ``expires`` if half of the time has passed since it was written.
@@ -224,7 +226,7 @@ class SessionWriter:
         for name, value in own:
             update.setdefault("$unset" if value is None else "$set", {})[name] = value
         if not by_cookie:
-            self._collection.update({"_id": stored.stored_id} | NOT_MOVED, update)
+            self._update({"_id": stored.stored_id} | NOT_MOVED, update)
             return
         if ends is not None:
             seconds = max((ends - self.documents.clock.now()).total_seconds(), 0)
@@ -244,13 +246,13 @@ class SessionWriter:
                 parts = {
                     f"session.{EXPRESS_COOKIE}.{name}": cookie[name] for name in MAX_AGE_FIELDS
                 }
-                self._collection.update(by_id, update | {"$set": update["$set"] | parts})
+                self._update(by_id, update | {"$set": update["$set"] | parts})
                 stored.cookie = cookie
                 return
             cookie = as_text(cookie)
             text = self.documents.value(StorageForm.JSON, latest.tree, cookie)
             fields = update["$set"] | {"session": text}
-            if self._collection.update(by_id | {"session": latest.text}, update | {"$set": fields}):
+            if self._update(by_id | {"session": latest.text}, update | {"$set": fields}):
                 stored.cookie = cookie
                 if latest is stored:
                     stored.text = text
@@ -287,7 +289,7 @@ class SessionWriter:
             expires = self.documents.expires(known.terms)
             update = {"$set": {"session": text} | marks, "$max": {"expires": expires}}
             query = {"_id": known.stored_id, "session": latest.text}
-            if self._collection.update(query | NOT_MOVED, update):
+            if self._update(query | NOT_MOVED, update):
                 if listeners and number > 1 and fields:
                     self.report("session.merged", known.stored_id)
                 own = self._with_time(fields.applied_to(known.tree), accessed_time)
@@ -319,7 +321,7 @@ class SessionWriter:
         current_text = known.text
         for _ in attempts(_CONFLICT_DEADLINE_SECONDS):
             query = {"_id": known.stored_id, "session": current_text}
-            if self._collection.update(query | NOT_MOVED, update):
+            if self._update(query | NOT_MOVED, update):
                 return known.saved({}, text)
             current = self._find_again(known)
             if current is None or accessed_only:
@@ -360,6 +362,9 @@ class SessionWriter:
             return tree
         now = self.documents.clock.now_seconds()
         return tree | {ACCESSED_TIME: later_time(accessed_time, tree.get(ACCESSED_TIME), now)}
+
+    def _update(self, query: Document, update: Document) -> bool:
+        return self._collection.update(query, self.documents.lifetime.stamped(update))
 
     def _find_again(self, known: StoredSession) -> StoredSession | None:
         """Load what another request saved after this request loaded the session.

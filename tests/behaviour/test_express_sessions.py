@@ -232,3 +232,18 @@ def test_without_the_option_nothing_differs(
     whole = {"_id": document["_id"], "session": value, "expires": document["expires"]}
     assert bson.encode(whole) == bson.encode(document)
     assert 715 < lifetime(document) <= 720
+
+
+def test_timestamps(kind_options: Options, database: Db, *, stringify: bool) -> None:
+    """With store.timestamps, each write moves updatedAt, and createdAt stays."""
+    more = {"store.timestamps": True, "store.touchAfter": 0, "stringify": stringify}
+    visitor = Site(kind_options | more).visitor()
+    visitor.save(user="ann")
+    first = only_document(database)
+    visitor.save(n=1)
+    second = only_document(database)
+    visitor.read()
+    third = only_document(database)
+    assert {"_id", "session", "expires", "createdAt", "updatedAt"} == third.keys()
+    assert first["createdAt"] == second["createdAt"] == third["createdAt"]
+    assert first["updatedAt"] < second["updatedAt"] < third["updatedAt"]
