@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from bson import ObjectId
 
 from beaker_mongo_soajs.sessions.changes import Changes, Snapshot, changes_between, is_same, merged
 
@@ -64,6 +65,12 @@ class TestIsSame:
         """Values that cannot be pickled are compared by their parts."""
         one, other = {"a": [threading.Lock()]}, {"a": [threading.Lock()]}
         assert not is_same(one, other)
+
+    def test_values_of_bson(self) -> None:
+        """Values of PyMongo's types are the same if they are equal."""
+        one = ObjectId("0123456789abcdef01234567")
+        assert is_same(one, ObjectId(str(one)))
+        assert not is_same(one, ObjectId())
 
     def test_values_of_known_types(self) -> None:
         """Values of a known type are compared by what is stored of them."""
