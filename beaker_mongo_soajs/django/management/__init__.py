@@ -1,1 +1,1 @@
-"""Commands of manage.py."""
+"""The management folder that Django looks for in an application."""
