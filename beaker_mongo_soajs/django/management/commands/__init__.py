@@ -1,1 +1,1 @@
-"""Commands of manage.py."""
+"""Commands that manage.py finds in this folder."""
