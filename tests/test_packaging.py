@@ -212,7 +212,7 @@ class TestEmptyEnvironment:
     ) -> None:
         """All modules can be imported there, and Beaker stores a session."""
         settings = {f"session.{name}": value for name, value in options.items()}
-        settings["session.type"] = "ext:mongodb_soajs"
+        settings |= {"session.type": "ext:mongodb_soajs", "session.timeout": 1800}
         said = self._python(environment, _USE, json.dumps(settings))
         assert Path(said.strip()).is_relative_to(environment)
         assert 2 == only_document(database)["session"]["visits"]
