@@ -19,7 +19,7 @@ from beaker_mongo_soajs.sessions.document import first_time, is_time
 from beaker_mongo_soajs.sessions.express import with_max_age
 from beaker_mongo_soajs.sessions.lifetime import check_idle_seconds
 from beaker_mongo_soajs.sessions.record import COOKIE_KEYS
-from beaker_mongo_soajs.sessions.session_ids import new_session_id
+from beaker_mongo_soajs.sessions.session_ids import is_possible_id, new_session_id
 
 logger = logging.getLogger(__name__)
 
@@ -39,7 +39,8 @@ class MongoSession(LockableSession):
 
     - It reads the ``Cookie`` header itself, so that cookies of other sites and scripts do not hide
       the session's cookie.
-    - An id that the store does not contain is never adopted, and new ids have 192 random bits.
+    - An id of a cookie that the store does not contain is never adopted, and new ids have 192
+      random bits.
     - :meth:`invalidate`, :meth:`regenerate_id` and :meth:`delete` remove the old document. A
       session past its timeout is removed when a request loads it.
     - :meth:`locked` gives one request at a time access to the session, across all processes.
@@ -49,8 +50,9 @@ class MongoSession(LockableSession):
     It takes the arguments of ``beaker.session.Session`` and the dbConfig. ``httponly`` is on by
     default. With ``use_cookies`` off, loading a session does not move its times.
 
-    :param request: Beaker's dict of cookies.
-    :param id: the id of another session than the visitor's.
+    :param request: Beaker's dict of cookies. With ``use_cookies`` off, it may be anything.
+    :param id: the id of another session than the visitor's. With ``use_cookies`` off, a new session
+        gets this id if there is none, so it must not come from a client.
     :param type: ``ext:mongodb_soajs``, or nothing.
     :param httponly: whether scripts in the browser cannot read the cookie.
     :param invalidate_corrupt: whether a visitor whose session cannot be read gets a new one.
@@ -62,7 +64,7 @@ class MongoSession(LockableSession):
 
     def __init__(
         self,
-        request: dict[str, Any],
+        request: Any,
         id: str | None = None,  # noqa: A002 - Beaker's name
         type: str | None = None,  # noqa: A002 - Beaker's name
         httponly: bool | None = True,
@@ -75,6 +77,11 @@ class MongoSession(LockableSession):
         self._replaces_corrupt = invalidate_corrupt
         self._is_over = False
         self._created = time.time()
+        # Without cookies, the application chose the id.
+        self._keeps_id = bool(id) and not settings.uses_cookies
+        if not settings.uses_cookies and not isinstance(request, dict):
+            # Beaker does not read it then, and applications pass that of Pyramid.
+            request = {}
         # Beaker's middleware asks for this even with use_cookies off.
         request.setdefault("set_cookie", False)
         # Beaker's own parser gives up at many cookies of others, so it gets none.
@@ -141,8 +148,9 @@ class MongoSession(LockableSession):
             )
             self.was_invalidated = True
             session = None
+        keeps_id, self._keeps_id = self._keeps_id, False
         if session is None:
-            self._start()
+            self._start(keeps_id=keeps_id and not self.was_invalidated and is_possible_id(self.id))
             return
         self.last_accessed = session.get(ACCESSED_TIME)
         self._hold(session, now)
@@ -283,13 +291,16 @@ class MongoSession(LockableSession):
             self._express_cookie = self._record.native_cookie
         self.accessed_dict = session
 
-    def _start(self) -> None:
+    def _start(self, *, keeps_id: bool = False) -> None:
         """Become a new session."""
         self.clear()
         self._record.forget()
         self._is_over = False
         self._forget_cookie()
-        self._create_id()
+        if keeps_id:
+            self.is_new = True
+        else:
+            self._create_id()
         self[ACCESSED_TIME] = self[CREATION_TIME] = self._created = time.time()
         self.accessed_dict = dict(self)
 

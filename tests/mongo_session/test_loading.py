@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 from beaker.session import SessionObject
+from pyramid.request import Request
 
 from beaker_mongo_soajs import (
     ConfigError,
@@ -206,3 +207,64 @@ class TestSaving:
             visitor.save(call=lambda: None)
         with pytest.raises(SerializationError, match="data_serializer"):
             make_site(**VARIANTS["encrypted json"]).visitor().save(roles={"a"})
+
+
+class TestChosenIds:
+    """Sessions without cookies, under ids that the application chose."""
+
+    @staticmethod
+    def _open(options: Options, **more: object) -> MongoSession:
+        # Applications pass Pyramid's request, which is not a dict.
+        request = Request.blank("/")
+        arguments: Options = {"id": "a visitor.progress.report", "use_cookies": False}
+        return MongoSession(request, **(arguments | options | more))
+
+    def test_it_is_stored_under_this_id(self, options: Options, variant: Options) -> None:
+        """A new session gets the id, and another process finds it there."""
+        session = self._open(options | variant)
+        assert session.is_new
+        session["done"] = 50
+        session.save()
+        found = self._open(options | variant)
+        assert ("a visitor.progress.report", 50) == (found.id, found["done"])
+        assert not found.is_new
+
+    def test_deleted_meanwhile(self, options: Options) -> None:
+        """A session that was deleted meanwhile does not come back under this id."""
+        session = self._open(options)
+        session.save()
+        self._open(options).delete()
+        session.load()
+        session["done"] = 50
+        session.save()
+        assert self._open(options).is_new
+
+    def test_past_its_timeout(self, options: Options, database: Db) -> None:
+        """After the timeout, the session is a new one with another id."""
+        session = self._open(options, timeout=60)
+        session["done"] = 50
+        session.save()
+        age(database, 61)
+        late = self._open(options, timeout=60)
+        assert session.id != late.id
+        assert "done" not in late
+
+    def test_moved(self, options: Options) -> None:
+        """An id that the session had before is an id without a session."""
+        session = self._open(options)
+        session.save()
+        session.regenerate_id()
+        session["user"] = "ann"
+        session.save()
+        old = self._open(options)
+        assert old.is_new
+        old["done"] = 50
+        old.save()
+        assert "ann" == self._open(options, id=session.id)["user"]
+        assert "user" not in self._open(options)
+
+    def test_impossible_id(self, options: Options) -> None:
+        """An id that no document can have is replaced."""
+        session = self._open(options, id="\ud800")
+        session.save()
+        assert "\ud800" != session.id
