@@ -105,9 +105,19 @@ def _set_cache_regions(settings: Mapping[str, Any]) -> None:
         try:
             log_start_warnings(DbConfig.from_options(region, "cache"))
         except ConfigError as error:
-            errors += error.errors
+            errors += [_of_region(name, each) for each in error.errors]
     if errors:
         raise combine_errors(errors)
+
+
+def _of_region(name: str, error: ConfigError) -> ConfigError:
+    return ConfigError(
+        f"Cache region {name}: {error.args[0]}",
+        option=error.option,
+        value=error.value,
+        hint=error.hint,
+        code=error.code,
+    )
 
 
 def session_factory_from_settings(settings: Mapping[str, Any]) -> Any:

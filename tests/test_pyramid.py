@@ -185,7 +185,7 @@ class TestSettings:
             _Browser(settings | {f"session.{name}": text})
 
     def test_all_errors_at_once(self, settings: Settings) -> None:
-        """The errors of the sessions and of the cache regions are reported together."""
+        """The errors of sessions and of cache regions are one, which names the regions."""
         wrong = {
             "session.timeout": "soon",
             "session.secrets": "x",
@@ -198,6 +198,7 @@ class TestSettings:
             _Browser(settings | wrong)
         expected = {"timeout", "secrets", "encrypt_key", "URLParam.w"}
         assert expected == {error.option for error in caught.value.errors}
+        assert 2 == str(caught.value).count(f"- Cache region {_REGION}: ")
 
     def test_cache_region_without_a_server(
         self, settings: Settings, caplog: pytest.LogCaptureFixture
