@@ -314,7 +314,7 @@ class TestOptions:
     def test_start_warning(self, caplog: pytest.LogCaptureFixture, options: Options) -> None:
         """Lines that are left from another backend are named in one warning at the start."""
         left = {"sa.url": "sqlite://", "table_name": "t", "urls": "", "data_dir": "/var/cache"}
-        _make(options | left)
+        _make({"session.timeout": 1800, **options, **left})
         [text] = [record.getMessage() for record in caplog.records]
         assert [] == [name for name in left if name not in text]
 
