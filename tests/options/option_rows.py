@@ -15,6 +15,7 @@ from pymongo import MongoClient, monitoring
 from pymongo.driver_info import DriverInfo
 from pymongo.server_api import ServerApi
 
+from beaker_mongo_soajs.mongo.server_clock import HeartbeatClock
 from tests.recorder import Recorder
 
 Client = MongoClient[Any]
@@ -112,8 +113,9 @@ def uses_tls(client: Client) -> bool:
 
 
 def own_listeners(client: Client) -> list[Any]:
-    """Read the event listeners of a client, but for one that the tests gave to all clients."""
-    return [each for each in client.options.event_listeners if not isinstance(each, Recorder)]
+    """Read the event listeners of a client, but for those of the tests and of the server's clock."""
+    added = (HeartbeatClock, Recorder)
+    return [each for each in client.options.event_listeners if not isinstance(each, added)]
 
 
 def in_extraparam(suffix: str, value: Any, read: Read, expected: object) -> list[Row]:
