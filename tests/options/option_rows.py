@@ -15,7 +15,7 @@ from pymongo import MongoClient, monitoring
 from pymongo.driver_info import DriverInfo
 from pymongo.server_api import ServerApi
 
-from beaker_mongo_soajs.mongo.server_clock import HeartbeatClock
+from beaker_mongo_soajs.mongo.clock_readings import HeartbeatClock
 from tests.recorder import Recorder
 
 Client = MongoClient[Any]
@@ -113,7 +113,7 @@ def uses_tls(client: Client) -> bool:
 
 
 def own_listeners(client: Client) -> list[Any]:
-    """Read the event listeners of a client, but for those of the tests and of the server's clock."""
+    """Read the event listeners of a client, but for the tests' and the clock's."""
     added = (HeartbeatClock, Recorder)
     return [each for each in client.options.event_listeners if not isinstance(each, added)]
 
