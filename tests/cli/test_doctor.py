@@ -40,7 +40,7 @@ def test_no_server(tmp_path: Path) -> None:
     path.write_text(json.dumps(options))
     result = run("-c", str(path), "doctor")
     assert 0 == result.exit_code
-    assert "✗ connection: MongoDB is unreachable: host1:27017" in result.stdout
+    assert "✗ connection: MongoDB is unreachable: " in result.stdout
     assert "s3cr3t" not in result.output
     assert "invalid" not in result.output
     path.write_text(json.dumps(options | {"bogus": 1}))
