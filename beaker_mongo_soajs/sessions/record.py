@@ -53,7 +53,8 @@ class SessionRecord(LoadedSession):
         self.is_destroyed = False
         """Whether a save found that another request destroyed the session."""
         self.is_moved = False
-        """Whether a save found that another request changed the id of the session."""
+        """Whether a save found that another request changed the id of the session, or is about to.
+        The browser has to keep the cookie of that request."""
         # What is stored, if it holds more than this request knows: others saved a text meanwhile.
         self._latest: StoredSession | None = None
         self._touched_time = 0.0
@@ -61,7 +62,7 @@ class SessionRecord(LoadedSession):
     def forget(self) -> None:
         """Forget what was loaded or saved."""
         self.id = self._known = self._latest = None
-        self.is_destroyed = False
+        self.is_destroyed = self.is_moved = False
         self._touched_time = 0.0
 
     def find(self, session_id: object, timeout: float | None = None) -> Any:
@@ -159,7 +160,7 @@ class SessionRecord(LoadedSession):
             self._drop()
         elif session.keys() <= COOKIE_KEYS:
             self.remove()
-        elif self.id is not None and self.id != session_id:
+        elif self.id is not None and self.id != session_id and not self.is_moved:
             return self._move(session_id, session)
         elif self._known is None:
             return self._insert(session_id, session)
@@ -327,6 +328,8 @@ class SessionRecord(LoadedSession):
             documents.stored_id(old_id), new_id, self._expires(), make_document
         )
         if document is None:
+            # The session has another id than this one, maybe still the old one.
+            self.is_moved = True
             self._save_moved(known, changes, accessed_time)
             return "session.saved"
         self.forget()

@@ -239,3 +239,26 @@ class TestUnknownOutcome:
         SessionStore(options).destroy("old")
         assert "user" not in visit(options, new_id)
         assert 0 == store.length()
+
+
+class TestGivingWay:
+    """Two requests that change the id at once, of which one gives way."""
+
+    def test_the_cookie_stays(
+        self, store: SessionStore, options: Options, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A request that gives way saves under the id of the session, and sets no cookie."""
+        session = visit(options)
+        session.regenerate_id()
+        with monkeypatch.context() as patch:
+            # Another request was faster twice, and its connection was lost.
+            patch.setattr(id_change.IdChanges, "move", lambda *_: None)
+            session["n"] = 1
+            session.save()
+        assert not session.request["set_cookie"]
+        session["m"] = 2
+        session.save()
+        assert not session.request["set_cookie"]
+        found = visit(options)
+        assert ("ann", 1, 2) == (found["user"], found["n"], found["m"])
+        assert ["old"] == list(store.ids())
