@@ -4,6 +4,7 @@ import logging
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Literal, TypeVar
 
@@ -12,7 +13,7 @@ import pymongo
 from bson.errors import BSONError
 from bson.raw_bson import RawBSONDocument
 from pymongo import IndexModel, WriteConcern
-from pymongo.errors import DuplicateKeyError
+from pymongo.errors import DuplicateKeyError, InvalidOperation
 
 from beaker_mongo_soajs.config import DbConfig
 from beaker_mongo_soajs.log_records import warn
@@ -273,6 +274,16 @@ class StoreCollection:
         except TimeIsOver:
             return False
         return True
+
+    def wait_for_server(self) -> None:
+        """Wait until the client has found the server that takes writes, without a command."""
+
+        def wait(bound: Bound) -> None:
+            # There is no single address if there are several mongos.
+            with suppress(InvalidOperation):
+                _ = bound.decoded.database.client.address
+
+        self._run(wait, reads=True)
 
     def command(self, command: Document, *, database: str) -> Document:
         """Send a command to the primary that only reads; return the answer.

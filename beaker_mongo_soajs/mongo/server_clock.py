@@ -12,11 +12,10 @@ _TOLERANCE_SECONDS = 5.0
 def server_now(collection: StoreCollection) -> datetime:
     """Return the time of the server that takes writes, in naive UTC.
 
-    PyMongo reads it every few seconds, as it monitors the server. The server is only asked if there
-    is no such reading, at most once a minute: for the first command of a process, and with an
-    application's own client. In between, the time that passed here is added. The result is late by
-    the travel time of the answer, and by any time for which this machine was suspended: a lease
-    then ends early for its owner, and late for everybody else.
+    PyMongo reads it every few seconds, as it monitors the server. Only with an application's own
+    client, the server is asked, once a minute. In between, the time that passed here is added. The
+    result is late by the travel time of the answer, and by any time for which this machine was
+    suspended: a lease then ends early for its owner, and late for everybody else.
 
     :param collection: a collection of the server.
     :raises StoreError: the server does not answer.
@@ -38,6 +37,10 @@ def local_clock_ahead(collection: StoreCollection) -> float:
 def _server_seconds(collection: StoreCollection) -> float:
     reading = collection.clock_reading
     seconds = reading.seconds()
+    if seconds is None and collection.config.client is None:
+        # A client that has found its server has read its clock.
+        collection.wait_for_server()
+        seconds = reading.seconds()
     while seconds is None:
         reading.set(_ask(collection))
         seconds = reading.seconds()

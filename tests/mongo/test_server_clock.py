@@ -2,9 +2,11 @@
 
 import datetime
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from pymongo import MongoClient
 
 from beaker_mongo_soajs import DbConfig, StoreRefused
 from beaker_mongo_soajs.mongo import server_clock as module
@@ -30,9 +32,11 @@ def asked(collection: StoreCollection, monkeypatch: pytest.MonkeyPatch) -> list[
 
 
 @pytest.fixture
-def collection(options: Options) -> StoreCollection:
-    """Return a collection."""
-    return StoreCollection(DbConfig.from_options(options), "things")
+def collection(options: Options) -> Iterator[StoreCollection]:
+    """Return a collection with a client of the application's own, which reads no clock."""
+    with MongoClient[Document](options["url"]) as client:
+        own = {"client": client, "name": options["name"]}
+        yield StoreCollection(DbConfig.from_options(own), "things")
 
 
 def test_time(collection: StoreCollection, asked: list[str]) -> None:
@@ -55,9 +59,10 @@ def test_minutes(
     assert ["hello"] * 2 == asked
 
 
-def test_heartbeats(collection: StoreCollection, asked: list[str]) -> None:
-    """Each check of the server by PyMongo brings its time, so that nobody has to ask."""
-    collection.count({})
+def test_heartbeats(options: Options, asked: list[str]) -> None:
+    """PyMongo's checks of the server bring its time, also before the first command."""
+    collection = StoreCollection(DbConfig.from_options(options), "things")
+    collection.clock_reading.clear()
     assert abs(module.local_clock_ahead(collection)) < 5
     assert [] == asked
 
