@@ -246,7 +246,7 @@ class TestServer:
     ) -> None:
         """If another index conflicts, sessions work, and one warning says what to do."""
         database.sessions.create_index("expires", expireAfterSeconds=5)
-        visitor = Site(options).visitor()
+        visitor = Site(options | {"timeout": 1800}).visitor()
         visitor.save(user="ann")
         assert visitor.read() == {"user": "ann"}
         wait_for_indexes()
