@@ -23,6 +23,8 @@ _MASKS = (
     (r'127\.0\.0\.1", \d{5}', '127.0.0.1", 27017'),
     (r"(?<!\d)1\d{9}\.25", "1769860800.25"),
     (r"(\W)\d:\d\d:\d\d\b", r"\g<1>0:00:00"),
+    # The digits of a date vary.
+    (r"\d\.\d/\d\.\d kB", "1.2/1.2 kB"),
 )
 _SIZE = re.compile(r"(?m)^(.*(?:On the disk|Index |expires_1|session\.user_1).*?) *[\d.]+ k?B( *)$")
 _SIZE_WIDTH = 8

@@ -14,8 +14,8 @@ from tests.recorder import Commands
 Options = dict[str, Any]
 Db = Database[dict[str, Any]]
 
-SOON = utc_now().replace(microsecond=0) + timedelta(minutes=5)
-PAST = SOON - timedelta(days=1)
+SOON = utc_now().replace(microsecond=0) + timedelta(days=1)
+PAST = SOON - timedelta(days=2)
 
 
 @pytest.fixture
