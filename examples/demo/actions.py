@@ -13,11 +13,9 @@ from examples.demo.experiments import Experiments
 from examples.demo.lab import SHORT
 from examples.demo.outage import Outage
 from examples.demo.shop import MOST_OF_ONE, PRODUCTS, Product
-from examples.demo.visitors import Visitor
+from examples.demo.visitors import Visitor, device_name
 
 _LONGEST_NAME = 40
-_BROWSERS = ("Firefox", "Edg", "Chrome", "Safari", "curl")
-_SYSTEMS = ("Android", "iPhone", "iPad", "Windows", "Mac OS", "Linux")
 
 Form = Mapping[str, str]
 
@@ -71,7 +69,7 @@ def log_in(call: Call) -> str:
     session.regenerate_id()
     session["user"] = name
     session["logged_in"] = _now()
-    session["device"] = _device(call.agent)
+    session["device"] = device_name(call.agent)
     session.save()
     return f"Hello {name}. Your session has a new id."
 
@@ -147,7 +145,7 @@ def stop(call: Call) -> str:
     with call.room.lock:
         if database.can_stop and database.is_whole:
             outage.begin(call.port, database.stop)
-    return "The server has stopped. This page still answers."
+    return database.stopped
 
 
 def start(call: Call) -> str:
@@ -231,12 +229,6 @@ def _user(call: Call) -> str:
     if call.visitor.stringify:
         raise FormError("Sessions stored as JSON text cannot be searched. Switch to document.")
     return str(user)
-
-
-def _device(agent: str) -> str:
-    browser = next((name for name in _BROWSERS if name in agent), "a browser")
-    system = next((name for name in _SYSTEMS if name in agent), "")
-    return f"{browser.replace('Edg', 'Edge')} on {system}" if system else browser
 
 
 def _product(form: Form) -> Product:

@@ -15,12 +15,13 @@ _MOST_MEMBERS = 7
 class Database(Protocol):
     """The servers.
 
-    The names of a switch, for the page: what it does, and whether it is off.
+    For the page: the labels of the switch, and the message after it stopped a server.
     """
 
     url: str
     stop_label: str
     start_label: str
+    stopped: str
 
     @property
     def can_stop(self) -> bool:
@@ -40,7 +41,7 @@ class Database(Protocol):
 class GivenDatabase:
     """The server at ``MONGODB_URL``, which is never stopped."""
 
-    stop_label = start_label = ""
+    stop_label = start_label = stopped = ""
     can_stop = False
     is_whole = True
 
@@ -58,6 +59,7 @@ class OwnDatabase:
     """A server of the demo's own."""
 
     stop_label, start_label = "Stop MongoDB", "Start MongoDB"
+    stopped = "The server has stopped. This page still answers."
     can_stop = True
 
     def __init__(self, server: MongoServer) -> None:
@@ -83,6 +85,9 @@ class OwnReplicaSet:
     """A replica set of the demo's own."""
 
     stop_label, start_label = "Kill the primary", "Start the killed member"
+    stopped = (
+        "The primary is killed. The other members elect a new one, and this page still answers."
+    )
     can_stop = True
 
     def __init__(self, replica_set: ReplicaSet) -> None:

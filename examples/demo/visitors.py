@@ -14,6 +14,8 @@ from examples.demo.commands import Trace
 from examples.demo.experiments import Outcome
 
 _MOST_VISITORS = 1000
+_BROWSERS = ("Firefox", "Edg", "Chrome", "Safari", "curl")
+_SYSTEMS = ("Android", "iPhone", "iPad", "Windows", "Mac OS", "Linux")
 
 
 @dataclass
@@ -61,3 +63,13 @@ class Visitors:
             if len(self._visitors) > _MOST_VISITORS:
                 self._visitors.popitem(last=False)
             return visitor
+
+
+def device_name(agent: str) -> str:
+    """Return a short name of a browser and its system.
+
+    :param agent: the browser, as it names itself
+    """
+    browser = next((name for name in _BROWSERS if name in agent), "a browser")
+    system = next((name for name in _SYSTEMS if name in agent), "")
+    return f"{browser.replace('Edg', 'Edge')} on {system}" if system else browser
