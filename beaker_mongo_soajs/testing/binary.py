@@ -70,7 +70,7 @@ def _packaged_mongod() -> Path | None:
 
 def _runnable(path: Path, source: str) -> Path:
     if not path.is_file():
-        raise MongodNotFound(f"{source} {path}, which is no file: {_REMEDIES}")
+        raise MongodNotFound(f"{source} {path}, which is not a file: {_REMEDIES}")
     if not os.access(path, os.X_OK):
         raise MongodNotFound(f"{source} {path}, which is not executable: chmod +x it")
     return path

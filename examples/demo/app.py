@@ -21,7 +21,7 @@ from examples.demo.lab import Lab
 from examples.demo.observer import Observer
 from examples.demo.outage import Outage
 from examples.demo.panels import PANELS
-from examples.demo.shops import SELECTION_TIMEOUT_MS, SESSION_COOKIE, Shops
+from examples.demo.shops import SESSION_COOKIE, Shops
 from examples.demo.view import Page, render_error, render_page
 from examples.demo.visitors import Visitor, Visitors
 
@@ -66,7 +66,7 @@ class Demo:
         self._forms = Forms()
         self._assets = load_assets()
         self._shops = Shops(self._respond_to_visitor, database.url, name, self._recorder)
-        self.lab = Lab(database.url, name, SELECTION_TIMEOUT_MS)
+        self.lab = Lab(database.url, name)
         self.experiments = Experiments(self.lab)
         self.outage = Outage(self.lab)
         self._room = Room(database, self.experiments, self.outage, threading.Lock())

@@ -20,6 +20,7 @@ from pymongo.errors import PyMongoError
 from webob import Request
 
 from beaker_mongo_soajs import SessionMiddleware, StoreUnavailable
+from examples.demo.shops import selection_timeout
 
 BEAKER, HERE, SHORT = "beaker", "here", "short"
 COOKIE = "lab"
@@ -35,10 +36,9 @@ class Lab:
 
     :param url: the connection string.
     :param database: the name of the database.
-    :param outage_ms: how long a request looks for a server.
     """
 
-    def __init__(self, url: str, database: str, outage_ms: int) -> None:
+    def __init__(self, url: str, database: str) -> None:
         self.key = secrets.token_hex(16)
         self._events: dict[str, threading.Event] = {}
         common = {
@@ -50,13 +50,13 @@ class Lab:
             **common,
             "session.url": url,
             "session.name": database,
-            "session.URLParam": {"serverSelectionTimeoutMS": outage_ms},
+            "session.URLParam": selection_timeout(url),
             "session.secure": False,
         }
         # Beaker would keep a client of its own for as long as the process runs.
         head, _, query = url.partition("?")
         self._client: MongoClient[dict[str, Any]] = MongoClient(
-            f"{head.rstrip('/')}/{database}?{query}", serverSelectionTimeoutMS=outage_ms
+            f"{head.rstrip('/')}/{database}?{query}", **selection_timeout(url)
         )
         self.applications: dict[str, WSGIApplication] = {
             BEAKER: beaker.middleware.SessionMiddleware(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 from wsgiref.types import WSGIApplication
 
 import beaker.middleware
@@ -13,6 +14,15 @@ from beaker_mongo_soajs import SessionMiddleware, SessionStore
 SESSION_COOKIE = "demo_session"
 LIFETIME_SECONDS = 600
 SELECTION_TIMEOUT_MS = 1_000
+
+
+def selection_timeout(url: str) -> dict[str, Any]:
+    """Return a short server selection timeout, unless a connection string sets one.
+
+    :param url: the connection string.
+    """
+    is_set = "serverselectiontimeoutms=" in url.lower()
+    return {} if is_set else {"serverSelectionTimeoutMS": SELECTION_TIMEOUT_MS}
 
 
 class Shops:
@@ -30,10 +40,7 @@ class Shops:
         self.dbconfig: Mapping[str, object] = {
             "url": url,
             "name": database,
-            "URLParam": {
-                "serverSelectionTimeoutMS": SELECTION_TIMEOUT_MS,
-                "event_listeners": [listener],
-            },
+            "URLParam": {**selection_timeout(url), "event_listeners": [listener]},
         }
         common = {
             "session.dbConfig": self.dbconfig,

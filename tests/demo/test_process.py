@@ -181,6 +181,10 @@ class TestMistakes:
             ({"PORT": "http"}, "PORT cannot be 'http'. Set it to a number from 0 to 65535."),
             ({"PORT": "65536"}, "PORT cannot be '65536'. Set it to a number from 0 to 65535."),
             ({"MONGODB_URL": "mongodb://127.0.0.1:1/"}, "MongoDB does not answer. Check MONGODB"),
+            (
+                {"MONGODB_URL": "mongodb://127.0.0.1:1/?serverSelectionTimeoutMS=50"},
+                "MongoDB does not answer. Check MONGODB",
+            ),
             ({"MONGODB_URL": "http://127.0.0.1/"}, "url"),
             ({"MONGOD": "nowhere"}, "MONGOD names nowhere"),
             ({"REPLICAS": "many"}, "REPLICAS cannot be 'many'. Set it to a number from 1 to 7."),

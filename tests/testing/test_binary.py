@@ -55,7 +55,7 @@ class TestFindMongod:
         """A MONGOD that names no file is refused, even if there is another program."""
         program(tmp_path / "bin/mongod", "")
         monkeypatch.setenv("MONGOD", str(tmp_path / name))
-        with pytest.raises(MongodNotFound, match=r"^MONGOD names .* no file"):
+        with pytest.raises(MongodNotFound, match=r"^MONGOD names .*, which is not a file"):
             find_mongod()
 
     def test_a_program_that_may_not_run_is_an_error(
