@@ -21,6 +21,8 @@ from beaker_mongo_soajs.namespace import MongoContainer, MongoNamespaceManager
 from beaker_mongo_soajs.session import MongoSession
 from beaker_mongo_soajs.sessions.store import SessionStore
 
+__version__ = "1.0.0"
+
 __all__ = [
     "BeakerMongoError",
     "ConfigError",

@@ -1,17 +1,18 @@
 """The documentation site: ``make docs`` builds it into ``build/docs``, and warnings are errors."""
 
 import sys
-from importlib.metadata import version as version_of
 from pathlib import Path
 
 from sphinx.application import Sphinx
+
+import beaker_mongo_soajs
 
 sys.path.insert(0, str(Path(__file__).parent))
 from messages import MARK, render
 
 project = "beaker_mongo_soajs"
 author = "beaker_mongo_soajs contributors"
-release = version = version_of("beaker_mongo_soajs")
+release = version = beaker_mongo_soajs.__version__
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx_copybutton"]
 source_suffix = {".md": "markdown"}

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import secrets
 import shutil
 import subprocess
@@ -9,6 +10,7 @@ import sys
 import tarfile
 import zipfile
 from collections.abc import Iterator, Mapping
+from configparser import ConfigParser
 from contextlib import suppress
 from http.cookiejar import CookieJar
 from pathlib import Path
@@ -20,6 +22,7 @@ from urllib.request import HTTPCookieProcessor, ProxyHandler, build_opener
 import pytest
 from pymongo.database import Database
 
+import beaker_mongo_soajs
 from examples.serving import listen
 from tests.application import live_documents, only_document
 from tests.newcomer import Newcomer
@@ -80,7 +83,7 @@ def distributions(tmp_path_factory: pytest.TempPathFactory) -> Distributions:
         copy = source / path.relative_to(ROOT)
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(path, copy)
-    # Without isolation the build needs no package index: the extra "test" has setuptools.
+    # Without isolation the build needs no package index: the group "test" has setuptools.
     build = (sys.executable, "-P", "-m", "build", "--no-isolation", "--outdir")
     run(*build, folder / "of sdist", source, cwd=folder)
     shutil.rmtree(source / "beaker_mongo_soajs.egg-info")
@@ -127,6 +130,24 @@ class TestDistributions:
         assert f"{metadata}/licenses/LICENSE" in found
         entry_points = found[f"{metadata}/entry_points.txt"].decode()
         assert "ext:mongodb_soajs = beaker_mongo_soajs.namespace" in entry_points
+
+    def test_the_version(self, distributions: Distributions) -> None:
+        """The wheel has the version that the package names."""
+        version = beaker_mongo_soajs.__version__
+        assert f"beaker_mongo_soajs-{version}-py3-none-any.whl" == distributions.wheel.name
+
+    def test_development_installs_all_extras(self, distributions: Distributions) -> None:
+        """``make test`` and tox install all extras of the wheel, which are those for users."""
+        found = contents(distributions.wheel)
+        metadata = next(text for name, text in found.items() if name.endswith("/METADATA")).decode()
+        extras = re.findall(r"(?m)^Provides-Extra: (\S+)$", metadata)
+        script = (ROOT / ".ci" / "install.py").read_text()
+        assert f'_ALL = "{",".join(sorted(extras))}"' in script
+        tox = ConfigParser(interpolation=None)
+        tox.read(ROOT / "tox.ini")
+        assert sorted(extras) == tox["testenv"]["extras"].split()
+        assert "testserver" in extras
+        assert set() == {"dev", "lint", "test"} & set(extras)
 
     def test_both_builds_make_the_same_wheel(self, distributions: Distributions) -> None:
         """The source distribution and the repository build the same wheel."""

