@@ -98,8 +98,10 @@ def distributions(tmp_path_factory: pytest.TempPathFactory) -> Distributions:
 def unpacked(distributions: Distributions, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Unpack the source distribution, and return its folder."""
     folder = tmp_path_factory.mktemp("unpacked")
+    # Python before 3.11.4 has no filters.
+    filters: dict[str, Any] = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
     with tarfile.open(distributions.sdist) as archive:
-        archive.extractall(folder, filter="data")
+        archive.extractall(folder, **filters)
     return folder / distributions.sdist.name.removesuffix(".tar.gz")
 
 
