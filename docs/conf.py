@@ -1,6 +1,7 @@
 """The documentation site: ``make docs`` builds it into ``build/docs``, and warnings are errors."""
 
 import sys
+import warnings
 from pathlib import Path
 
 from sphinx.application import Sphinx
@@ -9,6 +10,10 @@ import beaker_mongo_soajs
 
 sys.path.insert(0, str(Path(__file__).parent))
 from messages import MARK, render
+from option_tables import insert_tables
+
+# Pyramid 2.1 imports pkg_resources, which warns about itself.
+warnings.filterwarnings("ignore", "pkg_resources is deprecated", UserWarning)
 
 project = "beaker_mongo_soajs"
 author = "beaker_mongo_soajs contributors"
@@ -45,11 +50,13 @@ copybutton_prompt_text = r"\$ |>>> |\.\.\. "
 copybutton_prompt_is_regexp = True
 
 
-def _insert_messages(_app: Sphinx, page: str, source: list[str]) -> None:
+def _insert_tables(_app: Sphinx, page: str, source: list[str]) -> None:
     if page == "troubleshooting":
         source[0] = source[0].replace(MARK, render())
+    elif page == "options":
+        source[0] = insert_tables(source[0])
 
 
 def setup(app: Sphinx) -> None:
-    """Fill the tables of the page *Troubleshooting* from the source of the package."""
-    app.connect("source-read", _insert_messages)
+    """Fill the tables of *Troubleshooting* and *Options* from the source of the package."""
+    app.connect("source-read", _insert_tables)

@@ -14,6 +14,9 @@ import pytest
 from pymongo.uri_parser import parse_uri
 
 import beaker_mongo_soajs
+from beaker_mongo_soajs.backend.session_settings import CHECK_AT_START
+from beaker_mongo_soajs.config.beaker_options import BEAKER_OPTIONS
+from beaker_mongo_soajs.options.table import ROWS
 from tests.conftest import IMPORTS, RunPython
 from tests.repository import ROOT, files, name_of
 from tests.test_house import ORDER, PACKAGE, line_of
@@ -179,6 +182,14 @@ class TestSite:
         page = (site / "api.html").read_text()
         names = {f"beaker_mongo_soajs.{name}" for name in beaker_mongo_soajs.__all__}
         assert set() == {name for name in names if f'id="{name}"' not in page}
+
+    def test_the_options_page_is_complete(self, site: Path) -> None:
+        """The options page has a row for each option of a dbConfig and of Beaker, and no others."""
+        page = (site / "options.html").read_text()
+        cells = re.findall(r"<tr class=\"row-\w+\"><td><p>(.*?)</p></td>", page)
+        found = {re.sub(r"<.*?>", "", cell) for cell in cells}
+        own = {CHECK_AT_START, "environ_key"}
+        assert {row.name for row in ROWS} | BEAKER_OPTIONS | own == found
 
     def test_messages_are_listed(self, site: Path) -> None:
         """The troubleshooting page lists an error, a refused value, and a warning of the log."""
