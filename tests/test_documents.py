@@ -6,7 +6,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import chain
 from pathlib import Path
 
@@ -22,6 +22,8 @@ from tests.repository import ROOT, files, name_of
 from tests.test_house import ORDER, PACKAGE, line_of
 
 PYTHON = re.compile(r"(?m)^```python\n((?:.*\n)*?)```$")
+SAVED = re.compile(r"(?m)this as `([\w.]+)`.*:\n\n```(?:python|ini)\n((?:.*\n)*?)```$")
+"""A block that the reader saves as a file: "Save this as `app.py`:"."""
 PAGES = [
     str(path.relative_to(ROOT))
     for path in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -31,6 +33,8 @@ PAGES = [
 RUN_BLOCKS = """
 import json, os, pathlib, pytest, sys
 os.chdir(os.environ["FOLDER"])
+for name, code in json.loads(os.environ["FILES"]).items():
+    pathlib.Path(name).write_text(code)
 names = {"__name__": "page"}
 for number, (place, code) in enumerate(json.loads(os.environ["BLOCKS"])):
     if "def test_" in code:
@@ -41,6 +45,12 @@ for number, (place, code) in enumerate(json.loads(os.environ["BLOCKS"])):
     else:
         exec(compile(code, place, "exec"), names)
 """
+
+
+def _replace(text: str, words: Mapping[str, str]) -> str:
+    for theirs, ours in words.items():
+        text = text.replace(theirs, ours)
+    return text
 
 
 class TestDocuments:
@@ -57,21 +67,18 @@ class TestDocuments:
     ) -> None:
         """The code of a page runs from top to bottom, with a new database on the tests' server.
 
-        Blocks with tests are run by pytest.
+        Blocks with tests are run by pytest. They can import the files that the page saves.
         """
         host, port = parse_uri(mongo_url)["nodelist"][0]
-        blocks = []
-        for place, code in self._code(page):
-            for theirs, ours in (
-                ("127.0.0.1", host),
-                ("27017", str(port)),
-                ("core_session", database_name),
-            ):
-                code = code.replace(theirs, ours)
-            blocks.append((place, code))
-        answer = run_python(
-            RUN_BLOCKS, {"BLOCKS": json.dumps(blocks), "FOLDER": str(tmp_path)}, check=False
-        )
+        words = {"127.0.0.1": host, "27017": str(port), "core_session": database_name}
+        blocks = [(place, _replace(code, words)) for place, code in self._code(page)]
+        found = SAVED.findall((ROOT / page).read_text())
+        given = {
+            "BLOCKS": json.dumps(blocks),
+            "FILES": json.dumps({name: _replace(code, words) for name, code in found}),
+            "FOLDER": str(tmp_path),
+        }
+        answer = run_python(RUN_BLOCKS, given, check=False)
         assert 0 == answer.returncode, answer.stdout + answer.stderr
 
     def test_documents_import_only_what_is_public(self) -> None:
