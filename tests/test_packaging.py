@@ -249,8 +249,8 @@ class TestEmptyEnvironment:
         assert (2, needed) == (result.returncode, result.stderr)
 
 
-class TestDjangoPage:
-    """The quickstart of ``docs/django.md``, in an empty environment."""
+class TestPages:
+    """Pages of the documentation, followed to the letter with the wheel alone."""
 
     SUPERUSER: ClassVar[Mapping[str, str]] = {
         "DJANGO_SUPERUSER_USERNAME": "ann",
@@ -259,27 +259,95 @@ class TestDjangoPage:
     }
 
     @pytest.fixture
-    def newcomer(
-        self, distributions: Distributions, tmp_path: Path, options: dict[str, Any]
-    ) -> Newcomer:
-        """Follow the page, up to the command that starts the server."""
-        words = {"mongodb://127.0.0.1:27017": options["url"], "core_session": options["name"]}
-        newcomer = Newcomer(tmp_path, distributions.wheel, words, self.SUPERUSER)
-        asks = {"python manage.py createsuperuser": "--noinput"}
-        newcomer.follow(ROOT / "docs" / "django.md", "Quickstart", asks)
-        return newcomer
-
-    def test_it_works(self, newcomer: Newcomer, database: Database[dict[str, Any]]) -> None:
-        """Visits are counted, the user of the admin logs in, and a wrong option is named."""
+    def port(self) -> str:
+        """Return the number of a free port."""
         with listen(0) as listener:
-            address = "127.0.0.1:{1}".format(*listener.getsockname())
+            return str(listener.getsockname()[1])
+
+    @pytest.fixture
+    def words(self, options: dict[str, Any]) -> dict[str, str]:
+        """Return the words of a page to replace: its server and its database."""
+        return {"mongodb://127.0.0.1:27017": options["url"], "core_session": options["name"]}
+
+    def test_quickstart(
+        self,
+        distributions: Distributions,
+        tmp_path: Path,
+        words: dict[str, str],
+        port: str,
+        database: Database[dict[str, Any]],
+    ) -> None:
+        """The shell blocks of the quickstart print what the page shows."""
+        newcomer = Newcomer(tmp_path, distributions.wheel, words | {"8080": port})
+        sections = ["Install", "Write an application", "Run it"]
+        newcomer.follow(ROOT / "docs" / "quickstart.md", sections, "python app.py")
+        with newcomer.serve():
+            wait_until(lambda: _answers(port), seconds=60)
+            newcomer.finish()
+        assert 2 == sum(command.startswith("curl ") for command in newcomer.typed)
+        assert 2 == max(each["session"]["visits"] for each in live_documents(database))
+
+    def test_the_readme_has_the_application_of_the_quickstart(self) -> None:
+        """The README shows the application that the quickstart page explains."""
+        blocks = [
+            re.findall(r"(?ms)^```python\n(.*?)^```$", (ROOT / page).read_text())[0]
+            for page in ("README.md", "docs/quickstart.md")
+        ]
+        assert blocks[0] == blocks[1]
+
+    @pytest.mark.parametrize(
+        ("page", "server", "theirs"),
+        [("flask", "flask run", "5000"), ("pyramid", "PYTHONPATH=. pserve site.ini", "8080")],
+    )
+    def test_visits(
+        self,
+        distributions: Distributions,
+        environment: Path,
+        tmp_path: Path,
+        words: dict[str, str],
+        port: str,
+        database: Database[dict[str, Any]],
+        page: str,
+        server: str,
+        theirs: str,
+    ) -> None:
+        """Visits are counted, in a document in MongoDB."""
+        words |= {theirs: port}
+        newcomer = Newcomer(tmp_path, distributions.wheel, words, environment)
+        newcomer.follow(ROOT / "docs" / f"{page}.md", ["Quickstart"], server)
+        browser = build_opener(ProxyHandler({}), HTTPCookieProcessor(CookieJar()))
+
+        def count_visit() -> int:
+            with suppress(URLError), browser.open(f"http://127.0.0.1:{port}/") as answer:
+                found: int = json.load(answer)["visits"]
+                return found
+            return 0
+
+        with newcomer.serve(*(["--port", port] if page == "flask" else [])):
+            wait_until(count_visit, seconds=60)
+            assert 2 == count_visit()
+        assert 2 == only_document(database)["session"]["visits"]
+
+    def test_django(
+        self,
+        distributions: Distributions,
+        environment: Path,
+        tmp_path: Path,
+        words: dict[str, str],
+        port: str,
+        database: Database[dict[str, Any]],
+    ) -> None:
+        """Visits are counted, the user of the admin logs in, and a wrong option is named."""
+        newcomer = Newcomer(tmp_path, distributions.wheel, words, environment, self.SUPERUSER)
+        page = ROOT / "docs" / "django.md"
+        newcomer.follow(page, ["Quickstart"], "python manage.py runserver", "--noinput")
         cookies = CookieJar()
         browser = build_opener(ProxyHandler({}), HTTPCookieProcessor(cookies))
 
         def get(path: str, **form: str) -> str:
             data = urlencode(form).encode() if form else None
-            with browser.open(f"http://{address}{path}", data) as page:
-                text: str = page.read().decode()
+            with browser.open(f"http://127.0.0.1:{port}{path}", data) as answer:
+                text: str = answer.read().decode()
             return text
 
         def is_ready() -> bool:
@@ -287,17 +355,17 @@ class TestDjangoPage:
                 return bool(get("/admin/login/"))
             return False
 
-        with newcomer.serve(address, "--noreload"):
+        with newcomer.serve(f"127.0.0.1:{port}", "--noreload"):
             wait_until(is_ready, seconds=60)
             assert ['{"visits": 1}', '{"visits": 2}'] == [get("/"), get("/")]
             (token,) = (cookie.value for cookie in cookies if cookie.name == "csrftoken")
-            page = get(
+            answer = get(
                 "/admin/login/?next=/admin/",
                 csrfmiddlewaretoken=str(token),
                 username=self.SUPERUSER["DJANGO_SUPERUSER_USERNAME"],
                 password=self.SUPERUSER["DJANGO_SUPERUSER_PASSWORD"],
             )
-        assert "Site administration" in page
+        assert "Site administration" in answer
         (session,) = (document["session"] for document in live_documents(database))
         assert {"visits": 2, "_auth_user_id": "1"}.items() <= session.items()
         assert "no issues" in newcomer.type("python manage.py check")
@@ -307,31 +375,8 @@ class TestDjangoPage:
             newcomer.type("python manage.py check")
 
 
-class TestFlaskPage:
-    """The quickstart of ``docs/flask.md``, in an empty environment."""
-
-    def test_it_works(
-        self,
-        distributions: Distributions,
-        tmp_path: Path,
-        options: dict[str, Any],
-        database: Database[dict[str, Any]],
-    ) -> None:
-        """Visits are counted, in a document in MongoDB."""
-        words = {"mongodb://127.0.0.1:27017": options["url"], "core_session": options["name"]}
-        newcomer = Newcomer(tmp_path, distributions.wheel, words, {})
-        newcomer.follow(ROOT / "docs" / "flask.md", "Quickstart", {})
-        with listen(0) as listener:
-            port = str(listener.getsockname()[1])
-        browser = build_opener(ProxyHandler({}), HTTPCookieProcessor(CookieJar()))
-
-        def count_visit() -> int:
-            with suppress(URLError), browser.open(f"http://127.0.0.1:{port}/") as page:
-                found: int = json.load(page)["visits"]
-                return found
-            return 0
-
-        with newcomer.serve("--port", port):
-            wait_until(count_visit, seconds=60)
-            assert 2 == count_visit()
-        assert 2 == only_document(database)["session"]["visits"]
+def _answers(port: str) -> bool:
+    with suppress(URLError):
+        build_opener(ProxyHandler({})).open(f"http://127.0.0.1:{port}/").close()
+        return True
+    return False
