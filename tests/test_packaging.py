@@ -21,6 +21,7 @@ from urllib.request import HTTPCookieProcessor, ProxyHandler, build_opener
 
 import pytest
 from pymongo.database import Database
+from readme_renderer import markdown
 
 import beaker_mongo_soajs
 from examples.serving import listen
@@ -112,6 +113,15 @@ class TestDistributions:
         """The metadata is complete, and the description can be rendered."""
         twine = (sys.executable, "-P", "-m", "twine", "check", "--strict")
         run(*twine, distributions.sdist, distributions.wheel, cwd=tmp_path)
+
+    def test_the_readme_is_rendered(self) -> None:
+        """PyPI's renderer keeps all headings, tables and pictures of the README."""
+        text = (ROOT / "README.md").read_text()
+        page = markdown.render(text)
+        assert page is not None
+        for written, made in ((r"^#+ ", "<h[1-6] "), (r"^\| --- ", "<table>"), (r"^!\[", "<img ")):
+            expected = len(re.findall(written, text, re.MULTILINE))
+            assert expected == len(re.findall(made, page)), made
 
     def test_the_wheel_is_clean(self, distributions: Distributions, tmp_path: Path) -> None:
         """The wheel has no stray files, no copies and no other top-level modules."""
