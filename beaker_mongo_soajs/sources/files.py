@@ -6,12 +6,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from beaker_mongo_soajs.config.migrate_from import MigrateFrom
+from beaker_mongo_soajs.mongo.backoff import attempts
 from beaker_mongo_soajs.sources.entry import Entry, from_timestamp
 from beaker_mongo_soajs.sources.source import Source
 
 # File systems allow 255, with the suffix.
 _LONGEST_NAME_BYTES = 240
-_DBM_SUFFIXES = ("", ".db", ".dat", ".pag", ".dir", ".bak")
+_DBM_DATA = ("", ".db", ".dat", ".pag")
+"""The suffixes of the files of a database, without which it does not exist."""
+_DBM_OTHERS = (".dir", ".bak", "-wal", "-shm")
+_DBM_ERRORS = (OSError, ValueError, SyntaxError, *dbm.error)
+_WRITE_SECONDS = 1.0
+"""The longest time in which an application is expected to write a database."""
 
 
 class FileSource(Source):
@@ -71,32 +77,51 @@ class DbmSource(FileSource):
 
     def _delete(self, session_id: str) -> None:
         for path in self._paths(session_id):
-            for file in _files(path):
+            # The data first: the other files are nothing without it.
+            for file in _files(path, _DBM_DATA + _DBM_OTHERS):
                 file.unlink(missing_ok=True)
 
     def _all(self) -> Iterator[Path]:
         names = {
-            path.parent / f"{path.name.partition(self.suffix)[0]}{self.suffix}"
-            for path in self._folder.glob(f"?/??/*{self.suffix}*")
+            path.with_name(path.name.removesuffix(suffix))
+            for suffix in _DBM_DATA
+            for path in self._folder.glob(f"?/??/*{self.suffix}{suffix}")
         }
         return iter(sorted(names))
 
     def _read(self, path: Path, session_id: str) -> Entry | None:
-        files = _files(path)
-        if not files:
-            return None
-        try:
-            accessed = from_timestamp(max(file.stat().st_mtime for file in files))
-            with dbm.open(str(path), "r") as database:
-                value = database.get(b"session")
-        except (OSError, *dbm.error):
-            if files == _files(path):
-                raise
-            # Another request has moved the session, and is deleting the files.
-            return None
-        return None if value is None else Entry(session_id, value, accessed)
+        """Read a database. Meanwhile, applications may write or delete its files, one by one."""
+        problem: Exception | None = None
+        for _ in attempts(_WRITE_SECONDS):
+            files = _files(path, _DBM_DATA)
+            if not files:
+                return None
+            try:
+                accessed = from_timestamp(max(file.stat().st_mtime for file in files))
+                with dbm.open(str(path), "r") as database:
+                    value = database.get(b"session")
+            except _DBM_ERRORS as error:
+                problem = error
+                continue
+            if value is not None:
+                return Entry(session_id, value, accessed)
+            if not _is_without_index(path):
+                return None
+            problem = None
+        if problem is not None and dbm.whichdb(str(path)) is not None:
+            raise problem
+        return None
 
 
-def _files(path: Path) -> list[Path]:
-    paths = [path.with_name(path.name + suffix) for suffix in _DBM_SUFFIXES]
+def _files(path: Path, suffixes: tuple[str, ...]) -> list[Path]:
+    paths = [path.with_name(path.name + suffix) for suffix in suffixes]
     return [file for file in paths if file.exists()]
+
+
+def _is_without_index(path: Path) -> bool:
+    """Return whether :mod:`dbm.dumb` has data, but has yet to write the index of it."""
+    data, index = (path.with_name(path.name + suffix) for suffix in (".dat", ".dir"))
+    try:
+        return data.stat().st_size > 0 and index.stat().st_size == 0
+    except FileNotFoundError:
+        return data.exists()
