@@ -1,6 +1,6 @@
 """Compare what sessions cost: ``python -m benchmarks``.
 
-A full run writes its tables, raw figures and chart into this repository.
+A full run writes its tables, raw figures and charts into this repository.
 """
 
 import argparse
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks import plan
-from benchmarks.files import ROOT, write
+from benchmarks.files import ROOT, update, write
 from benchmarks.raw import raw_figures
 from benchmarks.report import report
 from benchmarks.run import Scope, run
@@ -42,15 +42,26 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--json", type=Path, metavar="FILE", help="write the raw figures to this file"
     )
+    parser.add_argument(
+        "--draw",
+        type=Path,
+        metavar="FILE",
+        help="measure nothing: write the documentation and its charts from raw figures",
+    )
     parser.add_argument("--root", type=Path, help="write the files into another checkout")
     parser.set_defaults(scope="full")
     options = parser.parse_args(arguments)
+    root = options.root or ROOT
+    if options.draw is not None:
+        for path in update(options.draw, root):
+            print(path)
+        return
     found = run(SCOPES[options.scope], with_node=options.node)
     print(report(found))
     if options.json is not None:
         options.json.write_text(json.dumps(raw_figures(found), indent=1) + "\n")
     if options.root is not None or options.scope == "full":
-        for path in write(found, options.root or ROOT):
+        for path in write(found, root):
             print(path)
 
 

@@ -1,93 +1,93 @@
-"""The chart of a run."""
+"""The charts of a run: one for each question of the page *Performance*."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from benchmarks.cells import Spec
-from benchmarks.contenders import CONTENDERS
-from benchmarks.plan import FLOORS, OURS, WITH_BEAKER
-from benchmarks.ratios import Results
-from benchmarks.samples import Samples
-from benchmarks.workloads import CHANGE, READ
-
-_PANELS = (
-    ("read only", Spec("", READ)),
-    ("small change", Spec("", CHANGE)),
-    ("read only, 1 ms away", Spec("", READ, round_trip_ms=1.0)),
-)
-_COLOURS = {
-    "this package": "#0b6e4f",
-    "others": "#8ca0b3",
-    "the driver alone, without sessions": "#d9dee3",
-}
-_WIDTH_INCHES, _ROW_INCHES = 14.0, 0.34
+# The first colour of a pair is that of the first bar of a row, the second that of the other one.
+_OURS = ("#0b6e4f", "#7cc4a8")
+_OTHERS = ("#5f7488", "#b9c6d2")
+_WIDTH_INCHES, _ROW_INCHES = 7.2, 0.62
+_BAR = 0.38
 
 # Text as paths looks the same everywhere. With a fixed salt, equal figures give equal files.
-_STYLE: Any = {"svg.fonttype": "path", "svg.hashsalt": "benchmarks", "font.size": 9.0}
+_STYLE: Any = {"svg.fonttype": "path", "svg.hashsalt": "benchmarks", "font.size": 13.0}
 
 
-def draw(results: Results, path: Path) -> list[Path]:
-    """Draw the medians of the most important requests.
+@dataclass(frozen=True)
+class Row:
+    """The bars of one contender.
 
-    :param results: the results of a run.
-    :param path: the path of the files, without suffix.
-    :returns: the paths of the PNG and the SVG file.
+    :param title: its title.
+    :param values: the values, one for each entry of the legend; ``None`` if not measured.
+    :param is_ours: whether it is this package.
     """
-    panels = [(title, _bars(results, spec)) for title, spec in _PANELS]
-    rows = max(len(bars) for _, bars in panels)
+
+    title: str
+    values: Sequence[float | None]
+    is_ours: bool
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A chart with horizontal bars.
+
+    :param name: the name of its file, without suffix.
+    :param title: what the bars show, with the unit.
+    :param legend: what the bars of a row are: one or two.
+    :param rows: the rows, the first one at the top.
+    :param number: the format of the values.
+    """
+
+    name: str
+    title: str
+    legend: Sequence[str]
+    rows: Sequence[Row]
+    number: str
+
+
+def draw(chart: Chart, folder: Path) -> Path:
+    """Draw a chart.
+
+    :param chart: the chart.
+    :param folder: the folder of the file.
+    :returns: the path of the file.
+    """
+    path = folder / f"{chart.name}.svg"
     with mpl.rc_context(_STYLE):
-        figure = Figure(figsize=(_WIDTH_INCHES, 1.5 + _ROW_INCHES * rows), layout="constrained")
-        axes = figure.subplots(1, len(panels))
-        for axis, (title, bars) in zip(axes, panels, strict=True):
-            _draw_bars(axis, title, bars)
-        figure.suptitle(
-            "Median time of a request with a session of 2 kB, in microseconds", fontsize=11
-        )
+        height = 1.3 + _ROW_INCHES * len(chart.rows)
+        figure = Figure(figsize=(_WIDTH_INCHES, height), layout="constrained")
+        axis = figure.subplots()
+        for index in range(len(chart.legend)):
+            _draw_bars(axis, chart, index)
+        middle = _BAR * (len(chart.legend) - 1) / 2
+        axis.set_yticks([row + middle for row in range(len(chart.rows))])
+        axis.set_yticklabels([row.title for row in chart.rows])
+        for label, row in zip(axis.get_yticklabels(), chart.rows, strict=True):
+            label.set_fontweight("bold" if row.is_ours else "normal")
+        axis.invert_yaxis()
+        axis.margins(x=0.14)
+        axis.spines[["top", "right"]].set_visible(False)
+        figure.suptitle(chart.title, fontsize=13, x=0.01, ha="left")
+        colours = [Rectangle((0, 0), 1, 1, color=colour) for colour in _OTHERS]
         figure.legend(
-            [Rectangle((0, 0), 1, 1, color=colour) for colour in _COLOURS.values()],
-            list(_COLOURS),
-            loc="outside lower center",
-            ncols=len(_COLOURS),
-            frameon=False,
+            colours[: len(chart.legend)], chart.legend, loc="outside lower center", ncols=2
         )
-        files = [path.with_suffix(suffix) for suffix in (".png", ".svg")]
-        for file in files:
-            metadata = {"Date": None} if file.suffix == ".svg" else None
-            figure.savefig(file, dpi=110, metadata=metadata)
-    return files
+        figure.savefig(path, metadata={"Date": None})
+    return path
 
 
-def _bars(results: Results, like: Spec) -> Sequence[tuple[str, Samples]]:
-    """Return the contenders with their samples, fastest first."""
-    names = [name for name in CONTENDERS if name not in WITH_BEAKER]
-    found = [(name, results.get(like.of(name))) for name in names]
-    bars = [(name, samples) for name, samples in found if samples is not None]
-    return sorted(bars, key=lambda bar: bar[1].median_us)
-
-
-def _draw_bars(axis: Axes, title: str, bars: Sequence[tuple[str, Samples]]) -> None:
-    medians = [samples.median_us for _, samples in bars]
-    colours = [_colour(name) for name, _ in bars]
-    drawn = axis.barh(range(len(bars)), medians, color=colours)
-    axis.bar_label(drawn, [f"{median:,.0f}" for median in medians], padding=3)
-    titles = [CONTENDERS[name].title.replace("*", "").replace("`", "") for name, _ in bars]
-    axis.set_yticks(range(len(bars)), titles)
-    for label, (name, _) in zip(axis.get_yticklabels(), bars, strict=True):
-        label.set_fontweight("bold" if name in OURS else "normal")
-    axis.invert_yaxis()
-    axis.set_title(title, loc="left")
-    axis.margins(x=0.16)
-    axis.spines[["top", "right"]].set_visible(False)
-
-
-def _colour(name: str) -> str:
-    ours, others, floors = _COLOURS.values()
-    if name in OURS:
-        return ours
-    return floors if name in FLOORS else others
+def _draw_bars(axis: Any, chart: Chart, index: int) -> None:
+    measured = [
+        (place + index * _BAR, value, (_OURS if row.is_ours else _OTHERS)[index])
+        for place, row in enumerate(chart.rows)
+        if (value := row.values[index]) is not None
+    ]
+    places, values, colours = zip(*measured, strict=True) if measured else ((), (), ())
+    bars = axis.barh(places, values, height=_BAR, color=colours)
+    axis.bar_label(bars, [format(value, chart.number) for value in values], padding=3)

@@ -5,15 +5,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from benchmarks.chart import draw
+from benchmarks.figures import Figures
+from benchmarks.page import charts, page
 from benchmarks.raw import raw_figures
-from benchmarks.report import report, summary
+from benchmarks.report import report
 from benchmarks.run import Run
 
 ROOT = Path(__file__).resolve().parent.parent
 
 DOCUMENT = Path("docs", "performance.md")
 RESULTS = Path("benchmarks", "results")
-CHART = Path("docs", "images", "performance")
+IMAGES = Path("docs", "images")
 
 Marks = tuple[str, str]
 
@@ -36,17 +38,27 @@ def write(run: Run, root: Path = ROOT) -> list[Path]:
     day = datetime.now(UTC).date().isoformat()
     tables = root / RESULTS / f"{day}.md"
     raw = tables.with_suffix(".json")
-    chart = root / CHART
-    document = root / DOCUMENT
-    for path in (tables, chart):
-        path.parent.mkdir(parents=True, exist_ok=True)
+    tables.parent.mkdir(parents=True, exist_ok=True)
     tables.write_text(f"# Cost of sessions, {day}\n\n{report(run)}")
     raw.write_text(json.dumps(raw_figures(run), indent=1) + "\n")
-    files = f"`{RESULTS}/{day}.md` and `{day}.json`"
+    return [tables, raw, *update(raw, root)]
+
+
+def update(raw: Path, root: Path = ROOT) -> list[Path]:
+    """Update the documentation and its charts with the figures of a run.
+
+    :param raw: the JSON file with the raw figures.
+    :param root: the root of the repository.
+    :returns: the paths of the files.
+    """
+    figures = Figures.read(json.loads(raw.read_text()))
+    files = f"`{RESULTS}/{raw.stem}.md` and `{raw.name}`"
     link = f"All figures of this run are in {files} of the repository.\n"
-    text = document.read_text()
-    document.write_text(replaced(text, f"{summary(run)}\n{link}"))
-    return [tables, raw, document, *draw(run.samples, chart)]
+    document = root / DOCUMENT
+    document.write_text(replaced(document.read_text(), f"{page(figures)}\n{link}"))
+    images = root / IMAGES
+    images.mkdir(parents=True, exist_ok=True)
+    return [document, *(draw(chart, images) for chart in charts(figures))]
 
 
 def replaced(text: str, content: str, within: Marks = (BEGIN, END)) -> str:

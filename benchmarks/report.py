@@ -1,35 +1,16 @@
 """The report of a run in Markdown."""
 
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterator
 
 from benchmarks import own_time
 from benchmarks.cells import Spec
 from benchmarks.contenders import CONTENDERS
-from benchmarks.plan import LARGE, LARGE_SESSIONS, SMALL, THOUSAND
 from benchmarks.ratios import ratios
 from benchmarks.run import Run
-from benchmarks.tables import group_table, medians_table, ratios_table, table
-from benchmarks.workloads import CHANGE, LOGIN, NEW, READ, WORKLOADS
+from benchmarks.tables import group_table, ratios_table, table
+from benchmarks.workloads import WORKLOADS
 
 _LISTED_FUNCTIONS = 12
-
-_OVERVIEWS = (
-    {
-        f"{WORKLOADS[workload].title}{where}": Spec("", workload, round_trip_ms=round_trip_ms)
-        for where, round_trip_ms in (("", 0.0), (", 1 ms away", 1.0))
-        for workload in ((READ, CHANGE) if round_trip_ms else (READ, CHANGE, LOGIN, NEW))
-    },
-    {
-        f"{WORKLOADS[workload].title}, {size:,} B": Spec("", workload, size, sessions)
-        for size, sessions in ((SMALL, THOUSAND), (LARGE, LARGE_SESSIONS))
-        for workload in (READ, CHANGE)
-    },
-    {
-        f"{WORKLOADS[workload].title}, {threads} threads": Spec("", workload, threads=threads)
-        for threads in (8, 32)
-        for workload in (READ, CHANGE)
-    },
-)
 
 
 def report(run: Run) -> str:
@@ -43,22 +24,6 @@ def report(run: Run) -> str:
         note = f"Of {group.served:,} requests each.\n"
         parts += _part(group.title, note, group_table(group))
     parts += _part("Besides time, 2 kB", _traffic(run, WORKLOADS))
-    parts += _memory_and_dogpiles(run)
-    return "\n".join(parts)
-
-
-def summary(run: Run) -> str:
-    """Return the most important tables of a run.
-
-    :param run: the run.
-    """
-    parts = [_conditions(run), *_part("Ratios", ratios_table(ratios(), run.samples))]
-    parts += _part("Our own code", _own_time(run))
-    parts += _part("Medians in microseconds", *_overviews(run))
-    for group in run.groups:
-        if group.cells[0].spec.workload not in WORKLOADS:
-            parts += _part(group.title, group_table(group))
-    parts += _part("Besides time, 2 kB", _traffic(run, (READ, CHANGE)))
     parts += _memory_and_dogpiles(run)
     return "\n".join(parts)
 
@@ -99,27 +64,6 @@ def _functions(run: Run) -> Iterator[str]:
             for function, seen in shares.functions.most_common(_LISTED_FUNCTIONS)
         ]
         yield table([f"{_title(spec)}, sampled", "µs"], rows)
-
-
-def _overviews(run: Run) -> Iterator[str]:
-    measured = run.samples
-    for columns in _OVERVIEWS:
-        found = {
-            title: spec
-            for title, spec in columns.items()
-            if any(spec.of(name) in measured for name in CONTENDERS)
-        }
-        if found:
-            yield medians_table(found, measured)
-            yield f"{_least_requests(run, found.values())}\n"
-
-
-def _least_requests(run: Run, columns: Iterable[Spec]) -> str:
-    alike = {spec.of("") for spec in columns}
-    least = min(
-        len(samples.wall_ns) for spec, samples in run.samples.items() if spec.of("") in alike
-    )
-    return f"Each is of {least:,} requests or more."
 
 
 def _traffic(run: Run, workloads: Container[str]) -> str:

@@ -1,6 +1,7 @@
 """The figures of a run as tables in Markdown."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Protocol
 
 from benchmarks.cells import Cell, Spec
 from benchmarks.contenders import BEAKER, CONTENDERS, TYPE
@@ -10,6 +11,14 @@ from benchmarks.ratios import Ratio, Results
 from benchmarks.samples import Samples
 
 Row = Sequence[str]
+
+
+class HasMedian(Protocol):
+    """The figures of a cell."""
+
+    @property
+    def median_us(self) -> float:
+        """The median time of a request in microseconds."""
 
 
 def table(head: Row, rows: Iterable[Row]) -> str:
@@ -45,7 +54,7 @@ def group_table(group: Group) -> str:
     return table(head, rows)
 
 
-def medians_table(columns: Mapping[str, Spec], results: Results) -> str:
+def medians_table(columns: Mapping[str, Spec], results: Mapping[Spec, HasMedian]) -> str:
     """Return the medians of several groups in one table, in microseconds.
 
     :param columns: the specs of the columns, for any contender, by title.

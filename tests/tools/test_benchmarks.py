@@ -26,9 +26,11 @@ from benchmarks.contenders import (
 )
 from benchmarks.distance import proxy_process
 from benchmarks.environment import Environment
-from benchmarks.files import BEGIN, DOCUMENT, END, RESULTS, replaced
+from benchmarks.figures import Figures
+from benchmarks.files import BEGIN, DOCUMENT, END, RESULTS, ROOT, replaced
 from benchmarks.measurement import BURST, Group, measure
 from benchmarks.own_time import Shares, subtracted_us
+from benchmarks.page import page
 from benchmarks.population import multiply_document
 from benchmarks.ratios import Ratio, ratios
 from benchmarks.samples import Samples, percentile
@@ -271,7 +273,16 @@ def test_tiny_run(run_python: RunPython, tmp_path: Path) -> None:
         assert (contender.name in here) is not (contender.title in figures["missing"])
         assert contender.title in printed
     assert "| **MongoSession** |" in document.read_text()
-    assert 2 == len(list((tmp_path / "docs" / "images").iterdir()))
+    charts = sorted(path.stem for path in (tmp_path / "docs" / "images").iterdir())
+    questions = ("distance", "size", "speed", "throughput")
+    assert [f"performance-{question}" for question in questions] == charts
+
+
+def test_the_page_shows_the_last_run() -> None:
+    """The page Performance is made from the latest raw figures in the repository."""
+    latest = max((ROOT / RESULTS).glob("????-??-??.json"))
+    figures = Figures.read(json.loads(latest.read_text()))
+    assert page(figures) in (ROOT / DOCUMENT).read_text()
 
 
 class TestScale:
