@@ -36,7 +36,7 @@ demo:
 
 docs:
 	$(INSTALL) docs
-	$(RUN) sphinx -q -W --keep-going docs build/docs
+	$(RUN) sphinx -qaE -W --keep-going docs build/docs
 
 docs-open: docs
 	$(RUN) webbrowser build/docs/index.html

@@ -42,7 +42,8 @@ python_use_unqualified_type_names = True
 
 html_theme = "furo"
 html_title = f"beaker_mongo_soajs {release}"
-html_static_path: list[str] = []
+html_static_path = ["static"]
+html_css_files = ["site.css"]
 html_copy_source = False
 html_show_sphinx = False
 # The prompts of a console are not part of a command.
