@@ -17,7 +17,7 @@ from benchmarks.run import Scope, run
 SCOPES = {
     "full": Scope(plan.full(), seconds=175.0, slices=20, sampling_seconds=2.5, with_extras=True),
     "quick": Scope(plan.quick(), seconds=32.0, slices=10, sampling_seconds=0.5),
-    "tiny": Scope(plan.tiny(), seconds=0.0, slices=1, sampling_seconds=0.05, most_sessions=5),
+    "tiny": Scope(plan.tiny(), 0.0, slices=1, sampling_seconds=0.01, most_sessions=5, counted=2),
 }
 """The scopes of a run, by name."""
 

@@ -41,6 +41,7 @@ class Scope:
     :param sampling_seconds: the processor time of sampling, for each contender of this package and
         each of two workloads.
     :param most_sessions: an upper limit for the sessions of a cell.
+    :param counted: the requests of a cell whose commands and bytes are counted.
     :param with_extras: whether to measure memory and dogpiles as well.
     """
 
@@ -49,6 +50,7 @@ class Scope:
     slices: int
     sampling_seconds: float
     most_sessions: int | None = None
+    counted: int = 50
     with_extras: bool = False
 
 
@@ -180,7 +182,7 @@ def _count(scope: Scope, found: Run, *, quiet: bool) -> None:
         if spec == Spec(spec.contender, spec.workload) and spec.contender not in (MEMORY, FILE)
     ]
     for cell in tqdm(plain, desc="counting commands and bytes", leave=False, disable=quiet):
-        found.traffic[cell.spec] = traffic(cell)
+        found.traffic[cell.spec] = traffic(cell, scope.counted)
     ours = [cells[Spec(name, workload)] for workload in (READ, CHANGE) for name in OURS]
     with tqdm(
         total=scope.sampling_seconds * len(ours),

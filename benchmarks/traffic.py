@@ -8,7 +8,6 @@ from typing import Any
 from benchmarks.cells import SessionCell
 from benchmarks.environment import Environment
 
-_REQUESTS = 50
 _MONGO_COMMANDS = ("find", "update", "insert", "delete", "findAndModify")
 
 
@@ -46,12 +45,13 @@ class Traffic:
         )
 
 
-def traffic(cell: SessionCell) -> Traffic:
+def traffic(cell: SessionCell, requests: int = 50) -> Traffic:
     """Serve requests of a cell, and return the traffic of one.
 
     :param cell: the cell.
+    :param requests: the number of requests.
     """
-    visits = [cell.prepare() for _ in range(_REQUESTS)]
+    visits = [cell.prepare() for _ in range(requests)]
     with _without_ttl_monitor(cell.place):
         return _measure(cell, visits)
 
@@ -61,7 +61,7 @@ def _measure(cell: SessionCell, visits: Sequence[Any]) -> Traffic:
     first, begin = _counted(cell.place), _counted(cell.place)
     for visit in visits:
         cell.serve(visit)
-    return (_counted(cell.place) - begin - (begin - first)).each(_REQUESTS)
+    return (_counted(cell.place) - begin - (begin - first)).each(len(visits))
 
 
 @contextmanager

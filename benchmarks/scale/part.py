@@ -27,7 +27,7 @@ class Scope:
 
 
 FULL = Scope()
-TINY = Scope(1, ((1, 2), (1, 8)), 100, 2, (1_000, 30_000), 20, 2)
+TINY = Scope(1, ((1, 2), (1, 8)), 100, 1, (1_000, 21_000), 20, 1)
 """A few requests, to check that everything works."""
 
 

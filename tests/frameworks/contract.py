@@ -30,7 +30,7 @@ from tests.waiting import wait_until
 
 USER = "Zoë"
 _AT_ONCE = 8
-_SLOW_MS = 1_000
+_SLOW_MS = 400
 
 Sessions = Collection[dict[str, Any]]
 NewVisitor = Callable[..., Visitor]

@@ -15,7 +15,7 @@ from tests.mongo_session.support import Options
 from tests.mongo_session.test_log_out_everywhere import begin, visit
 from tests.waiting import wait_until
 
-_FAILOVERS = 20 if ALL else 3
+_FAILOVERS = 20 if ALL else 1
 _VISITORS = 8
 
 
