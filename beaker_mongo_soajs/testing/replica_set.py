@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Self
@@ -94,7 +95,9 @@ class ReplicaSet:
         """
         try:
             for member in self.members:
-                self._stack.enter_context(member)
+                self._stack.callback(member.close)
+            with ThreadPoolExecutor(len(self.members)) as threads:
+                list(threads.map(MongoServer.start, self.members))
             self._initiate()
             self._wait_for_members()
         except BaseException:
