@@ -57,7 +57,7 @@ format:
 	$(RUN) ruff check --fix --quiet
 	$(RUN) ruff format --quiet
 
-# pytest runs last, so that its summary ends the output. A worker process on each core has a server
+# pytest runs last, so that its summary ends the output. Each worker process has a server
 # of its own, and takes tests from the others when it has finished its own.
 test: lint
 	$(RUN) pytest -n auto --dist worksteal
