@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 from pymongo.database import Database
 
-from beaker_mongo_soajs import SerializationError, SessionStore
+from beaker_mongo_soajs import MongoSession, SerializationError, SessionStore
 from beaker_mongo_soajs.mongo.documents import utc_now
+from beaker_mongo_soajs.sessions.writer import SessionWriter
+from tests.mongo_session.support import KEYS
 from tests.recorder import Commands
 
 Options = dict[str, Any]
@@ -131,6 +133,64 @@ class TestTouch:
         store.destroy("id")
         assert not record.touch(time.time())
         assert not record.touch(time.time() + 1)
+
+
+class TestNewId:
+    """save() under a new id."""
+
+    def test_the_next_save(self, store: SessionStore, commands: Commands) -> None:
+        """A save after a change of the id is an update of the moved session."""
+        store.set("id", {"n": 1})
+        record = store.record()
+        record.load("id")
+        record.save("new id", {"n": 2})
+        commands.clear()
+        record.save("new id", {"n": 3})
+        assert ["update"] == commands.names
+        assert {"n": 3} == store.get("new id")
+
+
+class TestEncrypted:
+    """Encrypted sessions."""
+
+    @staticmethod
+    def begin(options: Options) -> MongoSession:
+        """Return a new session with a known id."""
+        session = MongoSession({}, use_cookies=False, **options, **KEYS)
+        session.id = "id"
+        return session
+
+    def test_touch_without_the_key(self, options: Options, database: Db) -> None:
+        """A touch without the key extends an encrypted session, and finds an ended one absent."""
+        session = self.begin(options)
+        session.save()
+        database.sessions.update_one({}, {"$set": {"expires": SOON - timedelta(hours=20)}})
+        store = SessionStore(options)
+        records = [store.record(), store.record()]
+        assert all(record.load("id") for record in records)
+        assert records[0].touch(time.time())
+        (document,) = database.sessions.find()
+        assert document["expires"] > SOON
+        session.delete()
+        assert not records[1].touch(time.time())
+
+    def test_first_saves_at_once(self, options: Options, monkeypatch: pytest.MonkeyPatch) -> None:
+        """If several requests begin a session under one id, the latest save replaces the others."""
+        sessions = [self.begin(options) for _ in range(3)]
+        for number, session in enumerate(sessions):
+            session["n"] = number
+        insert = SessionWriter.insert
+
+        def overtaken(writer: SessionWriter, document: dict[str, Any]) -> Any:
+            found = insert(writer, document)
+            monkeypatch.undo()
+            sessions[1].save()
+            return found
+
+        sessions[0].save()
+        monkeypatch.setattr(SessionWriter, "insert", overtaken)
+        sessions[2].save()
+        assert 2 == MongoSession({}, use_cookies=False, id="id", **options, **KEYS)["n"]
 
 
 class TestFind:
