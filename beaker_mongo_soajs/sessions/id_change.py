@@ -25,6 +25,7 @@ barriers.
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
 from enum import Enum
 from time import perf_counter
@@ -287,14 +288,10 @@ class IdChanges:
 
         :returns: false if the session was reopened, ``None`` if it was ended.
         """
-        until = time.monotonic() + _DEADLINE_SECONDS
-        for _ in attempts(2 * _DEADLINE_SECONDS, 0.5):
-            try:
+        for _ in attempts(_DEADLINE_SECONDS, 0.5):
+            # Each attempt waits for a primary.
+            with suppress(StoreUnavailable):
                 return self._close_once(change)
-            except StoreUnavailable:
-                # Each attempt waits for a primary.
-                if time.monotonic() > until:
-                    break
         # The tombstone may have been closed, so the old id may have ended. The new document is
         # stored, and is valid in any case.
         self._unclosed[change] = None

@@ -1,6 +1,7 @@
 """Changes of session ids, and endings that come while an id changes."""
 
 import datetime
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -132,6 +133,46 @@ class TestLateRequests:
         assert ["find"] == commands.names
 
 
+class TestBeforeTheClosing:
+    """Commands that come after the new document, before the old one is closed."""
+
+    @staticmethod
+    def before_closing(monkeypatch: pytest.MonkeyPatch, action: Callable[[], object]) -> None:
+        """Call a function once, before a change of id closes the old document."""
+        close = IdChanges._close
+
+        def late(changes: IdChanges, change: Any) -> bool | None:
+            monkeypatch.undo()
+            action()
+            return close(changes, change)
+
+        monkeypatch.setattr(IdChanges, "_close", late)
+
+    def test_a_save(
+        self, store: SessionStore, options: Options, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A save with the old id that comes before the closing is in the new document."""
+        late = visit(options)
+        late["n"] = 1
+        self.before_closing(monkeypatch, late.save)
+        assert 1 == visit(options, regenerated(options))["n"]
+
+    def test_a_lost_tombstone(
+        self,
+        store: SessionStore,
+        options: Options,
+        database: Db,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        """If another program deletes the old document, the session is valid under the new id."""
+        self.before_closing(monkeypatch, lambda: database.sessions.delete_one({"_id": "old"}))
+        session = visit(options)
+        session.regenerate_id()
+        session.save()
+        assert session.request["set_cookie"]
+        assert "ann" == visit(options, session.id)["user"]
+
+
 class TestFailedInsert:
     """A new document that the server refuses."""
 
@@ -152,6 +193,21 @@ class TestFailedInsert:
         with pytest.raises(SerializationError):
             session.save()
         assert store.get("old") is None
+        assert 0 == store.length()
+
+    def test_an_ending_of_many(
+        self, store: SessionStore, options: Options, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """destroy_where() before the insert ends the session whose id is changing."""
+        insert = IdChanges._insert
+
+        def destroy_first(changes: IdChanges, document: dict[str, Any]) -> bool:
+            store.destroy_where(user="ann")
+            return insert(changes, document)
+
+        monkeypatch.setattr(IdChanges, "_insert", destroy_first)
+        new_id = regenerated(options)
+        assert "user" not in visit(options, new_id)
         assert 0 == store.length()
 
     def test_nobody_returns(
