@@ -44,7 +44,7 @@ from tests.recorder import Commands
 Options = dict[str, Any]
 Db = Database[dict[str, Any]]
 
-ROUNDS_EACH = times(50)
+ROUNDS_EACH = times(30)
 # MongoSession never adopts an unknown id, so two requests never create one session together.
 KINDS_AND_ROUNDS = [
     *[(Session, play_round) for play_round in ROUNDS],
@@ -111,9 +111,9 @@ class TestRounds:
     ) -> None:
         """With encryption too, a read does not undo a save, and no request undoes a logout."""
         with ThreadServer(kind_options | KEYS) as server:
-            tally = play(play_round, server, 50)
+            tally = play(play_round, server, ROUNDS_EACH)
         assert (0, 0) == (tally.lost, tally.resurrected)
-        left = 0 if play_round in LOGOUTS else 50
+        left = 0 if play_round in LOGOUTS else ROUNDS_EACH
         assert left == database.sessions.count_documents({})
 
     @pytest.mark.parametrize(
@@ -136,11 +136,11 @@ class TestRounds:
     ) -> None:
         """The benchmark reports losses of Beaker's own backend, and none of this package."""
         monkeypatch.setenv("MONGODB_URL", mongo_url)
-        lost_updates.main(["--rounds", "7"])
+        lost_updates.main(["--rounds", "3"])
         lines = capsys.readouterr().out.splitlines()
         rows = [line.strip("| ").split(" | ") for line in lines if line.startswith("|")][2:]
         assert len(ROUNDS) + 1 == len(rows)
-        assert {("7", "0", "0")} == {(row[1], row[3], row[4]) for row in rows}
+        assert {("3", "0", "0")} == {(row[1], row[3], row[4]) for row in rows}
         assert len(rows) - 2 <= sum("**" in row[2] for row in rows)
 
     def test_a_dropped_save_is_logged(

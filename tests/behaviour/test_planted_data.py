@@ -99,19 +99,19 @@ _HEAVY: dict[str, Callable[[], Any]] = {
     "bytes of a number": lambda: _tagged("bytearray", 2**40),
     "text of a number": lambda: _tagged("str", 2**40),
     "deque of a huge length": lambda: _tagged("deque", [2**62, [1]]),
-    "set of colliding integers": lambda: _tagged("set", _colliding(100_000)),
+    "set of colliding integers": lambda: _tagged("set", _colliding(40_000)),
     "set of colliding tuples": lambda: _tagged(
-        "set", [_tagged("tuple", [each]) for each in _colliding(50_000)]
+        "set", [_tagged("tuple", [each]) for each in _colliding(25_000)]
     ),
-    "dict of colliding integers": lambda: _tagged("dict", [[k, 0] for k in _colliding(100_000)]),
+    "dict of colliding integers": lambda: _tagged("dict", [[k, 0] for k in _colliding(40_000)]),
     "counter of colliding integers": lambda: _tagged(
-        "counter", [[k, 0] for k in _colliding(100_000)]
+        "counter", [[k, 0] for k in _colliding(40_000)]
     ),
     "ordered dict of colliding integers": lambda: _tagged(
-        "ordered_dict", [[k, 0] for k in _colliding(100_000)]
+        "ordered_dict", [[k, 0] for k in _colliding(40_000)]
     ),
     "default dict of colliding integers": lambda: _tagged(
-        "defaultdict", ["int", [[k, 0] for k in _colliding(100_000)]]
+        "defaultdict", ["int", [[k, 0] for k in _colliding(40_000)]]
     ),
     "sets of colliding sets": lambda: _colliding_sets(5, 10),
     "many sets of colliding integers": lambda: [
@@ -154,7 +154,7 @@ class TestHeavyValues:
         """A session with many colliding top-level keys is refused within seconds."""
         session = {
             f"__key__{number}": _tagged("item", [key, 0])
-            for number, key in enumerate(_colliding(100_000))
+            for number, key in enumerate(_colliding(40_000))
         }
         database.sessions.insert_one({"_id": "planted", "session": session})
         visitor = Site(options | {"invalidate_corrupt": False}).visitor("planted")

@@ -107,7 +107,7 @@ class TestSessions:
         assert visitor.cookie is None
 
     @pytest.mark.parametrize("kind", [Session, MongoSession], ids=["type alone", "MongoSession"])
-    @settings(max_examples=times(200))
+    @settings(max_examples=times(80))
     @example(session={"a": {"_accessed_time": None}})
     @given(session=SESSIONS.filter(lambda session: not BEAKER_KEYS & session.keys()))
     def test_fidelity_through_all_layers(

@@ -43,7 +43,7 @@ class TestRoundTrip:
 
     @pytest.mark.timeout(600)
     @pytest.mark.parametrize("form", FORMS)
-    @settings(max_examples=times(200), suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @settings(max_examples=times(80), suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(value=VALUES)
     def test_values(self, classes: Options, form: str, value: Any) -> None:
         """A value is read in the next request equal and of the same type, in each form."""
@@ -55,7 +55,7 @@ class TestRoundTrip:
         assert is_same({"v": value}, visitor.read())
 
     @pytest.mark.timeout(600)
-    @settings(max_examples=times(200), suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @settings(max_examples=times(80), suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(value=VALUES)
     def test_json(self, classes: Options, value: Any) -> None:
         """With data_serializer = json, a value is read as JSON has it, or is an error."""
