@@ -156,7 +156,7 @@ class TestEncrypted:
     @staticmethod
     def begin(options: Options) -> MongoSession:
         """Return a new session with a known id."""
-        session = MongoSession({}, use_cookies=False, **options, **KEYS)
+        session = MongoSession({}, use_cookies=False, **(options | KEYS))
         session.id = "id"
         return session
 
@@ -190,7 +190,7 @@ class TestEncrypted:
         sessions[0].save()
         monkeypatch.setattr(SessionWriter, "insert", overtaken)
         sessions[2].save()
-        assert 2 == MongoSession({}, use_cookies=False, id="id", **options, **KEYS)["n"]
+        assert 2 == MongoSession({}, use_cookies=False, id="id", **(options | KEYS))["n"]
 
 
 class TestFind:
