@@ -4,6 +4,7 @@ A save writes only these keys. If two requests change different keys, both chang
 request that changed nothing cannot overwrite a newer save with its old snapshot.
 """
 
+import io
 import operator
 import pickle
 from collections.abc import Callable, Iterable, Sequence
@@ -148,11 +149,17 @@ def is_same(one: Any, other: Any) -> bool:
 
 
 def _pickled(value: object) -> bytes | None:
+    data = io.BytesIO()
+    # Protocol 4 includes fold, which distinguishes the repeated hour at the end of summer time.
+    pickler = pickle.Pickler(data, 4)
+    # An object that occurs twice is pickled twice: that takes half of the time, and the pickle does
+    # not depend on which equal objects are the same one.
+    pickler.fast = True
     try:
-        # Protocol 4 includes fold, which distinguishes the repeated hour at the end of summer time.
-        return pickle.dumps(value, 4)
+        pickler.dump(value)
     except Exception:  # noqa: BLE001 - runs code of the application's classes
         return None
+    return data.getvalue()
 
 
 def _have_equal_pickles(one: object, other: object) -> bool:

@@ -134,6 +134,12 @@ class TestSnapshot:
         assert {"cart"} == Snapshot({"n": 1, "cart": [1]}).changes({"n": 2, "cart": [2]}).unverified
         assert {True} == Snapshot({1: "a"}).changes({True: "a"}).unverified
 
+    def test_value_made_anew(self) -> None:
+        """An equal value is no change, whether or not its parts are the same object."""
+        item: list[int] = []
+        snapshot = Snapshot({"cart": [[], []]})
+        assert not snapshot.changes({"cart": [item, item]})
+
     def test_values_without_pickles(self) -> None:
         """A value that cannot be pickled has to be compared."""
         session = {"function": lambda: None}
