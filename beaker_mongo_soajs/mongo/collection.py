@@ -175,7 +175,8 @@ class StoreCollection:
         """
 
         def send(bound: Bound) -> bool:
-            result = bound.decoded.update_one(query, update, upsert=upsert, **bound.exact)
+            # Without the type decoder, which would look at each value of the answer.
+            result = bound.raw.update_one(query, update, upsert=upsert, **bound.exact)
             return result.matched_count > 0
 
         for _ in range(_MOST_COLLISIONS if upsert else 0):
