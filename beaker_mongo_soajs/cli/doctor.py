@@ -11,11 +11,12 @@ from click import command
 from beaker_mongo_soajs.cli.application import Application, pass_application
 from beaker_mongo_soajs.cli.check import find_all, to_rows
 from beaker_mongo_soajs.cli.output import format_option
+from beaker_mongo_soajs.cli.stats import plain_lines
 from beaker_mongo_soajs.exceptions import BeakerMongoError, ConfigError
 from beaker_mongo_soajs.mongo.admin_collection import AdminCollection
 from beaker_mongo_soajs.mongo.findings import Level
 from beaker_mongo_soajs.mongo.index_admin import IndexAdmin
-from beaker_mongo_soajs.sessions.statistics import collect_statistics
+from beaker_mongo_soajs.sessions.statistics import Statistics, collect_statistics
 
 _PACKAGES = (
     *("beaker_mongo_soajs", "Beaker", "pymongo", "click", "rich"),
@@ -108,16 +109,24 @@ def _render(report: dict[str, Any]) -> str:
         "Versions": (f"{name} {number}" for name, number in report["versions"].items()),
         "Options": report["options"],
         "Check": checks,
-        "Indexes": _lines(report["indexes"]),
-        "Statistics": _lines(report["statistics"]),
+        "Indexes": _index_lines(report["indexes"]),
+        "Statistics": _statistics_lines(report["statistics"]),
     }
     return "\n\n".join(
-        "\n".join([f"### {title}", "", *(f"    {line}" for line in lines)])
+        "\n".join([f"### {title}", "", *(f"    {line}".rstrip() for line in lines)])
         for title, lines in parts.items()
     )
 
 
-def _lines(value: Any) -> list[str]:
-    if isinstance(value, list):
-        return [f"{row['name']} ({', '.join(row['fields'])}): {row['state']}" for row in value]
-    return [f"{name}: {item}" for name, item in value.items()]
+def _index_lines(found: Any) -> list[str]:
+    if isinstance(found, dict):
+        return [_error_line(found)]
+    return [f"{row['name']} ({', '.join(row['fields'])}): {row['state']}" for row in found]
+
+
+def _statistics_lines(found: dict[str, Any]) -> list[str]:
+    return [_error_line(found)] if "error" in found else plain_lines(Statistics(**found))
+
+
+def _error_line(found: dict[str, Any]) -> str:
+    return f"error: {found['error']}"

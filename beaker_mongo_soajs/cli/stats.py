@@ -1,10 +1,11 @@
 """``beaker-mongo stats``."""
 
+import io
 import time
 from dataclasses import asdict
 
 from click import command, option
-from rich.console import Group, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
@@ -16,6 +17,7 @@ from beaker_mongo_soajs.mongo.admin_collection import AdminCollection
 from beaker_mongo_soajs.sessions.statistics import Statistics, collect_statistics
 
 _BAR_WIDTH = 30
+_PLAIN_WIDTH = 80
 
 
 @command()
@@ -50,6 +52,17 @@ def _print(app: Application, found: Statistics, output_format: str) -> None:
         app.output.json(asdict(found))
     else:
         app.output.text(_render(found))
+
+
+def plain_lines(found: Statistics) -> list[str]:
+    """Return the text of the command as lines, without colours.
+
+    :param found: the numbers.
+    """
+    console = Console(width=_PLAIN_WIDTH, file=io.StringIO(), color_system=None)
+    with console.capture() as capture:
+        console.print(_render(found))
+    return [line.rstrip() for line in capture.get().splitlines()]
 
 
 def _render(found: Statistics) -> RenderableType:

@@ -21,6 +21,7 @@ COLUMNS, LINES = 100, 40
 _SECONDS = 60.0
 _AGAIN_SECONDS = 5.0
 _TOKEN = re.compile(r"\x1b\[([0-9;?]*)([A-Za-z])|\r|\n|[^\x1b\r\n]+")
+_LEFT_OUT = ("CI", "COLORTERM", "FORCE_COLOR", "NO_COLOR", "PYTHONWARNINGS")
 _VARIABLES = {"TERM": "xterm-256color", "COLUMNS": str(COLUMNS), "LINES": str(LINES)}
 
 
@@ -35,7 +36,7 @@ class Terminal:
     def __init__(self, *arguments: str, folder: Path, env: Mapping[str, str] | None = None) -> None:
         self._master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", LINES, COLUMNS, 0, 0))
-        variables = {k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "CI")}
+        variables = {k: v for k, v in os.environ.items() if k not in _LEFT_OUT}
         self._process = subprocess.Popen(
             [sys.executable, "-m", "beaker_mongo_soajs", *arguments],
             cwd=folder,

@@ -14,6 +14,8 @@ def test_report(store: SessionStore, command: Run) -> None:
     text = command("doctor").stdout
     for title in ("Versions", "Options", "Check", "Indexes", "Statistics"):
         assert f"### {title}\n" in text
+    assert "\n    Live sessions " in text
+    assert "{" not in text.partition("### Statistics")[2]
     report = json.loads(command("doctor", "--format", "json").stdout)
     assert 4 == report["statistics"]["live"]
     assert report["versions"]["pymongo"]

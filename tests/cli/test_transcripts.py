@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from beaker.session import Session
 from pymongo import MongoClient
 from pymongo.database import Database
 
@@ -35,6 +36,8 @@ keep the texts the same for a while."""
 
 _HANDLES = [StoredId(f"session {number} of the pictures").handle[:8] for number in range(4)]
 
+_MIGRATE = ("migrate", "--from", "file", "--source", "old/container_file")
+
 TRANSCRIPTS = {
     "check": (Step(("check",)),),
     "explain": (Step(("explain",)),),
@@ -51,6 +54,10 @@ TRANSCRIPTS = {
         Step(("export", "sessions.jsonl")),
         Step(("import", "sessions.jsonl")),
     ),
+    "migrate": (
+        Step((*_MIGRATE, "--dry-run"), code=1),
+        Step((*_MIGRATE, "--trust-pickles")),
+    ),
     "doctor": (Step(("doctor",)),),
 }
 
@@ -61,8 +68,9 @@ def shop(mongo_server: MongoServer, tmp_path: Path) -> Iterator[Db]:
     (tmp_path / "production.ini").write_text(
         "[app:main]\nsession.type = ext:mongodb_soajs\n"
         f"session.name = {_NAME}\nsession.servers = 127.0.0.1:{mongo_server.port}\n"
-        "session.store.userKey = user\nsession.store.touchAfter = 1m\n"
+        "session.timeout = 86400\nsession.store.userKey = user\nsession.store.touchAfter = 1m\n"
     )
+    _store_old_sessions(tmp_path / "old")
     with MongoClient[dict[str, Any]](mongo_server.url) as client:
         client.drop_database(_NAME)
         database = client[_NAME]
@@ -79,6 +87,15 @@ def shop(mongo_server: MongoServer, tmp_path: Path) -> Iterator[Db]:
         database.sessions.create_index([("expires", 1)], name="expires_1", expireAfterSeconds=0)
         yield database
         client.drop_database(_NAME)
+
+
+def _store_old_sessions(folder: Path) -> None:
+    """Store sessions in files, one of them as a pickle."""
+    for number, serializer in enumerate(("json", "json", "pickle")):
+        id_ = f"session {number} of the pictures, in a file"
+        session = Session({}, id=id_, data_dir=str(folder), data_serializer=serializer)
+        session["user"] = "ann"
+        session.save()
 
 
 @pytest.mark.parametrize("name", TRANSCRIPTS)
@@ -102,3 +119,24 @@ def test_picture(shop: Db, tmp_path: Path, name: str) -> None:
         "the picture is out of date: UPDATE_TRANSCRIPTS=1 pytest tests/cli/test_transcripts.py"
     )
     assert not re.search(r"session \d of the pictures", made.replace("&#160;", " "))
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("On the disk      4.1 kB", "On the disk     36.9 kB"),
+        ("Index _id_        512 B", "Index _id_      20.5 kB"),
+        ("expires_1  expires  ready   4.1 kB", "expires_1  expires  ready  36.9 kB"),
+        ("on 127.0.0.1:41234", "on 127.0.0.1:59999"),
+        ("answers in 1 ms", "answers in 1234 ms"),
+        ("MongoDB 6.0.5", "MongoDB 7.0.31"),
+        ("Importing 0.9/1.2 kB 0:00:01", "Importing 1.2/1.2 kB 0:00:00"),
+        (
+            "### Versions\n\n    Python 3.11.7\n    gevent 1\n\n### Options",
+            "### Versions\n\n    Python 3.13.0\n\n### Options",
+        ),
+    ],
+)
+def test_mask(one: str, other: str) -> None:
+    """Values that vary with the server, the machine and the time are the same in all pictures."""
+    assert mask(one) == mask(other)

@@ -26,9 +26,12 @@ _MASKS = (
     # The digits of a date vary.
     (r"\d\.\d/\d\.\d kB", "1.2/1.2 kB"),
 )
-_SIZE = re.compile(r"(?m)^(.*(?:On the disk|Index |expires_1|session\.user_1).*?) *[\d.]+ k?B( *)$")
-_SIZE_WIDTH = 8
-_VERSIONS = re.compile(r"(?ms)(### Versions\n.*?)(?=### )")
+_SIZE = re.compile(
+    r"(?m)^(.*(?:On the disk|Index |expires_1|session\.user_1).*?)( *[\d.]+ k?B)( *)$"
+)
+_VERSIONS = re.compile(r"(?ms)^### Versions\n.*?(?=\n### )")
+# Which others are installed varies.
+_INSTALLED = ("Python", "system", "beaker_mongo_soajs", "Beaker", "pymongo", "click", "rich")
 
 
 @dataclass(frozen=True, repr=False)
@@ -53,8 +56,8 @@ def mask(output: str) -> str:
     text = screen(output.replace("\r\n", "\n"))
     for pattern, replacement in _MASKS:
         text = re.sub(pattern, replacement, text)
-    text = _VERSIONS.sub(_without_versions, text)
-    return _SIZE.sub(lambda found: f"{found[1]}{'20.5 kB':>{_SIZE_WIDTH}}{found[2]}", text)
+    text = _VERSIONS.sub(_versions(), text)
+    return _SIZE.sub(lambda found: f"{found[1]}{'20.5 kB':>{len(found[2])}}{found[3]}", text)
 
 
 def picture(name: str, steps: Sequence[tuple[str, str]]) -> str:
@@ -78,5 +81,5 @@ def picture(name: str, steps: Sequence[tuple[str, str]]) -> str:
     return re.sub(r"\s*@font-face \{.*?\}", "", svg, flags=re.DOTALL)
 
 
-def _without_versions(found: re.Match[str]) -> str:
-    return re.sub(r"(?m)^( {4}\S+) \S.*$", r"\1 …", found[1])
+def _versions() -> str:
+    return "\n".join(["### Versions", "", *(f"    {name} …" for name in _INSTALLED), ""])
