@@ -34,7 +34,7 @@ class Needs(NamedTuple):
 NEEDS = {
     "bench": Needs("testserver", ("dev",)),
     "demo": Needs("testserver", ("examples", "dev")),
-    "docs": Needs("django,flask,pyramid", ("dev",)),
+    "docs": Needs("django,flask,otel,prometheus,pyramid", ("dev",)),
     "examples": Needs("django,flask,pyramid,testserver", ("dev",)),
     "dev": Needs(_ALL, ()),
     "mutation": Needs(_ALL, ()),

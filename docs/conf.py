@@ -22,6 +22,9 @@ release = version = beaker_mongo_soajs.__version__
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx_copybutton"]
 source_suffix = {".md": "markdown"}
 
+# Messages are listed as they are printed, so that a search finds them.
+smartquotes = False
+
 # Links to headings, as in a Markdown viewer.
 myst_heading_anchors = 4
 myst_enable_extensions = ["colon_fence"]

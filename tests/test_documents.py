@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from html import unescape
 from itertools import chain
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from pymongo.uri_parser import parse_uri
 import beaker_mongo_soajs
 from beaker_mongo_soajs.backend.session_settings import CHECK_AT_START
 from beaker_mongo_soajs.config.beaker_options import BEAKER_OPTIONS
+from beaker_mongo_soajs.exceptions import BeakerMongoError
 from beaker_mongo_soajs.options.table import ROWS
 from tests.conftest import IMPORTS, RunPython
 from tests.repository import ROOT, files, name_of
@@ -199,11 +201,31 @@ class TestSite:
         assert {row.name for row in ROWS} | BEAKER_OPTIONS | own == found
 
     def test_messages_are_listed(self, site: Path) -> None:
-        """The troubleshooting page lists an error, a refused value, and a warning of the log."""
-        page = re.sub(r"\s+", " ", (site / "troubleshooting.html").read_text())
-        for message in (
-            "encrypt_key is set without validate_key.",
-            "a list that names each field once",
-            "A lock was not released.",
-        ):
+        """The troubleshooting page lists the text of every error, a refused value and a warning."""
+        tags = re.compile(r"<[^>]+>")
+        html = (site / "troubleshooting.html").read_text()
+        page = " ".join(unescape(tags.sub("", html)).split())
+        missing = [text for text in _error_texts() if " ".join(text.split()) not in page]
+        assert [] == missing
+        for message in ("a list that names each field once", "A lock was not released."):
             assert message in page
+
+
+def _error_texts() -> Iterator[str]:
+    """Yield the fixed parts of the first arguments of errors in the source of the package."""
+    errors = {each.__name__ for each in _subclasses(BeakerMongoError)}
+    for path in files(".py"):
+        if not path.is_relative_to(PACKAGE) or "testing" in path.parts:
+            continue
+        for call in ast.walk(ast.parse(path.read_text())):
+            if isinstance(call, ast.Call) and ast.unparse(call.func) in errors and call.args:
+                for part in ast.walk(call.args[0]):
+                    text = part.value if isinstance(part, ast.Constant) else None
+                    if isinstance(text, str) and text.count(" ") > 2:
+                        yield text.strip()
+
+
+def _subclasses(kind: type[Exception]) -> Iterator[type[Exception]]:
+    for each in kind.__subclasses__():
+        yield each
+        yield from _subclasses(each)
