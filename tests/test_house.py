@@ -52,6 +52,7 @@ class TestRecords:
     SHOWN = frozenset(
         {"DbConfig", "Endpoint", "Event", "Keyword", "Kind", "LeaveOut", "NoEffect", "Option"}
         | {"Outcome", "Refused", "Setting", "StoreOptions", "Stores", "Bound", "Finding"}
+        | {"NodeCrypto"}
     )
 
     def test_only_these_show_what_they_hold(self) -> None:

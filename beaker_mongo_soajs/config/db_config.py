@@ -208,6 +208,11 @@ class DbConfig:
         return self.expire_after_ms / 1000
 
     @property
+    def stores_text(self) -> bool:
+        """Whether a session is stored as text, so that queries cannot reach into it."""
+        return self.stringify or self.store.node_crypto is not None
+
+    @property
     def auth_source(self) -> str | None:
         """The database in which the user is looked up; ``None`` without a user, or if unknown."""
         if self.credentials is None:
@@ -221,7 +226,7 @@ class DbConfig:
     def index_fields(self) -> tuple[str, ...]:
         """The fields of sessions to index, in addition to the TTL index."""
         fields = self.store.indexes
-        if self.store.user_key_given and not self.stringify:
+        if self.store.user_key_given and not self.stores_text:
             fields += (f"session.{self.store.user_key}",)
         return tuple(dict.fromkeys(fields))
 
@@ -239,6 +244,8 @@ class DbConfig:
         :returns: a line for the whole configuration, then a line for each option, without secrets
         """
         form = "JSON text" if self.stringify else "documents"
+        if self.store.node_crypto is not None:
+            form = "ciphertext of connect-mongo"
         lines = [f"{self.database}.{self.collection} on {self._describe_servers()}, as {form}"]
         lines += [str(outcome) for outcome in self.outcomes]
         if defaults:
@@ -292,10 +299,11 @@ def _build_host(endpoint: Endpoint, database: str) -> str:
 
 def _check_indexes(store: StoreOptions, stringify: bool) -> None:
     inside = [name for name in store.indexes if name.partition(".")[0] == "session"]
-    if stringify and inside:
+    cause = "stringify" if stringify else "store.nodeCrypto"
+    if inside and (stringify or store.node_crypto is not None):
         raise ConfigError(
-            f"store.indexes names {inside[0]}, but stringify stores sessions as text.",
+            f"store.indexes names {inside[0]}, but {cause} stores sessions as text.",
             option="store.indexes",
             value=store.indexes,
-            hint="Set stringify to false, or remove the field.",
+            hint="Set stringify to false, or remove the field." if stringify else "Remove it.",
         )

@@ -16,6 +16,8 @@ from beaker_mongo_soajs.config.beaker_options import (
     names_for,
 )
 from beaker_mongo_soajs.config.db_config_option import load_db_config
+from beaker_mongo_soajs.config.node_crypto import GROUP as NODE_CRYPTO
+from beaker_mongo_soajs.config.node_crypto import encrypted_twice
 from beaker_mongo_soajs.config.outcome import Outcome, no_effect
 from beaker_mongo_soajs.exceptions import MASK, ConfigError
 from beaker_mongo_soajs.options.coerce import NULL_WORDS, InvalidValue, check_encodable, parse_json
@@ -111,16 +113,22 @@ def gather(
         whole.add_all(source.value)
     nulls = [*whole.nulls, *single.nulls, *_override(whole.layer, single.layer)]
     given = _read(whole.layer, on_error, nulls, (*single.leftovers, *whole.leftovers))
-    return _with_express_cookie(given, on_error) if is_express(options) else given
+    if any(path[:2] == NODE_CRYPTO for path in given.values):
+        given = _with_express_cookie(given, on_error, "store.nodeCrypto is set")
+        if not is_blank(options.get("encrypt_key")):
+            on_error(encrypted_twice("encrypt_key"))
+    if is_express(options):
+        given = _with_express_cookie(given, on_error, "session.cookie_format is express")
+    return given
 
 
-def _with_express_cookie(given: GivenOptions, on_error: OnError) -> GivenOptions:
-    """Add the option that ``cookie_format = express`` implies."""
+def _with_express_cookie(given: GivenOptions, on_error: OnError, because: str) -> GivenOptions:
+    """Add the option that ``cookie_format = express`` and ``store.nodeCrypto`` imply."""
     if given.values.get(_EXPRESS_COOKIE, True):
         return replace(given, values=_ordered({**given.values, _EXPRESS_COOKIE: True}))
     on_error(
         ConfigError(
-            "store.expressCookie is false, but session.cookie_format is express.",
+            f"store.expressCookie is false, but {because}.",
             option="store.expressCookie",
             value=False,
             hint="Remove store.expressCookie: Express needs its cookie in each session.",

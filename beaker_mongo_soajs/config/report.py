@@ -10,6 +10,7 @@ from beaker_mongo_soajs.config.given_options import GivenOptions
 from beaker_mongo_soajs.config.outcome import Outcome, no_effect
 from beaker_mongo_soajs.config.translation import Translation
 from beaker_mongo_soajs.exceptions import ConfigError
+from beaker_mongo_soajs.options import node_crypto
 from beaker_mongo_soajs.options.masking import mask_url
 from beaker_mongo_soajs.options.option import NoEffect, Option, Setting
 from beaker_mongo_soajs.options.table import ROWS, TABLE
@@ -17,7 +18,7 @@ from beaker_mongo_soajs.options.table import ROWS, TABLE
 _POSITIONS = {row.name: position for position, row in enumerate(ROWS)}
 
 
-_FOR_SESSIONS = frozenset(
+_FOR_SESSIONS = frozenset(row.name for row in node_crypto.ROWS) | frozenset(
     "stringify expireAfter store.touchAfter store.pickle store.transformId store.dataSerializer"
     " store.expressCookie store.timestamps store.userKey store.indexes".split()
 )

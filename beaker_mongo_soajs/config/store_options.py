@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from beaker_mongo_soajs.config.migrate_from import MigrateFrom
+from beaker_mongo_soajs.config.node_crypto import NodeCrypto
 from beaker_mongo_soajs.exceptions import ConfigError
 from beaker_mongo_soajs.options.option import Path
 from beaker_mongo_soajs.options.table import TABLE
@@ -37,6 +38,7 @@ class StoreOptions:
     :param user_key_given: whether it was configured, so that it is indexed
     :param indexes: fields to index in addition to the TTL index
     :param migrate_from: the old backend that sessions are moved from
+    :param node_crypto: how connect-mongo encrypts the sessions
     """
 
     touch_after: float | None = None
@@ -57,6 +59,7 @@ class StoreOptions:
     user_key_given: bool = False
     indexes: tuple[str, ...] = ()
     migrate_from: MigrateFrom | None = None
+    node_crypto: NodeCrypto | None = None
 
     def touch_after_seconds(self, lifetime_seconds: float) -> float:
         """Return ``touchAfter``, or its default: a sixtieth of the idle time, at most a minute.
@@ -115,4 +118,5 @@ class StoreOptions:
             user_key_given=("store", "userKey") in values,
             indexes=get("indexes"),
             migrate_from=MigrateFrom.from_values(values),
+            node_crypto=NodeCrypto.from_values(values),
         )

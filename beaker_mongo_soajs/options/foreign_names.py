@@ -37,8 +37,12 @@ _ADVICE = {
     "server_selection_timeout": "Use URLParam.serverSelectionTimeoutMS, in milliseconds.",
     "replica_set replicaSetName rs_name": "Use URLParam.replicaSet.",
     "auth_source authDB auth_db authenticationDatabase": "Use URLParam.authSource.",
-    "crypto encryption encrypt": (
+    "encryption encrypt": (
         "Encryption is Beaker's: use encrypt_key and validate_key, with crypto_type = cryptography."
+    ),
+    "crypto cryptoAdapter": (
+        "Use store.nodeCrypto for sessions that connect-mongo encrypts; otherwise Beaker's"
+        " encrypt_key and validate_key, with crypto_type = cryptography."
     ),
     "serialize unserialize serializer serialization_format session_serialization_format": (
         "Use data_serializer, Beaker's option: pickle or json."

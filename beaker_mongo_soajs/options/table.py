@@ -9,6 +9,7 @@ from beaker_mongo_soajs.exceptions import ConfigError
 from beaker_mongo_soajs.options import (
     extraparam,
     migrate_from,
+    node_crypto,
     node_names,
     pymongo_names,
     top,
@@ -21,6 +22,7 @@ from beaker_mongo_soajs.options.option import Option, Path
 ROWS: tuple[Option, ...] = (
     *top.ROWS,
     *migrate_from.ROWS,
+    *node_crypto.ROWS,
     *node_names.TOP_ROWS,
     *urlparam.ROWS,
     *pymongo_names.ROWS,

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from beaker_mongo_soajs.config.node_crypto import encrypted_twice
 from beaker_mongo_soajs.mongo.documents import Document
 from beaker_mongo_soajs.sessions.changes import Changes, changes_between
 from beaker_mongo_soajs.sessions.document import SessionDocuments
@@ -20,6 +21,7 @@ class SessionCoder:
         application; without it, sessions are stored in the form of the configuration.
     :param serializer: Beaker's ``data_serializer``: ``json`` makes lists of tuples.
     :param make_cookie: returns the cookie of a new session for express-session.
+    :raises ConfigError: there is a cipher, but connect-mongo encrypts the sessions.
     """
 
     __slots__ = ("cipher", "documents", "make_cookie", "serializer")
@@ -31,6 +33,8 @@ class SessionCoder:
         serializer: Serializer | None,
         make_cookie: MakeCookie | None,
     ) -> None:
+        if cipher is not None and documents.is_encrypted:
+            raise encrypted_twice("encrypt_key" if cipher.is_encryption else "data_serializer")
         self.documents = documents
         self.cipher = cipher
         self.serializer = serializer

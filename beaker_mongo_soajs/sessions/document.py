@@ -22,6 +22,7 @@ from beaker_mongo_soajs.sessions.express import (
 )
 from beaker_mongo_soajs.sessions.id_change import MOVED_TO
 from beaker_mongo_soajs.sessions.lifetime import Lifetime, Terms
+from beaker_mongo_soajs.sessions.node_crypto import make_json_codec
 from beaker_mongo_soajs.sessions.serializer import Serializer
 from beaker_mongo_soajs.sessions.session_ids import impossible_id, is_possible_id
 from beaker_mongo_soajs.sessions.shared_codec import SharedNativeCodec
@@ -61,8 +62,9 @@ class SessionDocuments:
         self._signer = make_signer(store.signing_keys, config.database, config.collection)
         native = SharedNativeCodec if store.express_cookie else NativeCodec
         self._native = native(pickled=store.pickle, signer=self._signer)
-        self._json = JsonCodec(pickled=store.pickle, signer=self._signer)
-        self.form = StorageForm.JSON if config.stringify else StorageForm.NATIVE
+        self._json = make_json_codec(config, self._signer)
+        self.is_encrypted = store.node_crypto is not None
+        self.form = StorageForm.JSON if config.stores_text else StorageForm.NATIVE
         self._digests_ids = store.transform_id is not None
         self.signs_pickles = store.pickle and self._signer is not None
         self._cookie = (cookie or ExpressCookie()) if store.express_cookie else None
@@ -128,8 +130,8 @@ class SessionDocuments:
         elif expires is not _MISSING:
             raise _unreadable("expires", f"is a {type(expires).__name__} and not a date")
         value = document.get("session")
-        plain = is_plain(raw)
-        if type(value) is dict:
+        plain = is_plain(raw) and not self.is_encrypted
+        if type(value) is dict and not self.is_encrypted:
             form, tree, text = StorageForm.NATIVE, value, ""
         else:
             form, tree = self._read_text(document, value)
@@ -346,6 +348,8 @@ class SessionDocuments:
             )
 
     def _read_text(self, document: Document, value: object) -> tuple[StorageForm, dict[str, Tree]]:
+        if self.is_encrypted:
+            return StorageForm.JSON, self._json.loads(str(value))
         if type(value) is not str:
             raise _unreadable(
                 "session", f"is a {type(value).__name__}, not a sub-document or a text"

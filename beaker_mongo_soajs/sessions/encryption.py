@@ -93,8 +93,8 @@ def without_key() -> SerializationError:
     return SerializationError(
         "The stored session is encrypted, but encrypt_key is not set.",
         path="session",
-        hint="Set the encrypt_key and validate_key that it was saved with. SessionStore cannot read"
-        " encrypted sessions.",
+        hint="Set the encrypt_key and validate_key that it was saved with, or store.nodeCrypto if"
+        " connect-mongo saved it. SessionStore reads the latter only.",
     )
 
 

@@ -12,7 +12,7 @@ from beaker_mongo_soajs.config import DbConfig
 from beaker_mongo_soajs.config.beaker_options import PREFIXES
 from beaker_mongo_soajs.config.start_warnings import log_start_warnings
 from beaker_mongo_soajs.config.store_options import BEAKER_MARGIN_SECONDS
-from beaker_mongo_soajs.exceptions import ConfigError, SerializationError
+from beaker_mongo_soajs.exceptions import MASK, ConfigError, SerializationError
 from beaker_mongo_soajs.log_records import warn
 from beaker_mongo_soajs.metrics import emit, listeners
 from beaker_mongo_soajs.mongo.client import close_client
@@ -323,11 +323,14 @@ class SessionStore:
 
     def _check_searchable(self) -> None:
         if self._documents.form is StorageForm.JSON:
+            encrypted = self.config.store.node_crypto is not None
             raise ConfigError(
                 "Sessions that are stored as text cannot be searched.",
-                option="stringify",
-                value=True,
-                hint="Set stringify to false.",
+                option="store.nodeCrypto" if encrypted else "stringify",
+                value=MASK if encrypted else True,
+                hint="Encrypted sessions are found by their ids alone."
+                if encrypted
+                else "Set stringify to false.",
             )
 
     def _read_all(self, query: Document) -> Iterator[tuple[StoredId, dict[Any, Any]]]:

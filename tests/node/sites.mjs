@@ -35,7 +35,7 @@ function gate(name) {
   return gates.get(name);
 }
 
-function makeStore({ kind, url, name, options, webCrypto }) {
+function makeStore({ kind, url, name, options: { webCrypto, ...options } }) {
   if (kind === "soajs") {
     const { hostname, port } = new URL(url);
     return new (soajsStore(session))({ name, servers: [{ host: hostname, port }], ...options });
