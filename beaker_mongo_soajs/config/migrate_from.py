@@ -36,6 +36,8 @@ class MigrateFrom:
     :param collection: the collection
     :param key_prefix: the prefix of ids in the old backend
     :param transform_id: the digest that is stored there instead of the session id
+    :param encrypt_key: the key of encrypted sessions there, if they are decrypted
+    :param validate_key: the other part of that key
     :param trust_pickles: whether pickles are loaded
     :param keep: whether moved sessions stay there
     """
@@ -48,6 +50,8 @@ class MigrateFrom:
     collection: str = "sessions"
     key_prefix: str = "session:"
     transform_id: Literal["sha256"] | None = None
+    encrypt_key: str | None = None
+    validate_key: str | None = None
     trust_pickles: bool = False
     keep: bool = False
 
@@ -77,6 +81,7 @@ class MigrateFrom:
         if kind in _NEEDS_URL and get("url") is None:
             raise _missing("url", "Set it to the session.url of the old backend.")
         _check_module(kind)
+        _check_key(get("encryptKey"), get("validateKey"))
         table = "django_session" if kind == "django" else "beaker_cache"
         return cls(
             type=kind,
@@ -87,6 +92,8 @@ class MigrateFrom:
             collection=get("collection") or "sessions",
             key_prefix=get("keyPrefix"),
             transform_id=get("transformId"),
+            encrypt_key=get("encryptKey"),
+            validate_key=get("validateKey"),
             trust_pickles=get("trustPickles"),
             keep=get("keep"),
         )
@@ -95,6 +102,22 @@ class MigrateFrom:
 def _missing(name: str, hint: str) -> ConfigError:
     option = ".".join((*GROUP, name))
     return ConfigError(f"{option} is not set.", option=option, hint=hint)
+
+
+def _check_key(encrypt_key: str | None, validate_key: str | None) -> None:
+    if encrypt_key is None:
+        if validate_key is not None:
+            raise _missing("encryptKey", "Set it to the session.encrypt_key of the old backend.")
+        return
+    if validate_key is None:
+        raise _missing("validateKey", "Set it to the session.validate_key of the old backend.")
+    if find_spec("cryptography") is None:
+        option = ".".join((*GROUP, "encryptKey"))
+        raise ConfigError(
+            f"{option} needs the module cryptography.",
+            option=option,
+            hint='Run pip install "beaker_mongo_soajs[encryption]".',
+        )
 
 
 def _check_module(kind: str) -> None:

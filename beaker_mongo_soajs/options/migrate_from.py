@@ -48,6 +48,14 @@ ROWS: tuple[Option, ...] = (
         "The old `store.transformId`, for `ext:mongodb_soajs`.",
     ),
     _row(
+        "encryptKey",
+        _TEXT,
+        "The old `session.encrypt_key`, to store sessions without it or with another one. Needs the"
+        " module cryptography.",
+        secret=True,
+    ),
+    _row("validateKey", _TEXT, "The old `session.validate_key`, for `encryptKey`.", secret=True),
+    _row(
         "trustPickles",
         coerce.BOOLEAN,
         "`true`: load pickles of the old backend. Whoever can write to the old backend can then"

@@ -15,6 +15,7 @@ from beaker_mongo_soajs.sessions.coder import SessionCoder
 from beaker_mongo_soajs.sessions.lifetime import CREATED_AT, CREATION_TIME
 from beaker_mongo_soajs.sessions.stored import StoredSession
 from beaker_mongo_soajs.sessions.writer import SessionWriter
+from beaker_mongo_soajs.sources.decryption import decrypted
 from beaker_mongo_soajs.sources.entry import Entry, OldSession, from_timestamp, read_entry
 from beaker_mongo_soajs.sources.source import Source
 
@@ -88,6 +89,7 @@ class SessionMover:
         old = read_entry(entry, trust_pickles=options.trust_pickles)
         if old is None:
             return Move.EMPTY
+        old = decrypted(old, options)
         stored_id = self._documents.stored_id(entry.session_id)
         document = self._make(stored_id, entry, old, coder)
         if document["expires"] <= self._documents.clock.now():

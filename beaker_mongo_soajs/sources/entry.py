@@ -101,6 +101,17 @@ def _read_text(text: str, *, trust_pickles: bool) -> OldSession:
         data = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
         return OldSession(None, text)
+    session = read_serialized(data, trust_pickles=trust_pickles)
+    return OldSession(None, text) if session is None else OldSession(session)
+
+
+def read_serialized(data: bytes, *, trust_pickles: bool) -> dict[Any, Any] | None:
+    """Return the session in a pickle or in compressed JSON; ``None`` if it is neither.
+
+    :param data: what Beaker's serializer made.
+    :param trust_pickles: whether pickles are loaded.
+    :raises SerializationError: it is no session, or a pickle that is not trusted.
+    """
     if data.startswith(_PICKLE_HEAD) and data.endswith(_PICKLE_TAIL):
         if not trust_pickles:
             raise SerializationError(
@@ -111,12 +122,12 @@ def _read_text(text: str, *, trust_pickles: bool) -> OldSession:
         try:
             session = json.loads(zlib.decompress(data))
         except (zlib.error, ValueError, RecursionError):
-            return OldSession(None, text)
+            return None
     else:
-        return OldSession(None, text)
+        return None
     if not isinstance(session, dict):
         raise _not_a_session()
-    return OldSession(session)
+    return session
 
 
 class _DataUnpickler(pickle.Unpickler):

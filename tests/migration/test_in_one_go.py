@@ -20,6 +20,9 @@ from tests.migration.old import LISTED, Old, OldServers, open_old
 from tests.migration.test_on_the_fly import KEYS, PLAIN, VALUES
 from tests.waiting import wait_until
 
+OLD_KEYS = {"encryptKey": KEYS["encrypt_key"], "validateKey": KEYS["validate_key"]}
+NEW_KEYS = KEYS | {"encrypt_key": "a new key"}
+
 
 class _Unstorable:
     """An object that no document can hold."""
@@ -219,6 +222,49 @@ class TestOwnSessions:
         assert VALUES == visitor.read()
         assert 1 == len(live_documents(database))
         assert 0 == database.old.count_documents({})
+
+    @pytest.mark.parametrize("on_the_fly", [True, False], ids=["on the fly", "in one go"])
+    @pytest.mark.parametrize(
+        "after", [{}, {"stringify": True}, NEW_KEYS], ids=["plain", "text", "new key"]
+    )
+    @pytest.mark.parametrize("serializer", ["json", "pickle"])
+    def test_decrypted(
+        self,
+        options: Options,
+        database: Db,
+        tmp_path: Path,
+        after: Options,
+        serializer: str,
+        on_the_fly: bool,
+    ) -> None:
+        """With the old keys, encrypted sessions are stored as plain ones, or under a new key."""
+        before = KEYS | {"collection": "old", "data_serializer": serializer}
+        old = self._site(options, **before).visitor()
+        old.save_items(PLAIN)
+        source = {"type": "ext:mongodb_soajs", "collection": "old", **OLD_KEYS}
+        options = options | after
+        moving = options | {"store.migrateFrom": source}
+        if not on_the_fly:
+            result = _migrate(tmp_path, moving)
+            assert 0 == result.exit_code, result.output
+        visitor = self._site(moving if on_the_fly else options).visitor(old.cookie)
+        assert PLAIN == visitor.read()
+        [document] = live_documents(database)
+        kind = str if after else dict
+        assert isinstance(document["session"], kind)
+        assert ("ann" in str(document)) == (after is not NEW_KEYS)
+        assert 0 == database.old.count_documents({})
+
+    def test_wrong_key(self, options: Options, database: Db, tmp_path: Path) -> None:
+        """Sessions under another key are counted, and stay where they are."""
+        old = self._site(options, **KEYS, collection="old").visitor()
+        old.save_items(PLAIN)
+        source = {"type": "ext:mongodb_soajs", "collection": "old", **OLD_KEYS, "encryptKey": "x"}
+        result = _migrate(tmp_path, options | {"store.migrateFrom": source})
+        assert 1 == result.exit_code
+        assert "cannot be decrypted" in result.stdout
+        assert KEYS["validate_key"] not in result.output
+        assert (1, []) == (database.old.count_documents({}), live_documents(database))
 
     def test_digests_in_one_go(self, options: Options, database: Db, tmp_path: Path) -> None:
         """With transformId, a second run does not make digests of digests."""

@@ -88,6 +88,14 @@ class TestMoved:
         assert VALUES == visitor.read()
         assert isinstance(database.sessions.find_one()["session"], str)  # type: ignore[index]
 
+    def test_decrypted(self, old: Old, make_each_site: MakeSite, database: Db) -> None:
+        """With the old key, encrypted sessions are stored without it."""
+        cookie = old.cookie(VALUES, **KEYS)
+        source = {"encryptKey": KEYS["encrypt_key"], "validateKey": KEYS["validate_key"]}
+        visitor = make_each_site(old, {"trustPickles": False, **source}).visitor(cookie)
+        assert VALUES == visitor.read()
+        assert "ann" == database.sessions.find_one()["session"]["user"]  # type: ignore[index]
+
     def test_kept(self, old: Old, make_site: MakeSite) -> None:
         """With ``keep``, the session stays in the old backend as well."""
         visitor = make_site(old, {"keep": True}).visitor(old.cookie(VALUES))
@@ -272,6 +280,8 @@ class TestRefused:
             ({"type": "ext:database"}, "url"),
             ({"type": "file"}, "dataDir"),
             ({"type": "nothing"}, "type"),
+            ({"type": "ext:mongodb_soajs", "encryptKey": "k"}, "validateKey"),
+            ({"type": "ext:mongodb_soajs", "validateKey": "k"}, "encryptKey"),
         ],
     )
     def test_options(self, options: Options, source: Options, option: str) -> None:
