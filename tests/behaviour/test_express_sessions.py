@@ -188,6 +188,14 @@ class TestCookies:
         assert abs(date - document["expires"]) < datetime.timedelta(seconds=1)
         assert 1790 < lifetime(document) <= 1800
 
+    def test_a_session_without_one(
+        self, kind: type[Session], options: Options, database: Db, *, stringify: bool
+    ) -> None:
+        """A request that only reads gives a cookie to a session from before store.expressCookie."""
+        SessionStore(options | {"stringify": stringify}).set(_ID, {"user": "ann"})
+        visit(kind, options | {"stringify": stringify}, timeout=1800)
+        assert 1_800_000 == stored_cookie(only_document(database))["originalMaxAge"]
+
     def test_sessions_of_scripts(self, options: Options, database: Db, *, stringify: bool) -> None:
         """A session that a script stores has a cookie, too."""
         more = {"store.expressCookie": True, "stringify": stringify}

@@ -47,6 +47,13 @@ class TestCreate:
             record.check({"n": 1, "a": object()})
         assert [] == commands.names
 
+    @pytest.mark.parametrize("session_id", ["", "a\nb", "x" * 1025])
+    def test_an_impossible_id(self, store: SessionStore, session_id: str) -> None:
+        """An id that no cookie could bring is refused."""
+        with pytest.raises(SerializationError, match="printable"):
+            store.record().create(session_id, {"n": 1})
+        assert 0 == store.length()
+
     def test_an_id_in_use(self, store: SessionStore) -> None:
         """A session that has the id already is not changed."""
         store.set("id", {"user": "ann"})
