@@ -211,10 +211,10 @@ _GARBAGE = st.recursive(
     ),
     max_leaves=6,
 )
-_FIELDS = st.dictionaries(
+FIELDS = st.dictionaries(
     _NAMES.filter(lambda name: not name.startswith("$") and "." not in name), _GARBAGE, max_size=5
 )
-_SESSIONS = st.fixed_dictionaries(
+SESSIONS = st.fixed_dictionaries(
     {"session": st.dictionaries(_NAMES, _GARBAGE, max_size=3) | _GARBAGE},
     optional=dict.fromkeys(("expires", "dataSerializer", "signature", "moved_to"), _GARBAGE),
 )
@@ -242,7 +242,7 @@ _ACTIONS: dict[str, Callable[[Any], None]] = {
     "save": _save,
     "lock": _lock,
 }
-_HYPOTHESIS = settings(
+HYPOTHESIS = settings(
     max_examples=times(100), suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 
@@ -274,8 +274,8 @@ class TestGarbage:
 
     @pytest.mark.timeout(600)
     @pytest.mark.parametrize("with_class", [False, True], ids=["session.type", "MongoSession"])
-    @_HYPOTHESIS
-    @given(fields=_SESSIONS | _FIELDS, action=st.sampled_from(["delete", "login", "save", "lock"]))
+    @HYPOTHESIS
+    @given(fields=SESSIONS | FIELDS, action=st.sampled_from(["delete", "login", "save", "lock"]))
     def test_sessions(
         self,
         options: Options,
@@ -297,8 +297,8 @@ class TestGarbage:
             list(SessionStore(options).find(user="ann"))
 
     @pytest.mark.timeout(600)
-    @_HYPOTHESIS
-    @given(fields=_FIELDS)
+    @HYPOTHESIS
+    @given(fields=FIELDS)
     def test_cached_values(self, options: Options, database: Db, fields: dict[str, Any]) -> None:
         """A cache entry of any content counts as absent, or ends in a documented error."""
         cache = Cache("things", type="ext:mongodb_soajs", **options)
@@ -318,8 +318,8 @@ class TestGarbage:
 
     @pytest.mark.timeout(600)
     @pytest.mark.parametrize("shared", [False, True], ids=["exclusive", "shared"])
-    @_HYPOTHESIS
-    @given(fields=_FIELDS)
+    @HYPOTHESIS
+    @given(fields=FIELDS)
     def test_locks(
         self, options: Options, database: Db, *, fields: dict[str, Any], shared: bool
     ) -> None:
