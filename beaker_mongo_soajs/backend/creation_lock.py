@@ -68,11 +68,9 @@ class CreationLock(SynchronizerImpl):
     @property
     def state(self) -> _Hold:  # type: ignore[override]
         """Return this thread's hold on the lock; all objects for one entry key share it."""
-        slot = _slot(self._entry_key)
-        hold = _holds.get(slot)
-        # The ids of threads are reused.
-        if hold is None or hold.thread is not threading.current_thread():
-            hold = _holds[slot] = _Hold()
+        hold = _hold_of(self._entry_key)
+        if hold is None:
+            hold = _holds[_slot(self._entry_key)] = _Hold()
         return hold
 
     def acquire_write_lock(self, wait: bool = True) -> bool:
@@ -278,8 +276,8 @@ def lease_to_release(entry_key: EntryKey) -> Lease | None:
 
     :param entry_key: the key of the value.
     """
-    hold = _holds.get(_slot(entry_key))
-    if hold is None or hold.thread is not threading.current_thread() or hold.lease is None:
+    hold = _hold_of(entry_key)
+    if hold is None or hold.lease is None:
         return None
     may_release = hold.may_release_early and hold.reentrantcount == 1 and hold.lease.held
     return hold.lease if may_release else None
@@ -290,8 +288,7 @@ def is_creating(entry_key: EntryKey) -> bool:
 
     :param entry_key: the key of the value.
     """
-    hold = _holds.get(_slot(entry_key))
-    return hold is not None and hold.thread is threading.current_thread()
+    return _hold_of(entry_key) is not None
 
 
 def note_created(entry_key: EntryKey, entry: Entry) -> None:
@@ -300,8 +297,8 @@ def note_created(entry_key: EntryKey, entry: Entry) -> None:
     :param entry_key: the key of the value.
     :param entry: the entry.
     """
-    hold = _holds.get(_slot(entry_key))
-    if hold is not None and hold.thread is threading.current_thread():
+    hold = _hold_of(entry_key)
+    if hold is not None:
         hold.created = entry
         if listeners:
             emit("cache.created", entry_key.store.collection_name, start=hold.start)
@@ -311,11 +308,7 @@ def _slot(entry_key: EntryKey) -> tuple[int, int, EntryKey]:
     return os.getpid(), threading.get_ident(), entry_key
 
 
-def _forget_all() -> None:
-    # They belong to the parent, and process ids are reused.
-    _flights.clear()
-    _holds.clear()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_all)
+def _hold_of(entry_key: EntryKey) -> _Hold | None:
+    hold = _holds.get(_slot(entry_key))
+    # The ids of threads are reused.
+    return hold if hold is not None and hold.thread is threading.current_thread() else None
