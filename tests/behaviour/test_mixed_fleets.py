@@ -11,7 +11,7 @@ from beaker.session import Session
 from pymongo import MongoClient
 from pymongo.database import Database
 
-from beaker_mongo_soajs import SerializationError, SessionStore
+from beaker_mongo_soajs import MongoSession, SerializationError, SessionStore
 from beaker_mongo_soajs.mongo.documents import utc_now
 from beaker_mongo_soajs.testing import ReplicaSet
 from tests.application import only_document
@@ -137,12 +137,19 @@ class TestSerializers:
         session.save()
         assert ["admin", "dev"] == open_session(kind, options)["roles"]
 
+    def test_a_save_without_changes(self, options: Options, database: Db) -> None:
+        """A save without changes marks the document with the serializer of MongoSession."""
+        begin(options)
+        for serializer in ("json", "pickle"):
+            open_session(MongoSession, options, data_serializer=serializer).save()
+            assert serializer == only_document(database)["dataSerializer"]
+
     def test_pickled_sets_are_no_change(self, options: Options, kind: type[Session]) -> None:
         """A request that only reads does not restore an old object because it contains a set."""
         options = options | {"store": {"pickle": True}}
         lost = 0
         begin(options)
-        for number in range(150):
+        for number in range(60):
             roles = {f"role {number} {index}" for index in range(4 + number % 9)}
             session = open_session(kind, options)
             session["user"] = User("ann", roles)

@@ -37,6 +37,18 @@ def test_client(options: Options) -> None:
         assert _SECRET == credentials.mechanism_properties.aws_session_token
 
 
+def test_client_with_tokens() -> None:
+    """The repr of a client that logs in with OIDC tokens shows none of it, and it still has it."""
+    properties = {"ENVIRONMENT": "azure", "TOKEN_RESOURCE": _SECRET}
+    login = {"authMechanism": "MONGODB-OIDC", "authMechanismProperties": properties}
+    config = DbConfig.from_options({"name": "shop", "URLParam": login})
+    client: Any = get_client(config)
+    credentials = client.options.pool_options._credentials
+    shown = repr(config) + repr(client) + repr(client.options) + repr(credentials)
+    assert _SECRET not in shown
+    assert _SECRET == credentials.mechanism_properties.token_resource
+
+
 @pytest.mark.parametrize(
     "options",
     [

@@ -1,0 +1,68 @@
+"""Sessions that Beaker encrypts, of both kinds."""
+
+from typing import Any
+
+import pytest
+from beaker.session import Session
+from pymongo.database import Database
+
+from beaker_mongo_soajs import SerializationError
+from tests.application import Site, only_document
+from tests.mongo_session.support import KEYS
+from tests.recorder import Commands
+
+Db = Database[dict[str, Any]]
+Options = dict[str, Any]
+
+
+def test_commands(kind_options: Options, commands: Commands) -> None:
+    """A new encrypted session costs one command, a change two, a request that reads one."""
+    visitor = Site(kind_options | KEYS).visitor()
+    visitor.save(n=1)
+    assert ["insert"] == commands.names
+    commands.clear()
+    visitor.save(n=2)
+    assert ["find", "update"] == commands.names
+    (part,) = commands.started[1].command["updates"]
+    assert {"_id", "session", "moved_to"} == part["q"].keys()
+    commands.clear()
+    assert {"n": 2} == visitor.read()
+    assert ["find"] == commands.names
+
+
+def test_how_often_a_save_encrypts(
+    kind: type[Session], kind_options: Options, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A save encrypts once; Beaker's Session does so before its cookie's options are left out."""
+    texts: list[str] = []
+    encrypt = Session._encrypt_data
+
+    def counted(session: Session, *arguments: Any) -> str:
+        texts.append(encrypt(session, *arguments))
+        return texts[-1]
+
+    visitor = Site(kind_options | KEYS).visitor()
+    visitor.save(n=1)
+    monkeypatch.setattr(Session, "_encrypt_data", counted)
+    visitor.save(n=2)
+    assert (2 if kind is Session else 1) == len(texts)
+
+
+def test_a_value_that_cannot_be_stored(kind_options: Options, database: Db) -> None:
+    """The error for a value that cannot be pickled names its path, and nothing is stored."""
+    visitor = Site(kind_options | KEYS).visitor()
+    with pytest.raises(SerializationError, match=r"session\['a'\]"):
+        visitor.save(a=lambda: None)
+    assert 0 == database.sessions.count_documents({})
+
+
+def test_a_session_without_times(kind_options: Options, database: Db) -> None:
+    """A session of another program, which has no times, gets a time of its creation."""
+    visitor = Site(kind_options).visitor()
+    visitor.save(n=1)
+    unset = {"session._creation_time": "", "session._accessed_time": ""}
+    database.sessions.update_one({}, {"$unset": unset})
+    assert visitor.request(lambda session: session.created) > 1e9
+    before = only_document(database)["session"]
+    visitor.save(n=2)
+    assert before.keys() <= only_document(database)["session"].keys()
