@@ -37,7 +37,7 @@ Db = Database[dict[str, Any]]
 
 ALL = os.environ.get("INTERLEAVINGS") == "all"
 MOST_SWITCHES = 12 if ALL else 2
-SECONDS = 600.0 if ALL else times(4) / 20
+SECONDS = 30.0 if ALL else times(4) / 20
 """How long the orders of one game are played; those with few switches are played first."""
 
 FORMS: dict[str, dict[str, Any]] = {
