@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -80,7 +81,17 @@ def _check_host(host: str) -> str:
             f"{_WANTED}; a host contains neither a user nor options "
             "(use credentials and URLParam for them, or url for a connection string)"
         )
+    if ":" in host and not _is_ipv6(host):
+        raise InvalidValue(f"{_WANTED}; a host with two colons or more is an IPv6 address")
     return host
+
+
+def _is_ipv6(host: str) -> bool:
+    try:
+        ipaddress.IPv6Address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def _read_port(port: Any) -> int:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from beaker_mongo_soajs import ConfigError
 from beaker_mongo_soajs.config import DbConfig
 
 
@@ -28,3 +29,10 @@ from beaker_mongo_soajs.config import DbConfig
 def test_servers(servers: Any, expected: list[tuple[str, int]]) -> None:
     """Servers are read from every form, including IPv6 addresses."""
     assert tuple(expected) == DbConfig.from_options({"servers": servers}).servers
+
+
+@pytest.mark.parametrize("servers", ["db1:27017:27018", "a:b:c", [{"host": "db1::27017"}]])
+def test_two_colons(servers: Any) -> None:
+    """A host with two colons that is no IPv6 address is refused, and not looked up as a name."""
+    with pytest.raises(ConfigError, match="a host with two colons or more is an IPv6 address"):
+        DbConfig.from_options({"servers": servers})
