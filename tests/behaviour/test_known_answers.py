@@ -1,118 +1,105 @@
-"""Signatures and digests in the database: a change of one voids what is stored already.
+"""Sessions of Beaker's format, byte for byte as they were before there was a format of Express.
 
-Each test computes the expected value by itself, from the algorithm and the parts.
+The answers were recorded before ``session.cookie_format`` existed.
 """
 
-import hashlib
-import hmac
-from fractions import Fraction
+import datetime
+import os
+import secrets
+import time
 from typing import Any
 
 import bson
 import pytest
-from beaker.cache import Cache
+from beaker import session as beaker_session
+from beaker.session import Session
+from bson.raw_bson import RawBSONDocument
 from pymongo.database import Database
 
-from beaker_mongo_soajs import MongoSession, SessionStore
-from tests.application import only_document
+from beaker_mongo_soajs import MongoSession
+from beaker_mongo_soajs.sessions import clock
 from tests.mongo_session.support import KEYS
 
-Options = dict[str, Any]
-Db = Database[dict[str, Any]]
+_NOW = 4102444800.5
+_DATE = datetime.datetime(2100, 1, 1, 0, 0, 0, 500000)
+_ID = "0123456789abcdefABCDEF_-01234567"
+_VALUES: dict[str, Any] = {
+    "user": "änn",
+    "n": 7,
+    "half": 0.5,
+    "whole": 2.0,
+    "large": 3e9,
+    "cookie": {"a": [1, None, True]},
+    "when": datetime.datetime(2026, 11, 28, 9, 30),
+    "roles": {"admin"},
+    "pair": (1, 2),
+    "$set": 1,
+}
+_FORMS: dict[str, dict[str, Any]] = {"native": {}, "text": {"stringify": True}, "encrypted": KEYS}
+_FEW = {"user": "änn", "n": 7}
+"""For ciphertext: pickles of other values may differ between versions of Python."""
 
-_KEY = "the signing key of these tests"
-_ID = "0123456789abcdef"
-
-
-class _Basket:
-    """A value that only a pickle can hold."""
-
-
-def _signature(database: Db, collection: str, *parts: bytes) -> bytes:
-    """Return HMAC-SHA256 over all parts, each of them after its length in eight bytes."""
-    mac = hmac.new(_KEY.encode(), digestmod="sha256")
-    for part in (database.name.encode(), collection.encode(), *parts):
-        mac.update(len(part).to_bytes(8, "big"))
-        mac.update(part)
-    return mac.digest()
-
-
-@pytest.fixture
-def signed(options: Options) -> Options:
-    """Return options with a signing key and pickles."""
-    return options | {"store": {"signingKey": _KEY, "pickle": True}}
-
-
-def test_signed_pickle(signed: Options, database: Db) -> None:
-    """A pickle in a session is signed over "session", the _id and the name of its field."""
-    SessionStore(signed).set(_ID, {"basket": _Basket()})
-    tagged = only_document(database)["session"]["basket"]
-    assert {"__type__", "value", "signature"} == tagged.keys()
-    expected = _signature(
-        database, "sessions", b"session", _ID.encode(), b"basket", tagged["value"]
-    )
-    assert expected == tagged["signature"]
-
-
-def test_signed_key(signed: Options, database: Db) -> None:
-    """A pickle in the key of an item is signed over "key" and the _id."""
-    SessionStore(signed).set(_ID, {(_Basket, 1): 5})
-    (item,) = only_document(database)["session"].values()
-    tagged = item["value"][0]["value"][0]
-    assert (
-        _signature(database, "sessions", b"key", _ID.encode(), tagged["value"])
-        == tagged["signature"]
-    )
-
-
-def test_signed_ciphertext(signed: Options, database: Db) -> None:
-    """Ciphertext is signed over "ciphertext" and the _id."""
-    options: Options = {**signed, **KEYS}
-    session = MongoSession({}, use_cookies=False, **options)
-    session["n"] = 1
-    session.save()
-    document = only_document(database)
-    parts = (b"ciphertext", document["_id"].encode(), document["session"].encode())
-    assert _signature(database, "sessions", *parts) == document["signature"]
-
-
-def test_signed_cache_entry(signed: Options, database: Db) -> None:
-    """A cached value is signed over "cache" and its _id as BSON."""
-    Cache("things", type="ext:mongodb_soajs", **signed).put("key", "value")
-    document = database.cache.find_one()
-    assert document is not None
-    parts = (b"cache", bson.encode({"ns": "things", "key": b"key"}), document["value"])
-    assert _signature(database, "cache", *parts) == document["signature"]
-
-
-@pytest.mark.parametrize(
-    ("key", "name"),
-    [
-        ("__key__x", "__key__f094536e27d3c19b2ef12ed92450809c"),
-        (531, "__key__0022bf824be84cc52d55eeb1c2bdd82e"),
-        (5, "__key__3d6ed13a21fbdece1efda0e9494786c9"),
-        (("t", 1), "__key__59c50c3ae0fb33d41938f970ad78f3f9"),
-        (Fraction(1, 3), "__key__b6bd23a19628f8423cb15d26e33d831d"),
-    ],
-    ids=str,
+_COOKIE = (
+    " beaker.session.id=486ec9d36191709ede1bcb71a9c3126d5e1c08cf0123456789abcdefABCDEF_-01234567;"
+    " HttpOnly; Path=/; SameSite=Strict; Secure"
 )
-def test_item_name(options: Options, database: Db, key: object, name: str) -> None:
-    """The field of a key that cannot be a field name is called by a digest of the key."""
-    SessionStore(options).set(_ID, {key: 1})
-    assert [name] == [*only_document(database)["session"]]
+_EXPIRES = datetime.datetime(2100, 1, 1, 0, 32, 30, 500000)
+_SESSIONS: dict[str, Any] = {
+    "native": {
+        "_accessed_time": 4102444800.5,
+        "_creation_time": 4102444800.5,
+        "user": "änn",
+        "n": 7,
+        "half": 0.5,
+        "whole": 2.0,
+        "large": 3000000000.0,
+        "cookie": {"a": [1, None, True]},
+        "when": datetime.datetime(2026, 11, 28, 9, 30),
+        "roles": {"__type__": "set", "value": ["admin"]},
+        "pair": {"__type__": "tuple", "value": [1, 2]},
+        "__key__47c648d4c909af647868b27efc2aba4a": {"__type__": "item", "value": ["$set", 1]},
+    },
+    "text": '{"_accessed_time":4102444800.5,"_creation_time":4102444800.5,"user":"änn","n":7,'
+    '"half":0.5,"whole":2.0,"large":3000000000.0,"cookie":{"a":[1,null,true]},'
+    '"when":{"__type__":"datetime","value":"2026-11-28T09:30:00"},'
+    '"roles":{"__type__":"set","value":["admin"]},"pair":{"__type__":"tuple","value":[1,2]},'
+    '"$set":1}',
+    "encrypted": "BwcHBwcHBwcHBwcHBwcHBw==BwcHBwcHBwcHBwcHFN/dSjBwnCnm9f/yq1g8TWOeE7umSBwaUP5QH4f"
+    "sH6uXrUdN6JDpyGqhIca/41jJVAXWic9VKGsPFPfZ9HhoocZOvWv5pQMHIzyk91OeLRTGSoL08S4atLB1yaSY5ERn27w2Bo0Ny"
+    "Tg2lhddehecC8EMmG0=",
+}
 
 
-def test_transformed_id(options: Options, database: Db) -> None:
-    """With transformId sha256, the _id is the SHA-256 digest of the session id."""
-    SessionStore(options | {"store": {"transformId": "sha256"}}).set(_ID, {})
-    assert hashlib.sha256(_ID.encode()).hexdigest() == only_document(database)["_id"]
+def _start_clock(self: clock.Clock, _: object = None) -> None:
+    self.ahead = float
 
 
-def test_lock_id(options: Options, database: Db) -> None:
-    """The lock of a session is called by the SHA-256 digest of "session" and its id."""
-    session = MongoSession({}, use_cookies=False, **options)
+@pytest.fixture(autouse=True)
+def _fixed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stop the clocks, and give each session the same id and nonce."""
+    monkeypatch.setattr(time, "time", lambda: _NOW)
+    monkeypatch.setattr(clock, "utc_now", lambda: _DATE)
+    monkeypatch.setattr(clock.Clock, "__init__", _start_clock)
+    monkeypatch.setattr(secrets, "token_urlsafe", lambda _=None: _ID)
+    monkeypatch.setattr(beaker_session, "_session_id", lambda: _ID)
+    monkeypatch.setattr(os, "urandom", lambda size: b"\x07" * size)
+
+
+@pytest.mark.parametrize("form", list(_FORMS))
+@pytest.mark.parametrize("kind", [MongoSession, Session])
+def test_documents_and_cookies(
+    kind: type[Session], form: str, options: dict[str, Any], database: Database[Any]
+) -> None:
+    """Without the Express format, no byte of a document or of ``Set-Cookie`` has changed."""
+    more = {"store": {"createIndexes": False}, "timeout": 1800, "secret": "a secret"} | _FORMS[form]
+    more |= {"secure": True, "httponly": True, "samesite": "Strict"}
+    if kind is Session:
+        more["type"] = "ext:mongodb_soajs"
+    request: dict[str, Any] = {"cookie": None}
+    session = kind(request, **options | more)
+    session.update(_FEW if form == "encrypted" else _VALUES)
     session.save()
-    with session.locked():
-        document = database.sessions_locks.find_one()
-    assert document is not None
-    assert hashlib.sha256(f"session {session.id}".encode()).hexdigest() == document["_id"]
+    raw: Any = database.get_collection("sessions", bson.CodecOptions(RawBSONDocument)).find_one()
+    document = {"_id": _ID, "session": _SESSIONS[form], "expires": _EXPIRES}
+    assert bson.encode(document) == raw.raw
+    assert _COOKIE == request["cookie_out"]

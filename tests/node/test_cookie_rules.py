@@ -56,8 +56,8 @@ def _attributes(draw: random.Random) -> dict[str, Any]:
 def test_no_difference(node: Node) -> None:
     """Random headers and values are read and written as Node's packages do."""
     draw = random.Random(18)
-    headers = [_header(draw) for _ in range(times(8_000))]
-    values = [(_id(draw), draw.choice(_SECRETS), _attributes(draw)) for _ in range(times(1_500))]
+    headers = [_header(draw) for _ in range(times(2_000))]
+    values = [(_id(draw), draw.choice(_SECRETS), _attributes(draw)) for _ in range(times(300))]
     wish = {"reads": headers, "writes": values, "secrets": _SECRETS, "name": NAME}
     answer = node.ask("POST", "/fuzz", wish)
     read = [express_cookie.session_id(header, NAME, _SECRETS) for header in headers]
