@@ -28,7 +28,7 @@ _ADVICE = {
     "clientPromise mongooseConnection mongo_client mongodb connection conn": _CLIENT,
     "ttl lifetime session_lifetime permanent_session_lifetime max_age maxAge expires expiry"
     " expiration": _EXPIRY,
-    "touch_after touchInterval": _TOUCH,
+    "touch_after touchAfter touchInterval": _TOUCH,
     "pool_size max_pool_size maxConnections max_connections": _POOL,
     "connect_timeout connection_timeout socket_connect_timeout": (
         "Use URLParam.connectTimeoutMS, in milliseconds."
@@ -47,9 +47,12 @@ _ADVICE = {
     "serialize unserialize serializer serialization_format session_serialization_format": (
         "Use data_serializer, Beaker's option: pickle or json."
     ),
-    "auto_remove createAutoRemoveIdx": "Use store.autoRemove: native, interval or disabled.",
-    "auto_remove_interval": "Use store.autoRemoveInterval, in minutes.",
-    "transform_id": "Use store.transformId.",
+    "auto_remove autoRemove createAutoRemoveIdx": (
+        "Use store.autoRemove: native, interval or disabled."
+    ),
+    "auto_remove_interval autoRemoveInterval": "Use store.autoRemoveInterval, in minutes.",
+    "transform_id transformId": "Use store.transformId.",
+    "timestamps": "Use store.timestamps.",
     "key_prefix session_key_prefix": (
         "Session ids have no prefix here. Use a collection of its own for each application."
     ),

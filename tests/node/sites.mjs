@@ -2,6 +2,7 @@
 //
 // POST /sites makes one, and DELETE /sites/ID closes it. A request to /ID/run carries JavaScript,
 // which runs with `session`, `req` and `res`, and answers with the JSON of its result.
+import { createHash } from "node:crypto";
 import http from "node:http";
 import { createRequire } from "node:module";
 import express from "express";
@@ -35,12 +36,17 @@ function gate(name) {
   return gates.get(name);
 }
 
+function digest(id) {
+  return createHash("sha256").update(id).digest("hex");
+}
+
 function makeStore({ kind, url, name, options: { webCrypto, ...options } }) {
   if (kind === "soajs") {
     const { hostname, port } = new URL(url);
     return new (soajsStore(session))({ name, servers: [{ host: hostname, port }], ...options });
   }
   const all = { mongoUrl: url, dbName: name, ...options };
+  if (all.transformId === "sha256") all.transformId = digest;
   if (webCrypto) all.cryptoAdapter = createWebCryptoAdapter(webCrypto);
   return kind === "merging" ? createMergingStore(all) : MongoStore.create(all);
 }
