@@ -72,13 +72,14 @@ def measure(scope: Scope) -> Part:
         site = contender.make(place, cart(MIDDLE))
         cookies = place.folder / "cookies"
         cookies.write_text("\n".join(contender.populate(site, place, THOUSAND)))
-        command = [wrk, "-s", str(_SCRIPT), "-d", f"{scope.load_seconds}s", "--timeout", "20s"]
+        command = [wrk, "-s", str(_SCRIPT), "--timeout", "20s"]
         loads: list[Load] = []
         for processes, threads in itertools.product(*scope.grid):
-            loads += _loads(place, command, cookies, processes, threads)
+            loads += _loads(place, command, cookies, processes, threads, scope.load_seconds)
         with at_a_distance(running, _ROUND_TRIP_MS) as (far, _):
             far = replace(far, database=place.database)
-            loads += _loads(far, command, cookies, *_AT_A_DISTANCE, _ROUND_TRIP_MS)
+            far_loads = (*_AT_A_DISTANCE, scope.load_seconds, _ROUND_TRIP_MS)
+            loads += _loads(far, command, cookies, *far_loads)
     return _part(loads)
 
 
@@ -88,18 +89,21 @@ def _loads(
     cookies: Path,
     processes: int,
     threads: int,
+    seconds: int,
     round_trip_ms: float = 0.0,
 ) -> Iterator[Load]:
     # A thread uses one connection at a time.
     for connections in sorted({_DEFAULT_CONNECTIONS, max(threads, _DEFAULT_CONNECTIONS)}):
         with serve_site(place, processes, threads, connections) as address:
+            clients = [*command, "-t", "1", "-c", str(processes * threads)]
+            # The first requests of each process import modules and connect.
+            _run([*clients, "-d", "1s", address, "--", str(cookies), "/change"])
             for path in ("/read", "/change"):
-                clients = ["-t", "1", "-c", str(processes * threads)]
-                call = [*command, *clients, address, "--", str(cookies), path]
+                call = [*clients, "-d", f"{seconds}s", address, "--", str(cookies), path]
                 before = _commands(place)
                 start = time.monotonic()
-                said = subprocess.run(call, capture_output=True, text=True, check=True).stdout
-                seconds, commands = time.monotonic() - start, _commands(place) - before
+                said = _run(call)
+                elapsed, commands = time.monotonic() - start, _commands(place) - before
                 match = re.search(r"figures (\d+) (\d+) (\d+) (\d+) (\d+)", said)
                 assert match is not None, said
                 requests, duration_us, p50_us, p99_us, errors = map(int, match.groups())
@@ -114,8 +118,12 @@ def _loads(
                     requests / duration_us * 1e6,
                     p50_us / 1000,
                     p99_us / 1000,
-                    commands / seconds,
+                    commands / elapsed,
                 )
+
+
+def _run(command: list[str]) -> str:
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
 @contextmanager

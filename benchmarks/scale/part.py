@@ -23,7 +23,7 @@ class Scope:
     expiry_seconds: int = 150
     crowds: tuple[int, ...] = (1_000, 1_000_000, 10_000_000)
     reads: int = 3_000
-    canned: int = 400
+    canned: int = 120
 
 
 FULL = Scope()
