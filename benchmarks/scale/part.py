@@ -17,10 +17,10 @@ class Scope:
     :param canned: the requests whose answers are canned.
     """
 
-    load_seconds: int = 3
+    load_seconds: int = 2
     grid: tuple[tuple[int, ...], tuple[int, ...]] = ((1, 2, 4), (1, 8, 32, 128))
-    visitors: int = 100_000
-    expiry_seconds: int = 150
+    visitors: int = 30_000
+    expiry_seconds: int = 130
     crowds: tuple[int, ...] = (1_000, 1_000_000, 10_000_000)
     reads: int = 3_000
     canned: int = 120
