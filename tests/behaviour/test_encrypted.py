@@ -1,9 +1,10 @@
-"""Sessions that Beaker encrypts, of both kinds."""
+"""Sessions that Beaker encrypts or serializes, of both kinds."""
 
 from typing import Any
 
 import pytest
 from beaker.session import Session
+from beaker.util import JsonSerializer
 from pymongo.database import Database
 
 from beaker_mongo_soajs import SerializationError
@@ -46,6 +47,16 @@ def test_how_often_a_save_encrypts(
     monkeypatch.setattr(Session, "_encrypt_data", counted)
     visitor.save(n=2)
     assert (2 if kind is Session else 1) == len(texts)
+
+
+def test_a_second_save(kind: type[Session], options: Options, commands: Commands) -> None:
+    """With a serializer of the application, a save without changes after a save is no command."""
+    more: Options = {"type": "ext:mongodb_soajs", "use_cookies": False}
+    session: Any = kind({}, data_serializer=JsonSerializer(), **(options | more))
+    session["n"] = 1
+    session.save()
+    session.save()
+    assert ["insert"] == commands.names
 
 
 def test_a_value_that_cannot_be_stored(kind_options: Options, database: Db) -> None:

@@ -24,7 +24,7 @@ def record(pytester: pytest.Pytester) -> Path:
 
 
 def test_passed_run(pytester: pytest.Pytester, record: Path) -> None:
-    """The record contains the numbers of passed and skipped tests, and all versions."""
+    """The record contains the numbers of tests of all workers, and all versions."""
     _run(
         pytester,
         """
@@ -38,22 +38,10 @@ def test_passed_run(pytester: pytest.Pytester, record: Path) -> None:
         def test_skipped():
             pass
         """,
+        *("-n", "1"),
     )
     expected = {"passed": 3, "skipped": 1, "versions": versions.find_all()}
     assert expected == json.loads(record.read_text())
-
-
-def test_workers(pytester: pytest.Pytester, record: Path) -> None:
-    """The record contains the tests of all workers."""
-    code = """
-        import pytest
-
-        @pytest.mark.parametrize("number", range(8))
-        def test_passing(number):
-            pass
-    """
-    _run(pytester, code, "-n", "2")
-    assert 8 == json.loads(record.read_text())["passed"]
 
 
 @pytest.mark.parametrize("code", ["def test(): assert False", "import no_such_module", ""])
