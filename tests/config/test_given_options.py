@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from beaker_mongo_soajs.config import DbConfig
+from beaker_mongo_soajs.config.given_options import gather
 from beaker_mongo_soajs.exceptions import ConfigError
 from beaker_mongo_soajs.options import coerce, kinds
 from beaker_mongo_soajs.options.option import Option, Refused, Setting
@@ -99,6 +100,53 @@ def test_individual_option_overrides_dbconfig() -> None:
     config = read({"dbConfig": EXAMPLE, "urlparam.MAXPOOLSIZE": "9", "credentials": None})
     assert {"maxPoolSize": 9, "w": "majority", "journal": True} == dict(config.url_param)
     assert config.credentials is None
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({}, 5),
+        ({"url": "mongodb://db1/?maxPoolSize=7"}, 7),
+        ({"dbConfig": {"url": "mongodb://db1/?maxPoolSize=7"}}, 7),
+        ({"dbConfig": {"URLParam": {"maxPoolSize": 8}}}, 8),
+        ({"dbConfig": {"URLParam": {"maxPoolSize": 8}}, "URLParam.maxPoolSize": 9}, 9),
+        ({"dbConfig": {"URLParam": {"maxPoolSize": 8}}, "URLParam": {"maxPoolSize": 9}}, 9),
+        (
+            {
+                "dbConfig": {
+                    "URLParam": {"maxPoolSize": 8},
+                    "extraParam": {"server": {"poolSize": 6}},
+                },
+                "URLParam.maxPoolSize": 9,
+            },
+            6,
+        ),
+    ],
+    ids=["default", "url", "url in dbConfig", "dbConfig", "single", "group", "extraParam"],
+)
+def test_precedence(options: dict[str, Any], expected: int) -> None:
+    """Individual options override dbConfig, extraParam.server overrides URLParam; then defaults."""
+    assert expected == read(options, name="shop").keywords["maxPoolSize"]
+
+
+@pytest.mark.parametrize("options", [{"URLParam.maxPoolSize": 8}, {"URLParam": {"maxPoolSize": 8}}])
+def test_url_contradicts_an_option(options: dict[str, Any]) -> None:
+    """The connection string overrides no option: another value in it is an error."""
+    with pytest.raises(ConfigError, match="maxPoolSize to different values"):
+        read(options, url="mongodb://db1/?maxPoolSize=7")
+
+
+def test_equal_configurations() -> None:
+    """Configurations of the same servers are equal, named or by default."""
+    servers = [{"host": "127.0.0.1", "port": 27017}]
+    assert read(name="shop") == read(name="shop", servers=servers)
+    assert "has_" not in repr(read(name="shop"))
+
+
+def test_repr_of_given_options() -> None:
+    """The repr of the given options shows no values."""
+    given_options = gather({"url": f"mongodb://ann:{PASSWORD}@db1/shop"})
+    assert PASSWORD not in repr(given_options) + repr([given_options])
 
 
 def test_null_means_not_given() -> None:
