@@ -2,6 +2,7 @@
 
 import dataclasses
 import warnings
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -101,6 +102,10 @@ def _read_source(
         )
     if not source:
         raise UsageFailure("--source is missing. Give the URL, the folder or the collection.")
+    folder = Path(source, f"container_{kind}")
+    if kind in ("file", "dbm") and folder.is_dir():
+        # It is Beaker's data_dir.
+        source = str(folder)
     values: dict[Any, Any] = {(*GROUP, "type"): kind}
     values[*GROUP, _SOURCES.get(kind, "url")] = source
     made = MigrateFrom.from_values(values)

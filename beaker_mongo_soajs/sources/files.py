@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from beaker_mongo_soajs.config.migrate_from import MigrateFrom
+from beaker_mongo_soajs.exceptions import StoreUnavailable
 from beaker_mongo_soajs.mongo.backoff import attempts
 from beaker_mongo_soajs.sources.entry import Entry, from_timestamp
 from beaker_mongo_soajs.sources.source import Source
@@ -35,6 +36,7 @@ class FileSource(Source):
             entry = self._read(path, session_id)
             if entry is not None:
                 return entry
+        self._check_folder()
         return None
 
     def _delete(self, session_id: str) -> None:
@@ -48,7 +50,16 @@ class FileSource(Source):
                 yield entry
 
     def _count(self) -> int:
+        self._check_folder()
         return sum(1 for _ in self._all())
+
+    def _check_folder(self) -> None:
+        """Check the folder: with a wrong one, all visitors would be logged out."""
+        if not self._folder.is_dir():
+            raise StoreUnavailable(
+                f"The folder {self._folder} of the old backend {self.options.type} does not exist.",
+                hint="Correct store.migrateFrom. A relative path begins at the current folder.",
+            )
 
     def _all(self) -> Iterator[Path]:
         return self._folder.glob(f"?/??/*{self.suffix}")

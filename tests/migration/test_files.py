@@ -13,6 +13,7 @@ from beaker_mongo_soajs.config.migrate_from import MigrateFrom
 from beaker_mongo_soajs.exceptions import StoreUnavailable
 from beaker_mongo_soajs.sources import files
 from beaker_mongo_soajs.sources.files import DbmSource, FileSource
+from beaker_mongo_soajs.sources.opening import open_source
 from tests.migration.old import Old, OldServers, open_old
 
 PLAIN = {"user": "ann"}
@@ -107,6 +108,18 @@ class TestDeleted:
 
         monkeypatch.setattr(Path, "read_bytes", delete_then)
         assert source.find(cookie) is None
+
+
+class TestFolder:
+    """The folder of the files."""
+
+    @pytest.mark.parametrize("kind", ["file", "dbm"])
+    def test_wrong(self, tmp_path: Path, kind: str) -> None:
+        """A folder that does not exist is an error: all visitors would be logged out."""
+        source = open_source(MigrateFrom(kind, folder=str(tmp_path / "misspelled")))
+        for ask in (lambda: source.find("0" * 32), source.count):
+            with pytest.raises(StoreUnavailable, match="misspelled of the old backend"):
+                ask()
 
 
 class TestWritten:

@@ -103,6 +103,25 @@ class TestMigrate:
         assert 1 == json.loads(_migrate(tmp_path, options, *arguments).stdout)["present"]
         assert (1, 1) == (table.number(), len(live_documents(database)))
 
+    @pytest.mark.parametrize("kind", ["file", "dbm"])
+    def test_data_dir(
+        self,
+        kind: str,
+        options: Options,
+        tmp_path: Path,
+        mongo_url: str,
+        old_servers: OldServers,
+        database: Db,
+    ) -> None:
+        """The source of files may be Beaker's ``data_dir``, too; a wrong folder is an error."""
+        old = open_old(kind, tmp_path / "data", mongo_url, old_servers)
+        old.cookie(PLAIN)
+        arguments = ("--from", kind, "--trust-pickles", "--source")
+        wrong = _migrate(tmp_path, options, *arguments, str(tmp_path / "dat"))
+        assert (3, True) == (wrong.exit_code, "does not exist" in wrong.stderr)
+        assert 0 == _migrate(tmp_path, options, *arguments, str(tmp_path / "data")).exit_code
+        assert 1 == len(live_documents(database))
+
     def test_configured(self, table: Old, options: Options, tmp_path: Path, database: Db) -> None:
         """Without --from, the old backend of the configuration is used."""
         table.cookie(PLAIN)
