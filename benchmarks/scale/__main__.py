@@ -6,6 +6,7 @@ Each part can be run alone: ``python -m benchmarks.scale load``. A full run writ
 
 import argparse
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.files import ROOT
@@ -33,15 +34,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--tiny", action="store_true", help="a few requests, to check that it works; no files"
     )
+    parser.add_argument(
+        "--sessions", nargs="+", type=int, help="numbers of stored sessions for the part crowd"
+    )
     parser.add_argument("--root", type=Path, help="write the files into another checkout")
     options = parser.parse_args(arguments)
     names = options.parts or list(PARTS)
     unknown = sorted(set(names) - PARTS.keys())
     if unknown:
         parser.error(f"there is no part {unknown[0]!r}: choose from {', '.join(PARTS)}")
+    scope = TINY if options.tiny else FULL
+    if options.sessions:
+        scope = replace(scope, crowds=tuple(options.sessions))
     found = {}
     for name in names:
-        found[name] = PARTS[name](TINY if options.tiny else FULL).raw()
+        found[name] = PARTS[name](scope).raw()
         print(report({name: found[name]}))
     if options.root is not None or not options.tiny:
         for path in write(found, options.root or ROOT):

@@ -1,4 +1,4 @@
-"""Requests among a thousand, a million and ten million sessions."""
+"""Requests among a thousand and a million sessions."""
 
 import math
 

@@ -21,7 +21,7 @@ class Scope:
     grid: tuple[tuple[int, ...], tuple[int, ...]] = ((1, 2, 4), (1, 8, 32, 128))
     visitors: int = 30_000
     expiry_seconds: int = 130
-    crowds: tuple[int, ...] = (1_000, 1_000_000, 10_000_000)
+    crowds: tuple[int, ...] = (1_000, 1_000_000)
     reads: int = 3_000
     canned: int = 120
 
