@@ -30,7 +30,14 @@ from tests.proxy import TcpProxy
 from tests.recorder import Commands, Recorder
 from tests.waiting import wait_for_indexes
 
-pytest_plugins = ["pytester", "tests.fast", "tests.leaks", "tests.promises", "tests.run_record"]
+pytest_plugins = [
+    "pytester",
+    "tests.fast",
+    "tests.interleavings.report",
+    "tests.leaks",
+    "tests.promises",
+    "tests.run_record",
+]
 
 # A deadline for each example would measure the load of the machine.
 hypothesis.settings.register_profile("default", deadline=None)

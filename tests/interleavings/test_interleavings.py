@@ -16,7 +16,7 @@ The invariants, which are checked after each order:
 import itertools
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
@@ -30,6 +30,7 @@ from beaker_mongo_soajs.sessions.id_change import IdChanges
 from tests.effort import times
 from tests.interleavings import operations
 from tests.interleavings.operations import BEGIN, Act, Outcome, World, run
+from tests.interleavings.report import PLAYED
 from tests.interleavings.scheduler import Fault, Orders, Played, Scheduler
 from tests.mongo_session.support import KEYS
 
@@ -70,19 +71,11 @@ def _triples() -> Iterator[Any]:
 _PLAYED = {"orders": 0, "games": 0, "complete games": 0}
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _report(request: pytest.FixtureRequest) -> Iterator[None]:
+@pytest.fixture(autouse=True)
+def _report(record_property: Callable[[str, object], None]) -> Iterator[None]:
+    _PLAYED.update(dict.fromkeys(_PLAYED, 0))
     yield
-    reporter = request.config.pluginmanager.get_plugin("terminalreporter")
-    capture = request.config.pluginmanager.get_plugin("capturemanager")
-    if reporter is not None and capture is not None:
-        with capture.global_and_fixture_disabled():
-            orders, games, complete = _PLAYED.values()
-            reporter.write_line(
-                f"\n{orders} orders of commands were played: all orders in {complete} of {games}"
-                f" games; in the others, for {SECONDS:g} seconds those with up to {MOST_SWITCHES}"
-                " switches."
-            )
+    record_property(PLAYED, [*_PLAYED.values()])
 
 
 class Game:
