@@ -47,12 +47,12 @@ class TestCommands:
         assert ["find", "update"] == commands.names
 
     def test_a_request_that_changes(self, make_site: MakeSite, commands: Commands) -> None:
-        """A change costs one more command."""
+        """A change costs one more command, and sends no cookie."""
         visitor = make_site().visitor()
         visitor.save(n=1)
         commands.clear()
         visitor.save(n=2)
-        assert ["find", "update"] == commands.names
+        assert (["find", "update"], []) == (commands.names, visitor.set_cookies)
 
     @pytest.mark.parametrize("key", ["n", "a.b"], ids=["operators", "swap"])
     def test_a_change_does_not_move_recent_times(

@@ -79,6 +79,7 @@ class TestEndings:
             session.invalidate()
             session["n"] = 1
             session.invalidate()
+            assert session.was_invalidated
             assert "n" not in session
             session["m"] = 1
             session.save()

@@ -84,12 +84,14 @@ class TestLoading:
         assert id_[:8] not in caplog.text
 
     def test_corrupt_sessions_raise_without_invalidate_corrupt(
-        self, make_site: MakeSite, database: Db
+        self, make_site: MakeSite, options: Options, database: Db
     ) -> None:
-        """Without invalidate_corrupt, a corrupt session raises its error."""
+        """Without invalidate_corrupt, also by default, a corrupt session raises its error."""
         database.sessions.insert_one({"_id": "corrupt", "session": 3})
         with pytest.raises(SerializationError):
             make_site(invalidate_corrupt=False).visitor("corrupt").read()
+        with pytest.raises(SerializationError):
+            MongoSession({}, use_cookies=False, id="corrupt", **options).load()
 
     def test_wrong_options_raise_config_error(self, make_site: MakeSite) -> None:
         """A wrong option raises ConfigError, even with invalidate_corrupt."""
