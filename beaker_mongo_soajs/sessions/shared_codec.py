@@ -8,6 +8,7 @@ from beaker_mongo_soajs.sessions.tags import Tree
 from beaker_mongo_soajs.signature import Context, Signer
 
 _TIMES = (ACCESSED_TIME, CREATION_TIME)
+_PROTOTYPE = "__proto__"
 _LEAST = 2**31
 _MOST = 2**53
 """JavaScript has no exact integers beyond."""
@@ -18,6 +19,9 @@ class SharedNativeCodec(NativeCodec):
 
     Node stores a whole number beyond 32 bits, such as ``Date.now()``, as a double. Python's own
     floats of that kind are tagged, so that all others are the integers of Node.
+
+    The driver of connect-mongo-soajs makes the value of a field ``__proto__`` the prototype of the
+    object, which then seems to have all keys in it. So no field gets this name.
     """
 
     def __init__(self, *, pickled: bool = False, signer: Signer | None = None) -> None:
@@ -30,6 +34,9 @@ class SharedNativeCodec(NativeCodec):
         if type(value) is float and key in _TIMES:
             return str(key), value
         return super().encode_item(key, value, stored_id)
+
+    def _is_plain_key(self, key: str) -> bool:
+        return key != _PROTOTYPE and super()._is_plain_key(key)
 
     def _encode_float(self, value: float, _context: Context) -> Tree:
         return scalars.tag_float(value) if _is_large_and_whole(value) else value

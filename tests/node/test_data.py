@@ -83,6 +83,23 @@ def test_tagged_values_survive(express: Express, python: Side, jar: Jar) -> None
     assert {"roles": {"admin"}, "pair": (1, 2), "n": 1} == python.run(jar, read)
 
 
+_HOSTILE = {"__proto__": {"isAdmin": True}, "constructor": {"prototype": {"isAdmin": True}}}
+
+
+def test_names_of_prototypes(express: Express, python: Side, jar: Jar) -> None:
+    """Keys such as ``__proto__`` change no object of Express, and nested ones are kept."""
+    python.run(jar, change(nested=_HOSTILE, **_HOSTILE))
+    code = """
+    session.n = 1;
+    return [{}.isAdmin, session.isAdmin, session.nested.isAdmin].map((found) => found ?? "no");
+    """
+    assert ["no", "no", "no"] == express.run(jar, code)
+    found = python.run(jar, read)
+    assert (_HOSTILE, 1) == (found["nested"], found["n"])
+    code = "return ({}).isAdmin ?? session.isAdmin ?? session.nested.isAdmin ?? 'no'"
+    assert "no" == express.run(jar, code)
+
+
 def test_large_numbers_of_express(express: Express, python: Side, jar: Jar) -> None:
     """A whole number beyond 32 bits, such as Date.now(), is an int in Python, also nested."""
     express.run(jar, "session.now = 1795633333123; session.list = [{ n: -(2 ** 53) + 1 }];")

@@ -133,6 +133,14 @@ class TestMergingStore:
         merging.run(jar, "delete session['a.b']")
         assert {"": 3, "user": "ann"} == native_fleet.python().run(jar, read)
 
+    def test_names_of_prototypes(self, native_fleet: Fleet, merging: Express, jar: Jar) -> None:
+        """A key ``__proto__`` in a value is data, and changes no object."""
+        merging.run(jar, """session.form = JSON.parse('{"__proto__": {"isAdmin": true}}')""")
+        code = "session.n = 1; return ({}).isAdmin ?? session.isAdmin ?? session.form.isAdmin ?? 0"
+        assert 0 == merging.run(jar, code)
+        expected = {"form": {"__proto__": {"isAdmin": True}}, "n": 1}
+        assert expected == native_fleet.python().run(jar, read)
+
     def test_several_saves(self, native_fleet: Fleet, merging: Express, jar: Jar) -> None:
         """A request can save its session several times, and load it again in between."""
         merging.run(jar, "session.n = 1")
