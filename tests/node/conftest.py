@@ -91,17 +91,25 @@ class Fleet:
         self.database.client.drop_database(self.database.name)
 
 
+@pytest.fixture(scope="session")
+def old_client(old_server: MongoServer) -> Iterator[MongoClient[dict[str, Any]]]:
+    """Connect to MongoDB 4.4."""
+    with MongoClient[dict[str, Any]](old_server.url) as client:
+        yield client
+
+
 def make_fleet(request: pytest.FixtureRequest, store: str, *, stringify: bool) -> Iterator[Fleet]:
     """Make a fleet for one test."""
     node: Node = request.getfixturevalue("node")
     if store == "soajs":
         url = request.getfixturevalue("old_server").url
+        client = request.getfixturevalue("old_client")
     else:
         url = request.getfixturevalue("mongo_url")
-    with MongoClient[dict[str, Any]](url) as client:
-        fleet = Fleet(node, url, store, stringify, client[f"node_{uuid.uuid4().hex}"])
-        yield fleet
-        fleet.close()
+        client = request.getfixturevalue("mongo_client")
+    fleet = Fleet(node, url, store, stringify, client[f"node_{uuid.uuid4().hex}"])
+    yield fleet
+    fleet.close()
 
 
 @pytest.fixture(params=["connect-mongo", "soajs"])
