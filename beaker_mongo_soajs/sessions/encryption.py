@@ -94,7 +94,7 @@ def without_key() -> SerializationError:
         "The stored session is encrypted, but encrypt_key is not set.",
         path="session",
         hint="Set the encrypt_key and validate_key that it was saved with, or store.nodeCrypto if"
-        " connect-mongo saved it. SessionStore reads the latter only.",
+        " connect-mongo saved it. SessionStore cannot read what encrypt_key encrypted.",
     )
 
 

@@ -172,7 +172,7 @@ class _WebCrypto:
         )
 
 
-# One read of a session, or one start of a process, derives the key; others of the session find it.
+# A second read of a session does not derive its key again.
 @functools.lru_cache(maxsize=256)
 def _derive(hashing: str, secret: bytes, salt: bytes, rounds: int, size: int) -> bytes:
     return hashlib.pbkdf2_hmac(hashing, secret, salt, rounds, size)

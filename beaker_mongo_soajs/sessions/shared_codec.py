@@ -8,7 +8,9 @@ from beaker_mongo_soajs.sessions.tags import Tree
 from beaker_mongo_soajs.signature import Context, Signer
 
 _TIMES = (ACCESSED_TIME, CREATION_TIME)
-_PROTOTYPE = "__proto__"
+_MISREAD = frozenset({"__proto__", "_bsontype"})
+"""Names of fields by which drivers of Node change the object that has them."""
+
 _LEAST = 2**31
 _MOST = 2**53
 """JavaScript has no exact integers beyond."""
@@ -21,7 +23,8 @@ class SharedNativeCodec(NativeCodec):
     floats of that kind are tagged, so that all others are the integers of Node.
 
     The driver of connect-mongo-soajs makes the value of a field ``__proto__`` the prototype of the
-    object, which then seems to have all keys in it. So no field gets this name.
+    object, which then seems to have all keys in it. All drivers take an object with a key
+    ``_bsontype`` for a BSON value, and store that instead. So no field gets these names.
     """
 
     def __init__(self, *, pickled: bool = False, signer: Signer | None = None) -> None:
@@ -36,7 +39,7 @@ class SharedNativeCodec(NativeCodec):
         return super().encode_item(key, value, stored_id)
 
     def _is_plain_key(self, key: str) -> bool:
-        return key != _PROTOTYPE and super()._is_plain_key(key)
+        return key not in _MISREAD and super()._is_plain_key(key)
 
     def _encode_float(self, value: float, _context: Context) -> Tree:
         return scalars.tag_float(value) if _is_large_and_whole(value) else value

@@ -83,11 +83,15 @@ def test_tagged_values_survive(express: Express, python: Side, jar: Jar) -> None
     assert {"roles": {"admin"}, "pair": (1, 2), "n": 1} == python.run(jar, read)
 
 
-_HOSTILE = {"__proto__": {"isAdmin": True}, "constructor": {"prototype": {"isAdmin": True}}}
+_HOSTILE: dict[str, Any] = {
+    "__proto__": {"isAdmin": True},
+    "constructor": {"prototype": {"isAdmin": True}},
+    "_bsontype": "ObjectID",
+}
 
 
 def test_names_of_prototypes(express: Express, python: Side, jar: Jar) -> None:
-    """Keys such as ``__proto__`` change no object of Express, and nested ones are kept."""
+    """Keys such as ``__proto__`` and ``_bsontype`` change no object of Express."""
     python.run(jar, change(nested=_HOSTILE, **_HOSTILE))
     code = """
     session.n = 1;
