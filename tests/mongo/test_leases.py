@@ -109,6 +109,12 @@ class TestExclusive:
                 locks.lease("name").acquire(timeout_seconds=0.3)
         assert 0.3 <= caught.value.waited_seconds <= time.monotonic() - start
 
+    def test_wait_without_a_limit_of_its_own(self, locks: Locks, options: Options) -> None:
+        """By default, a lock is waited for during four leases."""
+        with locks.lease("name"), pytest.raises(LockTimeout) as caught:
+            make_locks(options, 0.2).lease("name").acquire()
+        assert 0.8 <= caught.value.waited_seconds
+
     def test_held_lease_is_not_acquired_again(self, locks: Locks) -> None:
         """Acquiring a lease that is held is an error."""
         with locks.lease("name") as lease, pytest.raises(RuntimeError, match="held"):
