@@ -149,7 +149,8 @@ class SessionWriter:
             if cookie is not None:
                 self.id_changes.update(without_cookie, {"$set": {field: cookie}})
             return self._swap_native(stored, fields, accessed_time, expires, marks)
-        ahead = lies_ahead(stored.accessed_time or 0, self.documents.clock.now_seconds())
+        clock = self.documents.clock
+        ahead = touches and lies_ahead(stored.accessed_time or 0, clock.now_seconds())
         update = native_update(fields, accessed_time, expires, fields=marks, lies_ahead=ahead)
         update = self.documents.lifetime.stamped(update)
         if cookie is not None:
