@@ -39,6 +39,7 @@ _TITLES = {
 }
 _LOGS = frozenset({"logger.warning", "logger.error", "log.warning", "log.error", "warnings.warn"})
 _ELLIPSIS = "…"
+_TEXTS = (ast.Constant, ast.JoinedStr, ast.Name)
 
 Names = Mapping[str, ast.expr]
 
@@ -75,12 +76,13 @@ def find_messages(package: Path = PACKAGE) -> Iterator[Message]:
         made = {id(call) for maker in makers.values() for call in _calls(maker)}
         for node in ast.walk(tree):
             if isinstance(node, ast.Call) and id(node) not in made:
-                yield from _messages(node, names)
                 maker = makers.get(ast.unparse(node.func))
-                if maker is not None:
-                    given = names | _arguments(maker, node)
-                    for call in _calls(maker):
-                        yield from _messages(call, given)
+                if maker is None:
+                    yield from _messages(node, names)
+                    continue
+                given = names | _arguments(maker, node)
+                for call in _calls(maker):
+                    yield from _messages(call, given)
             elif isinstance(node, ast.Yield) and path.name == "start_warnings.py":
                 yield Message("warning", _text(node.value, names), "")
         yield from _codes(tree, names)
@@ -200,7 +202,7 @@ def _text(node: ast.expr | None, names: Names) -> str:
             return _text(left, names) + _text(right, names)
         case ast.FormattedValue(value=ast.Name() as name):
             return _text(name, names)
-        case ast.Name(id=name) if isinstance(names.get(name), ast.Constant | ast.JoinedStr):
+        case ast.Name(id=name) if isinstance(names.get(name), _TEXTS):
             return _text(names[name], {each: names[each] for each in names if each != name})
     return _ELLIPSIS
 
