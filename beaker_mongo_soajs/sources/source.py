@@ -77,6 +77,12 @@ class Source(ABC):
             yield
         except BeakerMongoError:
             raise
+        except ModuleNotFoundError as error:
+            raise ConfigError(
+                f"The old backend {self.options.type} needs the module {error.name}.",
+                option="store.migrateFrom.url",
+                hint="Install the package of this module, or name another driver in the URL.",
+            ) from None
         except Exception as error:  # noqa: BLE001 - each library has errors of its own
             # Their texts may contain connection strings, and session ids as parameters.
             raise StoreUnavailable(

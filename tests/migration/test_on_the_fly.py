@@ -2,6 +2,7 @@
 
 import datetime
 import decimal
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -265,6 +266,15 @@ class TestRefused:
         store = SessionStore(options | {"store.migrateFrom": source})
         with pytest.raises(StoreUnavailable, match=f"old backend {name}"):
             store.get("0" * 32)
+
+    def test_no_driver(self, options: Options, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A database driver that is not installed is named."""
+        monkeypatch.setitem(sys.modules, "psycopg2", None)
+        source = {"type": "ext:database", "url": "postgresql+psycopg2://u:hunter2@db/app"}
+        store = SessionStore(options | {"store.migrateFrom": source})
+        with pytest.raises(ConfigError, match="needs the module psycopg2") as caught:
+            store.get("0" * 32)
+        assert "hunter2" not in str(caught.value)
 
     def test_here_first(self, table: Old, make_site: MakeSite) -> None:
         """What is stored here is never overwritten."""
