@@ -70,7 +70,11 @@ class NodeCrypto:
                     raise _other_adapter(name, adapter, f"Remove it, or set adapter to {other}.")
         key_bytes = _find_key_bytes(adapter, given.get("algorithm"))
         if find_spec("cryptography") is None:
-            raise _error("secret", "needs the module cryptography", "Run pip install cryptography.")
+            raise _error(
+                "secret",
+                "needs the module cryptography",
+                'Run pip install "beaker_mongo_soajs[encryption]".',
+            )
         fields = {
             "hashing": given.get("hashing"),
             "encoding": given.get("encodeas") or given.get("encoding"),

@@ -284,5 +284,5 @@ class TestOptions:
     def test_without_cryptography(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Without the package cryptography, the error says what to install."""
         monkeypatch.setattr("beaker_mongo_soajs.config.node_crypto.find_spec", lambda name: None)
-        with pytest.raises(ConfigError, match="Run pip install cryptography"):
+        with pytest.raises(ConfigError, match=r"Run pip install .beaker_mongo_soajs.encryption"):
             DbConfig.from_options(_STORE)
