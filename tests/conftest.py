@@ -1,6 +1,7 @@
 """Fixtures of all tests: a real server, a fresh database, its commands, faults."""
 
 import os
+import signal
 import subprocess
 import sys
 import textwrap
@@ -38,6 +39,10 @@ pytest_plugins = [
     "tests.promises",
     "tests.run_record",
 ]
+
+# A shell ignores Ctrl-C in what it starts in the background, and other programs inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # A deadline for each example would measure the load of the machine.
 hypothesis.settings.register_profile("default", deadline=None)

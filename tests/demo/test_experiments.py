@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import threading
 from collections.abc import Iterator
@@ -32,7 +33,9 @@ def serve(demo: Demo) -> Iterator[int]:
     try:
         yield server.effective_port
     finally:
-        server.trigger.pull_trigger(server.close)
+        # The loop may wake up by itself, and have closed everything before it is woken.
+        with contextlib.suppress(OSError):
+            server.trigger.pull_trigger(server.close)
         # The loop of the server ends when it has no sockets.
         server.task_dispatcher.shutdown()
         thread.join(30)
