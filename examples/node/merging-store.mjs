@@ -90,6 +90,11 @@ function values(session) {
 }
 
 function serialized(session) {
-  const entries = Object.entries(values(session));
+  const compared = values(session);
+  const maxAge = compared.cookie?.originalMaxAge;
+  // express-session computes it from a date with each request, and loses a millisecond if the clock
+  // ticks. That is no change.
+  if (maxAge) compared.cookie.originalMaxAge = Math.ceil(maxAge / 1000);
+  const entries = Object.entries(compared);
   return new Map(entries.map(([key, value]) => [key, Buffer.from(BSON.serialize({ value }))]));
 }
