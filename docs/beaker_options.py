@@ -19,6 +19,13 @@ class BeakerOption(NamedTuple):
 _FILES = "For Beaker's `file` and `dbm` backends. No effect here."
 _ARGUMENT = "Python object"
 
+_OF_FILES = (
+    BeakerOption("data_dir", "path", _FILES),
+    BeakerOption("lock_dir", "path", _FILES),
+    BeakerOption("log_file", "path", _FILES),
+    BeakerOption("digest_filenames", "true or false", _FILES),
+)
+
 SESSIONS = (
     BeakerOption(
         "type",
@@ -140,10 +147,7 @@ SESSIONS = (
     BeakerOption("namespace_class", _ARGUMENT, "Refused: MongoSession has a class of its own."),
     BeakerOption("id", "text", "Argument of the class only. Refused in settings."),
     BeakerOption("request", _ARGUMENT, "Argument of the class only."),
-    BeakerOption("data_dir", "path", _FILES),
-    BeakerOption("lock_dir", "path", _FILES),
-    BeakerOption("log_file", "path", _FILES),
-    BeakerOption("digest_filenames", "true or false", _FILES),
+    *_OF_FILES,
 )
 """The options of sessions, the most important ones first."""
 
@@ -167,9 +171,6 @@ CACHES = (
     BeakerOption("namespace", "text", "Argument of the class only."),
     BeakerOption("createfunc", "function", "Argument of `get_value` only."),
     BeakerOption("namespace_class", _ARGUMENT, "Argument of the class only."),
-    BeakerOption("data_dir", "path", _FILES),
-    BeakerOption("lock_dir", "path", _FILES),
-    BeakerOption("log_file", "path", _FILES),
-    BeakerOption("digest_filenames", "true or false", _FILES),
+    *_OF_FILES,
 )
 """The options of caches, the most important ones first."""
