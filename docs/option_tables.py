@@ -1,6 +1,6 @@
 """The tables of the page *Options*, made from the tables of the package.
 
-A comment ``<!-- options: URLParam -->`` in the page stands for the table of a group.
+A comment ``<!-- options: URLParam -->`` in the page is replaced by the table of that group.
 """
 
 import inspect

@@ -58,7 +58,7 @@ ROWS: tuple[Option, ...] = (
     _row(
         "trustPickles",
         coerce.BOOLEAN,
-        "`true`: load pickles of the old backend. Whoever can write to the old backend can then"
+        "`true`: load pickles of the old backend. Anybody who can write to it can then"
         " run code in this process.",
         False,
     ),

@@ -63,7 +63,7 @@ class SessionWriter:
         """
         self._collection.sweep_if_due(self.documents.clock.now)
         self.id_changes.close_unclosed()
-        # With an old backend, the search goes on there.
+        # A session that is not found may still be in the old backend.
         is_first = not from_primary and self.mover is None
         for _ in attempts(_CONFLICT_DEADLINE_SECONDS):
             raw = self._collection.find_one_raw(stored_id, from_primary=from_primary)

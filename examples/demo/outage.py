@@ -41,7 +41,7 @@ class Outage:
     def end(self, start: Callable[[], None]) -> None:
         """Start the database while both visitors reload their pages, and let them request another.
 
-        Some of these requests look for their session before the server is back, and go on after it.
+        Some of these requests begin before the server is back, and end afterwards.
 
         :param start: starts the database.
         """
