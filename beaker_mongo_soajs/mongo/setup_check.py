@@ -4,8 +4,11 @@ It writes nothing. For the rights and the write concern, it sends an update that
 matches.
 """
 
+import errno
+import socket
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -122,7 +125,20 @@ class _Check:
                 f"URLParam.replicaSet is {wanted}, but the server belongs to {name}.",
                 f"Set URLParam.replicaSet to {found}." if found else "Remove URLParam.replicaSet.",
             )
-        return failed("connection", self._translated(error))
+        finding = failed("connection", self._translated(error))
+        remedy = self._find_remedy(str(error))
+        return replace(finding, remedy=remedy) if remedy else finding
+
+    def _find_remedy(self, reason: str) -> str | None:
+        """Return what to do about a server that cannot be reached, if the reason says that."""
+        option = "servers" if self._config.url is None else "url"
+        if self._config.client is not None:
+            option = "the servers of the client"
+        if f"[Errno {errno.ECONNREFUSED}]" in reason:
+            return f"Start mongod, or correct {option}."
+        if f"[Errno {socket.EAI_NONAME}]" in reason:
+            return f"Correct the host in {option}."
+        return None
 
     def _find_set_name(self) -> str | None:
         """Return the name of the first server's replica set; ``None`` if it does not answer."""

@@ -119,12 +119,19 @@ class TestBroken:
         """No server listens."""
         port = free_port()
         found = check(1.0, servers=f"127.0.0.1:{port}", name="shop")
-        assert f"127.0.0.1:{port} (connection refused)" in only_problem("connection", found)
+        text = only_problem("connection", found)
+        assert text.endswith(
+            f"127.0.0.1:{port} (connection refused). Start mongod, or correct servers."
+        )
+        found = check(1.0, url=f"mongodb://127.0.0.1:{port}/shop")
+        assert "Start mongod, or correct url." in only_problem("connection", found)
 
     def test_unknown_host(self) -> None:
         """The name of the server has no address."""
         found = check(1.0, servers="db1.invalid:27017", name="shop")
-        assert "db1.invalid:27017" in only_problem("connection", found)
+        text = only_problem("connection", found)
+        assert "db1.invalid:27017" in text
+        assert text.endswith("Correct the host in servers.")
 
     def test_no_tls(self, mongo_server: MongoServer) -> None:
         """The server has no TLS."""
