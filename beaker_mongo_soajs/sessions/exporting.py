@@ -17,6 +17,9 @@ from beaker_mongo_soajs.sessions.json_lines import DamagedLineError, dump_line, 
 _REPORT_EVERY = 200
 _BLOCK = 1 << 20
 
+_IS_SESSION = {"$type": ["object", "string"], "$not": {"$type": "array"}}
+"""The filter of the field with a session. ``$type`` also looks at the elements of an array."""
+
 OnProgress = Callable[[int], object]
 
 
@@ -102,9 +105,8 @@ def _write(
 def _live_documents(collection: AdminCollection, last_id: str) -> Iterator[bytes]:
     is_live = {"$or": [{"expires": {"$exists": False}}, {"$expr": {"$gt": ["$expires", "$$NOW"]}}]}
     # A text is greater than another text only, so that no other _id is found.
-    return collection.scan(
-        {"_id": {"$gt": last_id}} | is_live | NOT_MOVED, sorted_by="_id", direction=1
-    )
+    query = {"_id": {"$gt": last_id}, "session": _IS_SESSION} | is_live | NOT_MOVED
+    return collection.scan(query, sorted_by="_id", direction=1)
 
 
 def _recover(file: IO[bytes]) -> tuple[int, str]:

@@ -103,6 +103,8 @@ class TestRoundTrip:
                 {"_id": "expired", "session": {}, "expires": past},
                 {"_id": "moved", "moved_to": "live"},
                 {"_id": 7, "session": {}},
+                {"_id": "of a program", "n": 1},
+                *({"_id": f"a {value}", "session": value} for value in (5, None, [{"n": 1}])),
             ]
         )
         path = tmp_path / "x.jsonl"
