@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from click import Choice, Context, command, option, pass_context
 from click.core import ParameterSource
-from rich.table import Table
+from rich.padding import Padding
 
 from beaker_mongo_soajs.cli.application import Application, pass_application
 from beaker_mongo_soajs.cli.failures import FINDINGS, UsageFailure
@@ -154,10 +154,10 @@ def _print(app: Application, migration: Migration, *, dry_run: bool) -> None:
         f"{moves[Move.EMPTY]} empty"
     )
     app.output.text(f"Sessions: {moved}, {others}, {migration.failed} cannot be moved.")
-    if migration.named:
-        table = Table("handle", "reason", box=None, pad_edge=False)
-        for handle, reason in migration.named:
-            table.add_row(handle, reason)
-        app.output.text(table)
+    by_reason: dict[str, list[str]] = {}
+    for handle, reason in migration.named:
+        by_reason.setdefault(reason, []).append(handle)
+    for reason, handles in by_reason.items():
+        app.output.text(reason, Padding(", ".join(handles), (0, 0, 0, 2)))
     if migration.failed > MOST_NAMED:
         app.output.text(f"The first {MOST_NAMED} of them are named.")

@@ -88,12 +88,14 @@ class TestMigrate:
         assert (2, 0) == (table.number(), database.sessions.count_documents({}))
 
     def test_without_trust(self, table: Old, options: Options, tmp_path: Path) -> None:
-        """Without --trust-pickles, nothing is unpickled, and the text says why."""
-        table.cookie(PLAIN)
+        """Without --trust-pickles, nothing is unpickled; the text says why, and where, once."""
+        handles = [StoredId(table.cookie(PLAIN)).handle[:8] for _ in range(2)]
         result = _migrate(tmp_path, options, *_arguments(table))
         assert 1 == result.exit_code
-        assert "can run code in this process" in result.stdout
-        assert 1 == table.number()
+        assert 1 == result.stdout.count("can run code in this process")
+        last_line = result.stdout.splitlines()[-1].strip()
+        assert set(handles) == set(last_line.split(", "))
+        assert 2 == table.number()
 
     def test_kept(self, table: Old, options: Options, tmp_path: Path, database: Db) -> None:
         """With --keep the old sessions stay, and a second run finds them here."""
