@@ -31,7 +31,12 @@ from beaker_mongo_soajs.mongo.errors import (
     translated,
 )
 from beaker_mongo_soajs.mongo.indexes import IndexMaker
-from beaker_mongo_soajs.mongo.raw_commands import TimeIsOver, delete_within, find_without_cursor
+from beaker_mongo_soajs.mongo.raw_commands import (
+    TimeIsOver,
+    delete_within,
+    find_without_cursor,
+    update_without,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -186,6 +191,15 @@ class StoreCollection:
                 # Another request inserted the document at the same moment: update that one.
                 continue
         return self._run(send)
+
+    def update_without(self, field: str, query: Document, update: Document) -> bool:
+        """Update one document that does not have a certain field; return whether one was found.
+
+        :param field: the field, which is a list in no document.
+        :param query: the filter.
+        :param update: the update.
+        """
+        return self._run(lambda bound: update_without(bound.raw, field, query, update, bound.exact))
 
     def find_and_modify(
         self,

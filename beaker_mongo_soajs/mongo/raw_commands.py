@@ -20,6 +20,7 @@ from beaker_mongo_soajs.mongo.documents import RAW_OPTIONS, Document
 # MongoDB's specification of retryable reads; the others are connection failures to PyMongo.
 _RETRYABLE_CODES = frozenset({6, 7, 89, 134, 262, 9001})
 _MAX_TIME_EXPIRED = 50
+_TYPE_MISMATCH = 14
 
 
 class TimeIsOver(Exception):
@@ -93,3 +94,36 @@ def find_without_cursor(
             return None if document is None else bytes(document.raw)
     batch = answer["cursor"]["firstBatch"]
     return bytes(batch[0].raw) if batch else None
+
+
+def update_without(
+    collection: Collection[RawBSONDocument],
+    field: str,
+    query: Document,
+    update: Document,
+    exact: Document,
+) -> bool:
+    """Update a document that does not have a certain field.
+
+    A filter on more than ``_id`` takes MongoDB a tenth longer. Therefore the update contains
+    ``$pop``, which does nothing if the field is missing. If the field is no list, ``$pop`` fails,
+    and nothing is updated. Servers without collations are not MongoDB; they get a filter.
+
+    :param collection: the collection.
+    :param field: the field, which is a list in no document.
+    :param query: the filter.
+    :param update: the update.
+    :param exact: as for :func:`delete_within`.
+    :returns: whether such a document was found.
+    """
+    if not exact:
+        query = query | {field: {"$exists": False}}
+    else:
+        update = update | {"$pop": {field: 1}}
+    try:
+        # As raw BSON, so that no decoder looks at each value of the answer.
+        return collection.update_one(query, update, **exact).matched_count > 0
+    except WriteError as error:
+        if error.code != _TYPE_MISMATCH:
+            raise
+        return False

@@ -9,6 +9,10 @@ A change takes three commands. At no time are two ids valid, and no crash ends t
 3. The tombstone is *closed*: it loses its data, and its ``expires`` is in the past. The TTL index
    removes it.
 
+A save filters by ``_id`` alone, and still changes no tombstone: its update contains ``$pop`` of
+``moved_to``. MongoDB ignores this if the field is missing, and refuses the whole update if the
+field is a text or null.
+
 If the database does not answer to step 3 in time, nobody knows whether the old id has ended, but
 the new one is valid. The visitor is given that, and a later request of the process repeats step 3.
 
@@ -163,7 +167,7 @@ class IdChanges:
         :param query: the filter.
         :param update: the update.
         """
-        if self._collection.update(query | NOT_MOVED, update):
+        if self._collection.update_without(MOVED_TO, query, update):
             return True
         claim = update | {"$set": update.get("$set", {}) | _CLAIM}
         # The date stays null until the session is valid again.

@@ -18,7 +18,7 @@ from beaker_mongo_soajs.sessions.express import (
     as_text,
     with_max_age,
 )
-from beaker_mongo_soajs.sessions.id_change import MARK, MOVED_TO, NOT_MOVED, IdChanges, is_open
+from beaker_mongo_soajs.sessions.id_change import MARK, MOVED_TO, IdChanges, is_open
 from beaker_mongo_soajs.sessions.lifetime import ENDS_AT, IDLE_SECONDS, Terms
 from beaker_mongo_soajs.sessions.moved_document import read_exact, signed_again
 from beaker_mongo_soajs.sessions.mover import Mover
@@ -184,7 +184,7 @@ class SessionWriter:
             if swap is None:
                 raise _form_error(StorageForm.NATIVE)
             query, update = swap
-            if self._update(query | NOT_MOVED, update):
+            if self._update(query, update):
                 if listeners and number > 1:
                     self.report("session.merged", stored.stored_id)
                 return True
@@ -227,7 +227,7 @@ class SessionWriter:
         for name, value in own:
             update.setdefault("$unset" if value is None else "$set", {})[name] = value
         if not by_cookie:
-            self._update({"_id": stored.stored_id} | NOT_MOVED, update)
+            self._update({"_id": stored.stored_id}, update)
             return
         if ends is not None:
             seconds = max((ends - self.documents.clock.now()).total_seconds(), 0)
@@ -237,7 +237,7 @@ class SessionWriter:
         self, stored: StoredSession, seconds: float | None, update: Document
     ) -> None:
         """Update a session, with the lifetime in its cookie for express-session."""
-        by_id = {"_id": stored.stored_id} | NOT_MOVED
+        by_id = {"_id": stored.stored_id}
         latest: StoredSession | None = stored
         for _ in attempts(_CONFLICT_DEADLINE_SECONDS):
             if latest is None:
@@ -290,7 +290,7 @@ class SessionWriter:
             expires = self.documents.expires(known.terms)
             update = {"$set": {"session": text} | marks, "$max": {"expires": expires}}
             query = {"_id": known.stored_id, "session": latest.text}
-            if self._update(query | NOT_MOVED, update):
+            if self._update(query, update):
                 if listeners and number > 1 and fields:
                     self.report("session.merged", known.stored_id)
                 own = self._with_time(fields.applied_to(known.tree), accessed_time)
@@ -322,7 +322,7 @@ class SessionWriter:
         current_text = known.text
         for _ in attempts(_CONFLICT_DEADLINE_SECONDS):
             query = {"_id": known.stored_id, "session": current_text}
-            if self._update(query | NOT_MOVED, update):
+            if self._update(query, update):
                 return known.saved({}, text)
             current = self._find_again(known)
             if current is None or accessed_only:
@@ -365,7 +365,8 @@ class SessionWriter:
         return tree | {ACCESSED_TIME: later_time(accessed_time, tree.get(ACCESSED_TIME), now)}
 
     def _update(self, query: Document, update: Document) -> bool:
-        return self._collection.update(query, self.documents.lifetime.stamped(update))
+        stamped = self.documents.lifetime.stamped(update)
+        return self._collection.update_without(MOVED_TO, query, stamped)
 
     def _find_again(self, known: StoredSession) -> StoredSession | None:
         """Load what another request saved after this request loaded the session.

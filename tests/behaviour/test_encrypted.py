@@ -25,7 +25,7 @@ def test_commands(kind_options: Options, commands: Commands) -> None:
     visitor.save(n=2)
     assert ["find", "update"] == commands.names
     (part,) = commands.started[1].command["updates"]
-    assert {"_id", "session", "moved_to"} == part["q"].keys()
+    assert {"_id", "session"} == part["q"].keys()
     commands.clear()
     assert {"n": 2} == visitor.read()
     assert ["find"] == commands.names

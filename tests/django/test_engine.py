@@ -107,7 +107,7 @@ class TestCommands:
         commands.clear()
         session.save()
         assert ["update"] == commands.names
-        assert {"$max"} == self.update(commands).keys()
+        assert {"$max", "$pop"} == self.update(commands).keys()
 
     def test_flush(self, commands: Commands, database: Db) -> None:
         """flush() sends one delete."""

@@ -13,8 +13,8 @@ from beaker_mongo_soajs import StoreUnavailable
 from beaker_mongo_soajs.mongo.collection import StoreCollection
 
 _COMMANDS = (
-    *("find_one_raw", "insert", "update", "find_and_modify", "update_all", "replace"),
-    *("delete", "delete_first"),
+    *("find_one_raw", "insert", "update", "update_without", "find_and_modify", "update_all"),
+    *("replace", "delete", "delete_first"),
 )
 _SETTLE_SECONDS = 30.0
 _BLOCKED_SECONDS = 0.2

@@ -34,8 +34,9 @@ class TestCommands:
         assert {"n": 1} == visitor.read()
         assert ["find", "update"] == commands.names
         (part,) = commands.started[1].command["updates"]
-        assert {"_id": visitor.cookie, "moved_to": {"$exists": False}} == part["q"]
-        assert {"$max"} == part["u"].keys()
+        assert {"_id": visitor.cookie} == part["q"]
+        assert {"$max", "$pop"} == part["u"].keys()
+        assert {"moved_to": 1} == part["u"]["$pop"]
         assert {"session._accessed_time", "expires"} == part["u"]["$max"].keys()
 
     def test_exact_times(self, make_site: MakeSite, commands: Commands) -> None:

@@ -8,6 +8,7 @@ import pytest
 from bson import Code, DBRef, Int64, ObjectId
 
 from beaker_mongo_soajs import MongoSession, SerializationError, SessionStore, StoreUnavailable
+from beaker_mongo_soajs.metrics import on_event
 from beaker_mongo_soajs.mongo.collection import StoreCollection
 from beaker_mongo_soajs.mongo.documents import Document
 from beaker_mongo_soajs.sessions import id_change
@@ -131,6 +132,41 @@ class TestLateRequests:
         commands.clear()
         assert "user" not in visit(options)
         assert ["find"] == commands.names
+
+
+class TestPlantedFields:
+    """Documents that turn into something else between a load and a save of their sessions."""
+
+    @pytest.mark.parametrize("stringify", [False, True])
+    @pytest.mark.parametrize("moved_to", ["x", None, 5, {"a": 1}])
+    def test_a_save(
+        self, options: Options, database: Db, *, moved_to: object, stringify: bool
+    ) -> None:
+        """A save changes no document that is not that of a session, and is not refused."""
+        options = options | {"stringify": stringify}
+        SessionStore(options).set("old", {"user": "ann"})
+        late = visit(options)
+        database.sessions.update_one({}, {"$set": {"moved_to": moved_to}})
+        before = database.sessions.find_one()
+        late["n"] = 1
+        events: list[str] = []
+        remove = on_event(lambda event: events.append(event.name))
+        late.save()
+        remove()
+        assert ["session.dropped"] == events
+        assert before == database.sessions.find_one()
+
+    @pytest.mark.parametrize("moved_to", [[], ["x", "y"]])
+    def test_a_list(
+        self, store: SessionStore, options: Options, database: Db, moved_to: list[str]
+    ) -> None:
+        """A list in place of the new id ends the session, and a save does not restore it."""
+        late = visit(options)
+        database.sessions.update_one({}, {"$set": {"moved_to": moved_to}})
+        late["n"] = 1
+        late.save()
+        assert store.get("old") is None
+        assert "user" not in visit(options)
 
 
 class TestBeforeTheClosing:
