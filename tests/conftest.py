@@ -59,6 +59,8 @@ IMPORTS = {
 _PYTHON_SECONDS = 60.0
 
 Client = MongoClient[dict[str, Any]]
+Db = Database[dict[str, Any]]
+Options = dict[str, Any]
 StartPython = Callable[..., subprocess.Popen[str]]
 RunPython = Callable[..., subprocess.CompletedProcess[str]]
 FailPoint = Callable[..., AbstractContextManager[None]]
@@ -124,7 +126,7 @@ def database_name(mongo_client: Client) -> Iterator[str]:
 
 
 @pytest.fixture
-def database(mongo_client: Client, database_name: str) -> Database[dict[str, Any]]:
+def database(mongo_client: Client, database_name: str) -> Db:
     """Return this test's database, to insert and to read documents."""
     return mongo_client[database_name]
 
@@ -144,7 +146,7 @@ def store_url(mongo_url: str, request: pytest.FixtureRequest) -> Iterator[str]:
 
 
 @pytest.fixture
-def options(store_url: str, database_name: str) -> dict[str, Any]:
+def options(store_url: str, database_name: str) -> Options:
     """Return options, without Beaker's prefix, for sessions in this test's database."""
     return {"url": store_url, "name": database_name}
 
@@ -164,7 +166,7 @@ def kind(request: pytest.FixtureRequest) -> type[Session]:
 
 
 @pytest.fixture
-def kind_options(options: dict[str, Any], kind: type[Session]) -> dict[str, Any]:
+def kind_options(options: Options, kind: type[Session]) -> Options:
     """Return options for each kind of session in this test's database."""
     return options if kind is Session else options | {"session_class": kind}
 

@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 from beaker.middleware import SessionMiddleware as BeakerMiddleware
 from paste.deploy import loadapp
-from pymongo.database import Database
 from webtest import TestApp
 
 from beaker_mongo_soajs import (
@@ -26,11 +25,9 @@ from beaker_mongo_soajs import (
 from beaker_mongo_soajs.mongo.documents import utc_now
 from beaker_mongo_soajs.testing import MongoServer
 from tests.application import only_document
+from tests.conftest import Db, Options
 from tests.recorder import Commands
 from tests.waiting import wait_until
-
-Options = dict[str, Any]
-Db = Database[dict[str, Any]]
 
 _SAFE: Options = {"secret": "a secret of the site", "secure": False}
 

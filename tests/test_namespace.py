@@ -9,7 +9,6 @@ import pytest
 from beaker.cache import Cache
 from beaker.session import Session
 from pymongo import MongoClient
-from pymongo.database import Database
 
 from beaker_mongo_soajs import (
     ConfigError,
@@ -20,11 +19,8 @@ from beaker_mongo_soajs import (
     StoreUnavailable,
 )
 from beaker_mongo_soajs.namespace import MongoContainer, SessionNamespaceManager
-from tests.conftest import FailPoint
+from tests.conftest import Db, FailPoint, Options
 from tests.waiting import wait_for_indexes
-
-Options = dict[str, Any]
-Db = Database[dict[str, Any]]
 
 _DAY = datetime.timedelta(days=1)
 

@@ -20,12 +20,12 @@ from urllib.parse import urlencode
 from urllib.request import HTTPCookieProcessor, ProxyHandler, build_opener
 
 import pytest
-from pymongo.database import Database
 from readme_renderer import markdown
 
 import beaker_mongo_soajs
 from examples.serving import listen
 from tests.application import live_documents, only_document
+from tests.conftest import Db, Options
 from tests.newcomer import Newcomer
 from tests.repository import ROOT, files, name_of
 from tests.waiting import wait_until
@@ -240,9 +240,7 @@ class TestEmptyEnvironment:
         found = json.loads(self._python(environment, _DISTRIBUTIONS))
         assert {"beaker", "beaker_mongo_soajs", "dnspython", "pymongo"} == found.keys()
 
-    def test_it_stores_sessions(
-        self, environment: Path, options: dict[str, Any], database: Database[dict[str, Any]]
-    ) -> None:
+    def test_it_stores_sessions(self, environment: Path, options: Options, database: Db) -> None:
         """All modules can be imported there, and Beaker stores a session."""
         settings = {f"session.{name}": value for name, value in options.items()}
         settings |= {"session.type": "ext:mongodb_soajs", "session.timeout": 1800}
@@ -275,7 +273,7 @@ class TestPages:
             return str(listener.getsockname()[1])
 
     @pytest.fixture
-    def words(self, options: dict[str, Any]) -> dict[str, str]:
+    def words(self, options: Options) -> dict[str, str]:
         """Return the words of a page to replace: its server and its database."""
         return {"mongodb://127.0.0.1:27017": options["url"], "core_session": options["name"]}
 
@@ -285,7 +283,7 @@ class TestPages:
         tmp_path: Path,
         words: dict[str, str],
         port: str,
-        database: Database[dict[str, Any]],
+        database: Db,
     ) -> None:
         """The shell blocks of the quickstart print what the page shows."""
         newcomer = Newcomer(tmp_path, distributions.wheel, words | {"8080": port})
@@ -316,7 +314,7 @@ class TestPages:
         tmp_path: Path,
         words: dict[str, str],
         port: str,
-        database: Database[dict[str, Any]],
+        database: Db,
         page: str,
         server: str,
         theirs: str,
@@ -345,7 +343,7 @@ class TestPages:
         tmp_path: Path,
         words: dict[str, str],
         port: str,
-        database: Database[dict[str, Any]],
+        database: Db,
     ) -> None:
         """Visits are counted, the user of the admin logs in, and a wrong option is named."""
         newcomer = Newcomer(tmp_path, distributions.wheel, words, environment, self.SUPERUSER)

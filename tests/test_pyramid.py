@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 from beaker import cache
-from pymongo.database import Database
 from pyramid.config import Configurator
 from pyramid.request import Request
 from pyramid.response import Response
@@ -13,17 +12,17 @@ from webtest import TestApp
 
 from beaker_mongo_soajs import ConfigError, MongoSession
 from tests.application import only_document
+from tests.conftest import Db, Options
 from tests.recorder import Commands
 
 Settings = dict[str, Any]
-Db = Database[dict[str, Any]]
 
 # pyramid_beaker stores regions in a module-level dict of Beaker.
 _REGION = "test_pyramid"
 
 
 @pytest.fixture
-def settings(options: dict[str, Any]) -> Settings:
+def settings(options: Options) -> Settings:
     """Return settings as texts, as an INI file has them."""
     texts = options | {"timeout": "60", "secret": "a secret of the site", "secure": "false"}
     return {f"session.{name}": text for name, text in texts.items()}

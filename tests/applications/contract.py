@@ -6,12 +6,11 @@ from typing import Any, ClassVar
 
 import pytest
 from beaker import cache
-from pymongo.database import Database
 
 from tests.applications.transcript import Transcript
+from tests.conftest import Db
 
 Settings = dict[str, Any]
-Db = Database[dict[str, Any]]
 
 _WORKERS = 2
 _HARDENED = {"pyramid.includes": "beaker_mongo_soajs.pyramid", "session.secure": "false"}

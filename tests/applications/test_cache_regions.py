@@ -9,8 +9,9 @@ from pyramid.config import Configurator
 from pyramid.request import Request
 from pyramid.response import Response
 
-from tests.applications.contract import ApplicationContract, Db, Settings
+from tests.applications.contract import ApplicationContract, Settings
 from tests.applications.transcript import Transcript
+from tests.conftest import Db
 
 _calls: list[str] = []
 

@@ -10,8 +10,9 @@ from pyramid.httpexceptions import HTTPFound
 from pyramid.request import Request
 from pyramid.response import Response
 
-from tests.applications.contract import ApplicationContract, Db, Settings
+from tests.applications.contract import ApplicationContract, Settings
 from tests.applications.transcript import Transcript
+from tests.conftest import Db
 
 _: Any = vars(i18n)["TranslationStringFactory"]("cms")
 

@@ -9,8 +9,9 @@ from markupsafe import Markup
 from webob import Request, Response
 
 import beaker_mongo_soajs
-from tests.applications.contract import ApplicationContract, Db, Settings
+from tests.applications.contract import ApplicationContract, Settings
 from tests.applications.transcript import Transcript
+from tests.conftest import Db
 
 
 def _flash(session: Any, message: str, category: str, *, allow_html: bool = False) -> None:

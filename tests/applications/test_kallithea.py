@@ -4,9 +4,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.applications.contract import Db
 from tests.applications.installed import InstalledContract
 from tests.applications.transcript import Transcript
+from tests.conftest import Db
 
 _USER, _PASSWORD = "ann", "a secret of the administrator"
 

@@ -1,8 +1,8 @@
 """The content management system Kotti: ``tox run -e applications-kotti``."""
 
-from tests.applications.contract import Db
 from tests.applications.installed import InstalledContract
 from tests.applications.transcript import Transcript
+from tests.conftest import Db
 
 _TOO_LONG = "x" * 300
 

@@ -11,8 +11,9 @@ from pyramid.interfaces import ISessionFactory
 from pyramid.request import Request
 from pyramid.response import Response
 
-from tests.applications.contract import ApplicationContract, Db, Settings
+from tests.applications.contract import ApplicationContract, Settings
 from tests.applications.transcript import Transcript
+from tests.conftest import Db
 
 
 def _home(request: Request) -> Response:

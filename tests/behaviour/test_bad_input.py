@@ -12,7 +12,6 @@ from beaker.session import Session
 from bson.datetime_ms import DatetimeMS
 from bson.int64 import Int64
 from pymongo import MongoClient
-from pymongo.database import Database
 from pymongo.errors import InvalidOperation
 
 from beaker_mongo_soajs import (
@@ -26,11 +25,9 @@ from beaker_mongo_soajs import (
 )
 from beaker_mongo_soajs.testing import MongoServer
 from tests.application import Site
+from tests.conftest import Client, Db, Options
 from tests.passwords import SERVER_PASSWORD
 from tests.waiting import wait_for_indexes
-
-Options = dict[str, Any]
-Db = Database[dict[str, Any]]
 
 _PASSWORD = SERVER_PASSWORD
 _SECRETS = ("s3cr3t", "p%40ss", "the-user-name")
@@ -46,10 +43,10 @@ def options(options: Options) -> Options:
 def auth_server() -> Iterator[MongoServer]:
     """Start a server with users who may only write documents, or nothing."""
     with MongoServer(args=["--auth"], for_tests=True) as server:
-        with MongoClient[dict[str, Any]](server.url) as client:
+        with Client(server.url) as client:
             create = {"createUser": "root", "pwd": _PASSWORD, "roles": ["root"]}
             client.admin.command(create)
-        with MongoClient[dict[str, Any]](server.url, username="root", password=_PASSWORD) as client:
+        with Client(server.url, username="root", password=_PASSWORD) as client:
             for name, role in (("writer", _WRITES_DOCUMENTS), ("nobody", [])):
                 if role:
                     client.admin.command(

@@ -16,6 +16,7 @@ from beaker_mongo_soajs import ConfigError
 from beaker_mongo_soajs.config import DbConfig
 from beaker_mongo_soajs.config.beaker_options import BEAKER_OPTIONS
 from tests.application import Site
+from tests.conftest import Options
 
 OPTIONS = {"name": "shop", "URLParam.maxPoolSize": "7", "servers": "db1"}
 EXPECTED = DbConfig.from_options(OPTIONS)
@@ -151,7 +152,7 @@ class TestMisusedOptions:
             ("check_at_start", "beaker_mongo_soajs.SessionMiddleware"),
         ],
     )
-    def test_session(self, options: dict[str, Any], option: str, words: str) -> None:
+    def test_session(self, options: Options, option: str, words: str) -> None:
         """A session refuses an option that Beaker does not use, on the first request."""
         options = {name: item for name, item in options.items() if name != "name"}
         site = Site(options | {"prefix": "test_", option: "60", "invalidate_corrupt": False})
@@ -167,7 +168,7 @@ class TestMisusedOptions:
             ("ttl", "Use expire, Beaker's option for caches"),
         ],
     )
-    def test_cache(self, options: dict[str, Any], option: str, words: str) -> None:
+    def test_cache(self, options: Options, option: str, words: str) -> None:
         """A cache refuses an option that Beaker does not use for caches."""
         settings = {f"cache.{name}": item for name, item in options.items()}
         settings |= {"cache.type": "ext:mongodb_soajs", f"cache.{option}": "60"}
@@ -176,7 +177,7 @@ class TestMisusedOptions:
             manager.get_cache("prices").get_value("tea", createfunc=lambda: 5)
 
     def test_lines_of_another_backend(
-        self, options: dict[str, Any], caplog: pytest.LogCaptureFixture
+        self, options: Options, caplog: pytest.LogCaptureFixture
     ) -> None:
         """Lines that are left from another backend are named in one warning."""
         left = {"memcache_module": "pylibmc", "table_name": "t", "sa.url": "sqlite://", "urls": ""}

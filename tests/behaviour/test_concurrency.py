@@ -11,7 +11,6 @@ from typing import Any
 import bson
 import pytest
 from beaker.session import Session
-from pymongo.database import Database
 
 from beaker_mongo_soajs import ConfigError, MongoSession
 from beaker_mongo_soajs.mongo import documents
@@ -37,12 +36,10 @@ from tests.behaviour.scenarios import (
     save_overlaps_logout,
     worker_processes,
 )
+from tests.conftest import Db, Options
 from tests.effort import times
 from tests.proxy import TcpProxy
 from tests.recorder import Commands
-
-Options = dict[str, Any]
-Db = Database[dict[str, Any]]
 
 ROUNDS_EACH = times(30)
 # MongoSession never adopts an unknown id, so two requests never create one session together.

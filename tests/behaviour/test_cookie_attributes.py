@@ -5,16 +5,13 @@ from typing import Any
 
 import pytest
 from beaker.session import SessionObject
-from pymongo.database import Database
 from webob import Response
 from webtest import TestApp
 
 from beaker_mongo_soajs import ConfigError, MongoSession
 from tests.application import Site, only_document
+from tests.conftest import Db, Options
 from tests.recorder import Commands
-
-Options = dict[str, Any]
-Db = Database[dict[str, Any]]
 
 KEYS = {"encrypt_key": "a key", "validate_key": "another", "crypto_type": "cryptography"}
 FORMS: dict[str, Options] = {

@@ -5,15 +5,12 @@ from typing import Any
 import pytest
 from beaker.session import Session
 from beaker.util import JsonSerializer
-from pymongo.database import Database
 
 from beaker_mongo_soajs import SerializationError
 from tests.application import Site, only_document
+from tests.conftest import Db, Options
 from tests.mongo_session.support import KEYS
 from tests.recorder import Commands
-
-Db = Database[dict[str, Any]]
-Options = dict[str, Any]
 
 
 def test_commands(kind_options: Options, commands: Commands) -> None:

@@ -7,15 +7,12 @@ from typing import Any
 import bson
 import pytest
 from beaker.session import Session
-from pymongo.database import Database
 
 from beaker_mongo_soajs import MongoSession, SessionStore
 from beaker_mongo_soajs.mongo.documents import utc_now
 from tests.application import Site, only_document
+from tests.conftest import Db, Options
 from tests.recorder import Commands
-
-Options = dict[str, Any]
-Db = Database[dict[str, Any]]
 
 _ID = "a session id"
 _HOUR = datetime.timedelta(hours=1)

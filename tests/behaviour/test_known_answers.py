@@ -14,10 +14,10 @@ import pytest
 from beaker import session as beaker_session
 from beaker.session import Session
 from bson.raw_bson import RawBSONDocument
-from pymongo.database import Database
 
 from beaker_mongo_soajs import MongoSession
 from beaker_mongo_soajs.sessions import clock
+from tests.conftest import Db, Options
 from tests.mongo_session.support import KEYS
 
 _NOW = 4102444800.5
@@ -88,7 +88,7 @@ def _fixed(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("form", list(_FORMS))
 @pytest.mark.parametrize("kind", [MongoSession, Session])
 def test_documents_and_cookies(
-    kind: type[Session], form: str, options: dict[str, Any], database: Database[Any]
+    kind: type[Session], form: str, options: Options, database: Db
 ) -> None:
     """Without the Express format, no byte of a document or of ``Set-Cookie`` has changed."""
     more = {"store": {"createIndexes": False}, "timeout": 1800, "secret": "a secret"} | _FORMS[form]

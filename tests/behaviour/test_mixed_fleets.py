@@ -8,17 +8,13 @@ from typing import Any
 
 import pytest
 from beaker.session import Session
-from pymongo import MongoClient
-from pymongo.database import Database
 
 from beaker_mongo_soajs import MongoSession, SerializationError, SessionStore
 from beaker_mongo_soajs.mongo.documents import utc_now
 from beaker_mongo_soajs.testing import ReplicaSet
 from tests.application import only_document
+from tests.conftest import Client, Db, Options
 from tests.recorder import Commands
-
-Options = dict[str, Any]
-Db = Database[dict[str, Any]]
 
 _ID = "a session id"
 _NODES_COOKIE = {"originalMaxAge": 60_000, "secure": True}
@@ -334,7 +330,7 @@ class TestSecondaries:
     def _secondary_behind(self, replica_set: ReplicaSet) -> Iterator[None]:
         """Stop the replication to the secondary."""
         (secondary,) = [one for one in replica_set.members if one is not replica_set.primary]
-        with MongoClient[dict[str, Any]](secondary.url) as client:
+        with Client(secondary.url) as client:
             client.admin.command({"configureFailPoint": "stopReplProducer", "mode": "alwaysOn"})
             try:
                 yield

@@ -12,8 +12,6 @@ import pytest
 from beaker.middleware import SessionMiddleware
 from beaker.session import Session
 from bson.raw_bson import RawBSONDocument
-from pymongo import MongoClient
-from pymongo.database import Database
 
 from beaker_mongo_soajs import (
     BeakerMongoError,
@@ -24,12 +22,9 @@ from beaker_mongo_soajs import (
 )
 from beaker_mongo_soajs.testing import MongoServer, ReplicaSet
 from tests.behaviour.scenarios import COOKIE, LOGOUT, READ, Change, Site, cookies_in
-from tests.conftest import FailPoint
+from tests.conftest import Client, Db, FailPoint, Options
 from tests.faults import fail_point as open_fail_point
 from tests.waiting import wait_until
-
-Options = dict[str, Any]
-Db = Database[dict[str, Any]]
 
 # Beaker warns of what it takes for a corrupt session even while it is told otherwise.
 pytestmark = pytest.mark.filterwarnings("ignore:Invalidating corrupt session")
@@ -348,7 +343,7 @@ class TestOutage:
         finally:
             mongo_server.start()
         wait_until(lambda: self.begins(site))
-        with MongoClient[dict[str, Any]](mongo_server.url) as client:
+        with Client(mongo_server.url) as client:
             sessions = client[options["name"]].sessions
             wait_until(lambda: self.begins(site) and "expires_1" in sessions.index_information())
 
@@ -489,7 +484,7 @@ class TestSingleFaults:
         site = Site(options | {"URLParam.serverSelectionTimeoutMS": 5000})
         cookie = site.begin_session(user="ann")
         with (
-            MongoClient[dict[str, Any]](replica_set.url) as client,
+            Client(replica_set.url) as client,
             open_fail_point(client, "update", times=times, app_name=APP_NAME, **FAULTS[fault]),
         ):
             self.try_out(site, cookie, Change({"n": 1}), {"user": "ann"} if is_answered else None)

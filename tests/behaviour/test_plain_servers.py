@@ -9,18 +9,14 @@ from typing import Any
 
 import pytest
 from beaker.cache import Cache
-from pymongo import MongoClient
-from pymongo.database import Database
 from pymongo.errors import OperationFailure
 
 from beaker_mongo_soajs import DbConfig, Locks, LockTimeout, MongoSession, SessionStore
 from beaker_mongo_soajs.testing import MongoServer
 from tests.behaviour.scenarios import LOGOUT, Change, Site
+from tests.conftest import Client, Db, Options
 from tests.plain_server import PlainServer
 from tests.waiting import wait_for_indexes, wait_until
-
-Db = Database[dict[str, Any]]
-Options = dict[str, Any]
 
 ODD_KEYS = {"a.b": 1, "": 2, "$set": 3, "a.$b": 4}
 
@@ -134,7 +130,7 @@ def test_expired_documents(options: Options, database: Db) -> None:
 def test_what_is_refused(plain: PlainServer, command: dict[str, Any]) -> None:
     """The server of these tests refuses what DocumentDB and Cosmos DB do not support."""
     with (
-        MongoClient[dict[str, Any]](plain.url) as client,
+        Client(plain.url) as client,
         pytest.raises(OperationFailure, match="not supported"),
     ):
         client.test.command(command)

@@ -20,7 +20,6 @@ from bson.regex import Regex
 from bson.timestamp import Timestamp
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from pymongo.database import Database
 
 from beaker_mongo_soajs import (
     DbConfig,
@@ -34,11 +33,9 @@ from beaker_mongo_soajs import (
 )
 from beaker_mongo_soajs.sessions import class_types, collection_types, scalars
 from tests.application import Site
+from tests.conftest import Db, Options
 from tests.effort import times
 from tests.sessions.values import TEXTS
-
-Options = dict[str, Any]
-Db = Database[dict[str, Any]]
 
 _TAGS = sorted(scalars.BUILDERS | collection_types.BUILDERS | class_types.BUILDERS)
 _DAY = datetime.timedelta(days=1)

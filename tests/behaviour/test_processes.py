@@ -18,10 +18,8 @@ import pytest
 
 from beaker_mongo_soajs.testing import MongoServer
 from tests.behaviour.scenarios import COOKIE, cookies_in
-from tests.conftest import Client, RunPython, StartPython
+from tests.conftest import Client, Options, RunPython, StartPython
 from tests.waiting import wait_until
-
-Options = dict[str, Any]
 
 pytestmark = pytest.mark.skipif(
     not Path("/proc/self/fd").exists(), reason="needs fork() and Linux's /proc"

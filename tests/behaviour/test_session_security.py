@@ -19,15 +19,11 @@ import pytest
 from beaker.crypto import CRYPTO_MODULES, noencryption
 from beaker.session import SessionObject
 from bson.binary import Binary
-from pymongo import MongoClient
-from pymongo.database import Database
 
 from beaker_mongo_soajs import ConfigError, MongoSession, SerializationError, SessionStore
 from tests.application import Site, Visitor, only_document
+from tests.conftest import Client, Db, Options
 from tests.recorder import Commands
-
-Options = dict[str, Any]
-Db = Database[dict[str, Any]]
 
 # Beaker warns about corrupt sessions, and names their ids.
 pytestmark = pytest.mark.filterwarnings("ignore:Invalidating corrupt session")
@@ -40,7 +36,7 @@ _KEYS = {"encrypt_key": "a key", "validate_key": "another", "crypto_type": "cryp
 @pytest.fixture
 def beakers(mongo_url: str, database_name: str) -> Iterator[Options]:
     """Return options for Beaker's ``ext:mongodb``, in the same database."""
-    with MongoClient[dict[str, Any]](_with_database(mongo_url, database_name)) as client:
+    with Client(_with_database(mongo_url, database_name)) as client:
         yield {"type": "ext:mongodb", "url": client}
 
 

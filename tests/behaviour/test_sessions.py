@@ -9,18 +9,14 @@ from typing import Any
 import pytest
 from beaker.session import Session
 from hypothesis import example, given, settings
-from pymongo.database import Database
 
 from beaker_mongo_soajs import MongoSession, SerializationError, SessionStore
 from beaker_mongo_soajs.sessions.changes import is_same
 from tests.application import Site, only_document
-from tests.conftest import RunPython
+from tests.conftest import Db, Options, RunPython
 from tests.effort import times
 from tests.recorder import Commands
 from tests.sessions.values import SESSIONS
-
-Options = dict[str, Any]
-Db = Database[dict[str, Any]]
 
 _DAY = datetime.timedelta(days=1)
 

@@ -13,11 +13,10 @@ from hypothesis import HealthCheck, given, settings
 from beaker_mongo_soajs import MongoSession, SerializationError
 from beaker_mongo_soajs.sessions.changes import is_same
 from tests.application import Site
+from tests.conftest import Options
 from tests.effort import times
 from tests.mongo_session.support import KEYS
 from tests.sessions.values import VALUES, Color, Point, library
-
-Options = dict[str, Any]
 
 FORMS: dict[str, Options] = {
     "native": {},

@@ -11,12 +11,12 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 import pytest
 from playwright.sync_api import Page, expect
-from pymongo.database import Database
 from webob import Request, Response
 
 from beaker_mongo_soajs import SessionMiddleware
 from tests.application import COOKIE
 from tests.browser.visitor import Site, Visitor
+from tests.conftest import Db, Options
 
 # These tests need options that are not secure.
 pytestmark = pytest.mark.filterwarnings(
@@ -51,8 +51,8 @@ def count(environ: dict[str, Any], start_response: Any) -> Any:
 @pytest.fixture
 def site(
     request: pytest.FixtureRequest,
-    options: dict[str, Any],
-    database: Database[dict[str, Any]],
+    options: Options,
+    database: Db,
 ) -> Iterator[Site]:
     """Serve an application that counts visits, with the test's own session options."""
     options |= {"auto": True, "secure": False, "httponly": True, **request.param}

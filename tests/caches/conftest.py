@@ -6,7 +6,8 @@ import pytest
 from beaker.cache import Cache
 
 from tests.caches.contract import Clock, Creator
-from tests.caches.support import Options, move_with, open_cache
+from tests.caches.support import move_with, open_cache
+from tests.conftest import Options
 
 
 @pytest.fixture

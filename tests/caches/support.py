@@ -5,14 +5,11 @@ from typing import Any
 
 import pytest
 from beaker.cache import Cache
-from pymongo.database import Database
 
 from beaker_mongo_soajs.caches import entry as cache_entry
 from beaker_mongo_soajs.caches import store as module
 from tests.caches.contract import Clock
-
-Db = Database[dict[str, Any]]
-Options = dict[str, Any]
+from tests.conftest import Options
 
 
 def open_cache(options: Options, **more: Any) -> Cache:

@@ -7,7 +7,8 @@ from typing import Any, ClassVar
 import pytest
 
 from tests.caches.contract import CacheContract, Clock
-from tests.caches.support import Options, move_with
+from tests.caches.support import move_with
+from tests.conftest import Options
 
 
 class TestMemory(CacheContract):

@@ -15,7 +15,8 @@ from beaker_mongo_soajs import (
 from beaker_mongo_soajs.mongo.collection import StoreCollection
 from beaker_mongo_soajs.mongo.renewal import get_renewer
 from tests.caches.contract import Creator
-from tests.caches.support import Db, Options, open_cache
+from tests.caches.support import open_cache
+from tests.conftest import Db, Options
 from tests.recorder import Commands
 from tests.waiting import wait_until
 

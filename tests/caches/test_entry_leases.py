@@ -8,7 +8,8 @@ from beaker.cache import Cache
 
 from beaker_mongo_soajs.caches.entry import Entry
 from tests.caches.contract import Creator
-from tests.caches.support import Db, Options, open_cache
+from tests.caches.support import open_cache
+from tests.conftest import Db, Options
 from tests.recorder import Commands
 from tests.waiting import wait_until
 

@@ -14,8 +14,8 @@ from beaker_mongo_soajs.caches import store as module
 from beaker_mongo_soajs.log_records import forget_warnings
 from beaker_mongo_soajs.testing import MongoServer
 from tests.caches.contract import Creator
-from tests.caches.support import Db, Options, open_cache
-from tests.conftest import FailPoint
+from tests.caches.support import open_cache
+from tests.conftest import Db, FailPoint, Options
 from tests.recorder import Commands
 from tests.waiting import wait_until
 

@@ -11,7 +11,8 @@ from beaker.cache import Cache
 from bson import Binary, Decimal128, MaxKey, MinKey, ObjectId, Regex
 
 from beaker_mongo_soajs import BeakerMongoError, DbConfig, Locks
-from tests.caches.support import Db, Options, open_cache
+from tests.caches.support import open_cache
+from tests.conftest import Db, Options
 
 NEVER = datetime.datetime(9999, 12, 31)
 AGES_AGO = datetime.datetime(1, 1, 1)

@@ -10,13 +10,9 @@ from typing import Any, NamedTuple
 
 import pytest
 from beaker.cache import Cache
-from pymongo.database import Database
 
-from tests.conftest import StartPython
+from tests.conftest import Db, Options, StartPython
 from tests.waiting import wait_until
-
-Db = Database[dict[str, Any]]
-Options = dict[str, Any]
 
 PROCESSES = 4
 THREADS = 16

@@ -11,7 +11,8 @@ from beaker.util import parse_cache_config_options
 from beaker_mongo_soajs import MongoNamespaceManager
 from beaker_mongo_soajs.namespace import SessionNamespaceManager
 from tests.caches.contract import NAMESPACES
-from tests.caches.support import Db, Options, open_cache
+from tests.caches.support import open_cache
+from tests.conftest import Db, Options
 
 
 class TestRegions:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from beaker.cache import Cache
 
-from tests.caches.support import Options
+from tests.conftest import Options
 from tests.recorder import Commands
 
 LARGE = 100_000

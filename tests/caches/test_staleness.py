@@ -12,7 +12,8 @@ from beaker_mongo_soajs import (
     MongoNamespaceManager,
 )
 from tests.caches.contract import Clock, Creator
-from tests.caches.support import Db, Options, open_cache
+from tests.caches.support import open_cache
+from tests.conftest import Db, Options
 from tests.recorder import Commands
 from tests.waiting import wait_for_indexes, wait_until
 

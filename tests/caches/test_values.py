@@ -14,7 +14,8 @@ from beaker_mongo_soajs import (
 )
 from beaker_mongo_soajs.backend import cache_side as cache_namespace
 from tests.caches.contract import Creator
-from tests.caches.support import Db, Options, open_cache
+from tests.caches.support import open_cache
+from tests.conftest import Db, Options
 
 
 class TestValues:

@@ -11,6 +11,7 @@ from click.testing import Result
 
 from beaker_mongo_soajs import SessionStore
 from tests.cli.support import run
+from tests.conftest import Options
 
 Run = Callable[..., Result]
 
@@ -34,7 +35,7 @@ def command(url: str) -> Run:
 
 
 @pytest.fixture
-def store(options: dict[str, Any]) -> SessionStore:
+def store(options: Options) -> SessionStore:
     """Return a store with four sessions: two of Ann's, one of Bob's, one without a user."""
     store = SessionStore(options | {"store": {"createIndexes": False}})
     now = time.time()
@@ -49,7 +50,7 @@ def store(options: dict[str, Any]) -> SessionStore:
     return store
 
 
-def store_as_text(store: SessionStore, options: dict[str, Any]) -> None:
+def store_as_text(store: SessionStore, options: Options) -> None:
     """Store all sessions again, as JSON text.
 
     :param store: the store.
@@ -64,7 +65,7 @@ def store_as_text(store: SessionStore, options: dict[str, Any]) -> None:
 
 @pytest.fixture
 def command_of_form(
-    stringify: bool, options: dict[str, Any], store: SessionStore, command: Run, tmp_path: Path
+    stringify: bool, options: Options, store: SessionStore, command: Run, tmp_path: Path
 ) -> Run:
     """Return ``command`` for the sessions of ``store`` in each storage form."""
     if not stringify:

@@ -3,14 +3,11 @@
 import json
 from typing import Any
 
-from pymongo.database import Database
-
 from beaker_mongo_soajs.testing.process import free_port
 from tests.cli.conftest import Run
 from tests.cli.support import run
+from tests.conftest import Db
 from tests.passwords import PASSWORD
-
-Db = Database[dict[str, Any]]
 
 
 def test_text(command: Run, database: Db) -> None:

@@ -2,11 +2,11 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 from beaker_mongo_soajs import SessionStore
 from tests.cli.conftest import Run
 from tests.cli.support import run
+from tests.conftest import Options
 
 
 def test_report(store: SessionStore, command: Run) -> None:
@@ -32,7 +32,7 @@ def test_nothing_private(store: SessionStore, command: Run) -> None:
 
 def test_no_server(tmp_path: Path) -> None:
     """Without a server there is a report, too; it has neither the server's name nor a password."""
-    options: dict[str, Any] = {
+    options: Options = {
         "name": "shop",
         "servers": "db1.invalid:27017, db2.invalid:27017",
         "credentials": {"username": "ann", "password": "s3cr3t-7"},

@@ -5,12 +5,11 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from beaker_mongo_soajs import SessionStore
-from tests.conftest import IMPORTS
+from tests.conftest import IMPORTS, Options
 
 _FLASK = """
 from flask import Flask
@@ -54,7 +53,7 @@ def call(
 
 
 @pytest.fixture
-def flask_folder(options: dict[str, Any], tmp_path: Path) -> Path:
+def flask_folder(options: Options, tmp_path: Path) -> Path:
     """Return the folder of a Flask application."""
     (tmp_path / "shop.py").write_text(_FLASK.format(options=options))
     return tmp_path
@@ -77,7 +76,7 @@ class TestFlask:
         assert "The Flask application bare has no sessions in MongoDB." in result.stderr
 
 
-def test_django(store: SessionStore, options: dict[str, Any], tmp_path: Path) -> None:
+def test_django(store: SessionStore, options: Options, tmp_path: Path) -> None:
     """``manage.py sessions`` uses the project's settings, and has the same exit codes."""
     (tmp_path / "project.py").write_text(_DJANGO.format(options=options))
     result = call(

@@ -5,13 +5,11 @@ import json
 from typing import Any
 
 import pytest
-from pymongo.database import Database
 
 from beaker_mongo_soajs import SessionStore
 from beaker_mongo_soajs.sessions.stored import StoredId
 from tests.cli.conftest import Run
-
-Db = Database[dict[str, Any]]
+from tests.conftest import Db
 
 
 class TestDestroy:

@@ -7,21 +7,17 @@ from typing import Any
 
 import pytest
 from click.testing import Result
-from pymongo import MongoClient
-from pymongo.database import Database
 
 from beaker_mongo_soajs import DbConfig
 from beaker_mongo_soajs.mongo.index_admin import Build, IndexAdmin
 from tests.cli.conftest import Run
 from tests.cli.support import run
+from tests.conftest import Client, Db, Options
 from tests.waiting import wait_until
-
-Client = MongoClient[dict[str, Any]]
-Db = Database[dict[str, Any]]
 
 
 @pytest.fixture
-def command(options: dict[str, Any], tmp_path: Path) -> Run:
+def command(options: Options, tmp_path: Path) -> Run:
     """Return a function that runs ``beaker-mongo index`` for two indexes."""
     path = tmp_path / "db.json"
     options = options | {"store": {"createIndexes": False, "indexes": ["session.user"]}}
@@ -81,7 +77,7 @@ def test_sizes(command: Run, database: Db) -> None:
 
 
 def test_builds(
-    command: Run, options: dict[str, Any], database: Db, mongo_client: Client, fail_point: Any
+    command: Run, options: Options, database: Db, mongo_client: Client, fail_point: Any
 ) -> None:
     """While an index is built, its progress is reported, and its state is "building"."""
     database.sessions.insert_many([{"n": n} for n in range(10)])

@@ -10,14 +10,12 @@ from typing import Any
 
 import pytest
 from bson import ObjectId
-from pymongo.database import Database
 
 from beaker_mongo_soajs import MongoSession, SessionStore
 from beaker_mongo_soajs.cli.selecting import shorten
 from beaker_mongo_soajs.sessions.stored import StoredId
 from tests.cli.conftest import DAY, Run
-
-Db = Database[dict[str, Any]]
+from tests.conftest import Db, Options
 
 
 def users(command: Run, *arguments: str) -> list[str | None]:
@@ -181,7 +179,7 @@ class TestShow:
         database.sessions.update_many({}, {"$set": {"expires": datetime.datetime(2020, 1, 1)}})
         assert 1 == command("show", handle).exit_code
 
-    def test_encrypted(self, options: dict[str, Any], command: Run) -> None:
+    def test_encrypted(self, options: Options, command: Run) -> None:
         """The values of an encrypted session are not shown, even with --reveal."""
         session: Any = MongoSession({}, encrypt_key="k" * 32, validate_key="v" * 32, **options)
         session["user"] = "ann"
@@ -199,7 +197,7 @@ def test_short_handles() -> None:
     assert ["a" * 8, "a" * 8] == shorten([first, first])
 
 
-def test_transformed_ids(options: dict[str, Any], command: Run) -> None:
+def test_transformed_ids(options: Options, command: Run) -> None:
     """With store.transformId, handles are those of the stored digests."""
     store = SessionStore(options | {"store.transformId": "sha256"})
     store.set("x" * 32, {"user": "ann", "_accessed_time": time.time()})

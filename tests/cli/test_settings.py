@@ -10,6 +10,7 @@ import pytest
 from beaker_mongo_soajs import ConfigError, DbConfig, SessionMiddleware, SessionStore
 from beaker_mongo_soajs.cli.settings import Settings, find_settings, settings_of
 from tests.cli.support import run
+from tests.conftest import Options
 from tests.passwords import PASSWORD
 
 URL = "mongodb://127.0.0.1:27017/shop"
@@ -114,7 +115,7 @@ class TestOtherSources:
             with pytest.raises(ConfigError, match=r"package\.module:NAME"):
                 find(settings=wrong)
 
-    def test_objects(self, options: dict[str, Any]) -> None:
+    def test_objects(self, options: Options) -> None:
         """A config, a store, a middleware, a text and a dict hold a configuration."""
         config = DbConfig.from_options(options)
         middleware = SessionMiddleware(lambda *_: [], secure=False, secret="x" * 32, **options)

@@ -6,13 +6,11 @@ from typing import Any
 
 import bson
 import pytest
-from pymongo.database import Database
 
 from beaker_mongo_soajs import SessionStore
 from beaker_mongo_soajs.sessions.statistics import percentile
 from tests.cli.conftest import Run, store_as_text
-
-Db = Database[dict[str, Any]]
+from tests.conftest import Db, Options
 
 
 def stats(command: Run) -> dict[str, Any]:
@@ -54,7 +52,7 @@ class TestStats:
         assert found["indexes"]["_id_"] > 0
 
     def test_text_and_ciphertext(
-        self, store: SessionStore, options: dict[str, Any], command: Run, database: Db
+        self, store: SessionStore, options: Options, command: Run, database: Db
     ) -> None:
         """Times are found in JSON text, too; not in values that look like them."""
         trap = '"_accessed_time":1,"_creation_time":1'

@@ -7,16 +7,12 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
-from pymongo.database import Database
 
 from beaker_mongo_soajs import SessionStore
 from tests.cli.terminal import Terminal, plain, screen
-from tests.conftest import IMPORTS, FailPoint
-
-Db = Database[dict[str, Any]]
+from tests.conftest import IMPORTS, Db, FailPoint
 
 
 @pytest.fixture

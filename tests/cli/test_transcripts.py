@@ -9,19 +9,15 @@ import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from beaker.session import Session
-from pymongo import MongoClient
-from pymongo.database import Database
 
 from beaker_mongo_soajs.sessions.stored import StoredId
 from beaker_mongo_soajs.testing import MongoServer
 from tests.cli.terminal import Terminal
 from tests.cli.transcripts import FOLDER, Step, mask, picture
-
-Db = Database[dict[str, Any]]
+from tests.conftest import Client, Db
 
 _NAME = "core_session"
 _HOUR, _DAY = 3600.0, 86400.0
@@ -71,7 +67,7 @@ def shop(mongo_server: MongoServer, tmp_path: Path) -> Iterator[Db]:
         "session.timeout = 86400\nsession.store.userKey = user\nsession.store.touchAfter = 1m\n"
     )
     _store_old_sessions(tmp_path / "old")
-    with MongoClient[dict[str, Any]](mongo_server.url) as client:
+    with Client(mongo_server.url) as client:
         client.drop_database(_NAME)
         database = client[_NAME]
         # The number of digits is always the same.

@@ -16,17 +16,12 @@ import bson
 import pytest
 from bson.codec_options import CodecOptions
 from bson.raw_bson import RawBSONDocument
-from pymongo import MongoClient
-from pymongo.database import Database
 
 from beaker_mongo_soajs import SessionStore
 from tests.cli.conftest import Run
 from tests.cli.support import run
-from tests.conftest import IMPORTS, FailPoint
+from tests.conftest import IMPORTS, Client, Db, FailPoint
 from tests.waiting import wait_until
-
-Client = MongoClient[dict[str, Any]]
-Db = Database[dict[str, Any]]
 
 SESSIONS = int(os.environ.get("TRANSFER_SESSIONS") or 2000)
 """How many sessions the tests of kills export and import. 100,000 take some minutes."""

@@ -16,9 +16,9 @@ from beaker_mongo_soajs.config.beaker_options import SESSION_OPTIONS
 from beaker_mongo_soajs.exceptions import BeakerMongoError, ConfigError
 from beaker_mongo_soajs.mongo.client import check_client, close_clients
 from beaker_mongo_soajs.options.table import ROWS
+from tests.conftest import Options
 from tests.effort import times
 
-Options = dict[str, Any]
 T = TypeVar("T")
 
 _SCALARS = (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import pytest
 
@@ -11,8 +11,7 @@ from beaker_mongo_soajs.config import DbConfig
 from beaker_mongo_soajs.config.beaker_options import Usage
 from beaker_mongo_soajs.config.start_warnings import find_start_warnings, log_start_warnings
 from beaker_mongo_soajs.exceptions import ConfigError
-
-Options = dict[str, Any]
+from tests.conftest import Options
 
 
 def errors_of(options: Options, usage: Usage | None = None) -> list[tuple[str | None, str]]:

@@ -6,19 +6,18 @@ import pickle
 from typing import Any
 
 import pytest
-from pymongo import AsyncMongoClient, MongoClient
+from pymongo import AsyncMongoClient
 
 from beaker_mongo_soajs.config import DbConfig
 from beaker_mongo_soajs.config.store_options import StoreOptions
 from beaker_mongo_soajs.exceptions import ConfigError
 from tests.config.reference_configs import EXAMPLE
 from tests.config.test_given_options import through_ini
+from tests.conftest import Client, Options
 from tests.passwords import PASSWORD
 
-Client = MongoClient[dict[str, Any]]
 
-
-def read(options: dict[str, Any] | None = None, **more: Any) -> DbConfig:
+def read(options: Options | None = None, **more: Any) -> DbConfig:
     """Read a configuration."""
     return DbConfig.from_options({**(options or {}), **more})
 
@@ -211,7 +210,7 @@ def test_two_clients_are_two_configurations() -> None:
     ],
     ids=str,
 )
-def test_configurations_share_a_client(options: dict[str, Any], shares: bool) -> None:
+def test_configurations_share_a_client(options: Options, shares: bool) -> None:
     """Two configurations share a client exactly if they would create the same one."""
     base = {"name": "core_session"}
     other = options if "url" in options else {**base, **options}

@@ -9,9 +9,10 @@ import pytest
 
 from beaker_mongo_soajs.config import DbConfig
 from beaker_mongo_soajs.exceptions import ConfigError
+from tests.conftest import Options
 
 
-def read(options: dict[str, Any] | None = None, **more: Any) -> DbConfig:
+def read(options: Options | None = None, **more: Any) -> DbConfig:
     """Read a configuration."""
     return DbConfig.from_options({**(options or {}), **more})
 
@@ -113,7 +114,7 @@ def read(options: dict[str, Any] | None = None, **more: Any) -> DbConfig:
     ids=str,
 )  # fmt: skip
 def test_wrong_value_is_an_error(
-    options: dict[str, Any], option: str | None, code: int | None, words: str
+    options: Options, option: str | None, code: int | None, words: str
 ) -> None:
     """An invalid value is an error that names the option and the accepted values."""
     with pytest.raises(ConfigError) as caught:
@@ -156,7 +157,7 @@ def assert_hidden(secret: str, *texts: str) -> None:
     ],
     ids=str,
 )
-def test_secrets_are_shown_nowhere(options: dict[str, Any], secret: str) -> None:
+def test_secrets_are_shown_nowhere(options: Options, secret: str) -> None:
     """Neither the repr of a configuration nor its report shows a secret."""
     show_nothing(read(with_secret(options, secret)), secret)
 
@@ -254,7 +255,7 @@ def test_connection_string_in_a_name_shows_no_secret(option: str, secret: str) -
     ],
     ids=str,
 )
-def test_errors_show_no_secret(options: dict[str, Any], secret: str) -> None:
+def test_errors_show_no_secret(options: Options, secret: str) -> None:
     """Neither an error about a secret nor the cause of that error shows the secret."""
     options = with_secret(options, secret)
     with pytest.raises(ConfigError) as caught:

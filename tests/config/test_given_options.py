@@ -18,11 +18,12 @@ from beaker_mongo_soajs.options import coerce, kinds
 from beaker_mongo_soajs.options.option import Option, Refused, Setting
 from beaker_mongo_soajs.options.table import ROWS
 from tests.config.reference_configs import EXAMPLE
+from tests.conftest import Options
 from tests.effort import times
 from tests.passwords import PASSWORD
 
 
-def read(options: dict[str, Any] | None = None, **more: Any) -> DbConfig:
+def read(options: Options | None = None, **more: Any) -> DbConfig:
     """Read a configuration."""
     return DbConfig.from_options({**(options or {}), **more})
 
@@ -124,13 +125,13 @@ def test_individual_option_overrides_dbconfig() -> None:
     ],
     ids=["default", "url", "url in dbConfig", "dbConfig", "single", "group", "extraParam"],
 )
-def test_precedence(options: dict[str, Any], expected: int) -> None:
+def test_precedence(options: Options, expected: int) -> None:
     """Individual options override dbConfig, extraParam.server overrides URLParam; then defaults."""
     assert expected == read(options, name="shop").keywords["maxPoolSize"]
 
 
 @pytest.mark.parametrize("options", [{"URLParam.maxPoolSize": 8}, {"URLParam": {"maxPoolSize": 8}}])
-def test_url_contradicts_an_option(options: dict[str, Any]) -> None:
+def test_url_contradicts_an_option(options: Options) -> None:
     """The connection string overrides no option: another value in it is an error."""
     with pytest.raises(ConfigError, match="maxPoolSize to different values"):
         read(options, url="mongodb://db1/?maxPoolSize=7")
@@ -206,7 +207,7 @@ def configurations(draw: st.DrawFn) -> dict[str, Any]:
     return config
 
 
-def outcome(options: dict[str, Any]) -> object:
+def outcome(options: Options) -> object:
     """Read a configuration, or name the option that an error is about."""
     try:
         config = DbConfig.from_options(options)
@@ -242,6 +243,6 @@ def test_forms_are_equal(config: dict[str, Any]) -> None:
         max_size=6,
     )
 )
-def test_garbage_is_a_config_error(options: dict[str, Any]) -> None:
+def test_garbage_is_a_config_error(options: Options) -> None:
     """Random options lead to a configuration or a ConfigError."""
     assert outcome(options) is not NotImplemented

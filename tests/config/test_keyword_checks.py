@@ -8,9 +8,10 @@ import pytest
 
 from beaker_mongo_soajs.config import DbConfig
 from beaker_mongo_soajs.exceptions import ConfigError
+from tests.conftest import Options
 
 
-def read(options: dict[str, Any] | None = None, **more: Any) -> DbConfig:
+def read(options: Options | None = None, **more: Any) -> DbConfig:
     """Read a configuration."""
     return DbConfig.from_options({**(options or {}), **more})
 
@@ -82,7 +83,7 @@ def read(options: dict[str, Any] | None = None, **more: Any) -> DbConfig:
     ],
     ids=str,
 )  # fmt: skip
-def test_contradiction_is_an_error(options: dict[str, Any], words: str) -> None:
+def test_contradiction_is_an_error(options: Options, words: str) -> None:
     """A contradiction between options is an error that says what to do."""
     with pytest.raises(ConfigError) as caught:
         read({"name": "shop", **options})

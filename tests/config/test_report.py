@@ -13,9 +13,10 @@ from beaker_mongo_soajs.mongo.client import check_client
 from tests.config.reference_configs import DEFAULTS, EXAMPLES_CONFIG, FULL_REFERENCE, README_EXAMPLE
 from tests.config.soajs_configs import CONFIGS
 from tests.config.test_given_options import dotted
+from tests.conftest import Options
 
 
-def read(options: dict[str, Any] | None = None, **more: Any) -> DbConfig:
+def read(options: Options | None = None, **more: Any) -> DbConfig:
     """Read a configuration."""
     return DbConfig.from_options({**(options or {}), **more})
 

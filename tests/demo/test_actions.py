@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import pytest
-from pymongo.database import Database
 from webtest import TestApp
 
 from examples.demo.app import Demo
 from examples.demo.database import GivenDatabase
 from examples.demo.shops import SESSION_COOKIE
+from tests.conftest import Db
 from tests.demo.support import Visit, is_live, stored, text_of
 
 _CLICKS = 12
@@ -20,7 +19,7 @@ _CLICKS = 12
 class TestVisitor:
     """The actions of a visitor."""
 
-    def test_visits_are_counted(self, visit: Visit, database: Database[dict[str, Any]]) -> None:
+    def test_visits_are_counted(self, visit: Visit, database: Db) -> None:
         """Each load of the page counts one visit of this visitor."""
         visit.app.get("/")
         page = visit.app.get("/shop")
@@ -33,9 +32,7 @@ class TestVisitor:
         assert "1 visit to this page" in text_of(page)
         assert "2 visits to this page" in text_of(visit.app.get("/shop"))
 
-    def test_parallel_clicks_lose_nothing(
-        self, demo: Demo, visit: Visit, database: Database[dict[str, Any]]
-    ) -> None:
+    def test_parallel_clicks_lose_nothing(self, demo: Demo, visit: Visit, database: Db) -> None:
         """Each of many clicks at once is in the cart afterwards."""
         cookies = "; ".join(f"{name}={text}" for name, text in visit.app.cookies.items())
         form = {**visit.fields(), "product": "flask"}
@@ -60,7 +57,7 @@ class TestVisitor:
         app.get("/static/style.css")
         assert SESSION_COOKIE not in app.cookies
 
-    def test_log_in(self, visit: Visit, database: Database[dict[str, Any]]) -> None:
+    def test_log_in(self, visit: Visit, database: Db) -> None:
         """A login continues the session under a new id, and the old id becomes invalid."""
         visit.submit("/cart/add", product="flask")
         before = visit.session_id
@@ -81,7 +78,7 @@ class TestVisitor:
         assert "Enter a name" in text_of(visit.page)
         assert before == visit.session_id
 
-    def test_log_out(self, visit: Visit, database: Database[dict[str, Any]]) -> None:
+    def test_log_out(self, visit: Visit, database: Db) -> None:
         """A logout deletes the document and the cookie."""
         visit.submit("/login", name="ann")
         before = visit.session_id
@@ -91,7 +88,7 @@ class TestVisitor:
         assert "Your name" in text_of(visit.page)
         assert "Welcome. This is a new session." not in text_of(visit.page)
 
-    def test_cart(self, visit: Visit, database: Database[dict[str, Any]]) -> None:
+    def test_cart(self, visit: Visit, database: Db) -> None:
         """Products are added and removed one by one, or all at once."""
 
         def quantities() -> dict[str, int]:
@@ -128,7 +125,7 @@ class TestForms:
 
     @pytest.mark.parametrize("path", ["/login", "/logout", "/cart/add", "/form"])
     def test_a_form_from_elsewhere_is_refused(
-        self, demo: Demo, visit: Visit, database: Database[dict[str, Any]], path: str
+        self, demo: Demo, visit: Visit, database: Db, path: str
     ) -> None:
         """A form without a token, or with the token of another visitor, is refused."""
         before = stored(database, visit.session_id)

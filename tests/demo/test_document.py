@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 from bson.int64 import Int64
-from pymongo.database import Database
 
 from examples.demo.notation import inline, lines
 from examples.demo.shops import SESSION_COOKIE
+from tests.conftest import Db
 from tests.demo.support import Visit, plain, stored, text_of
 
 
 class TestDocument:
     """The document on the page."""
 
-    def test_it_is_the_one_in_mongodb(
-        self, visit: Visit, database: Database[dict[str, Any]]
-    ) -> None:
+    def test_it_is_the_one_in_mongodb(self, visit: Visit, database: Db) -> None:
         """The page shows the document that MongoDB holds."""
         visit.submit("/login", name="ann")
         visit.submit("/cart/add", product="tubes")
@@ -48,7 +45,7 @@ class TestDocument:
         visit.submit("/cart/drop", product="tubes")
         assert "cart: {" in visit.marked()
 
-    def test_expiry_counts_down(self, visit: Visit, database: Database[dict[str, Any]]) -> None:
+    def test_expiry_counts_down(self, visit: Visit, database: Db) -> None:
         """The page contains the seconds until expiry, which the script counts down."""
         match = re.search(r'data-seconds="([\d.]+)" data-lifetime="600"', visit.page.text)
         assert match is not None
@@ -57,9 +54,7 @@ class TestDocument:
         # Beaker's documents live two minutes longer than its timeout, and a little for touchAfter.
         assert timedelta(minutes=2) <= expires - shown < timedelta(minutes=2, seconds=15)
 
-    def test_stringify_shows_the_same_session_as_text(
-        self, visit: Visit, database: Database[dict[str, Any]]
-    ) -> None:
+    def test_stringify_shows_the_same_session_as_text(self, visit: Visit, database: Db) -> None:
         """The session is stored as JSON text and back without a loss."""
         visit.submit("/login", name="ann")
         visit.submit("/cart/add", product="flask")

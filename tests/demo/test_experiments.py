@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from pymongo.database import Database
 from waitress.server import create_server
 from webtest import TestApp
 
@@ -18,6 +17,7 @@ from examples.demo.app import Demo
 from examples.demo.database import GivenDatabase, OwnDatabase
 from examples.demo.experiments import CLICKS, RACERS, Experiments
 from examples.demo.lab import BEAKER, HERE, SHORT
+from tests.conftest import Db
 from tests.demo.support import text_of
 from tests.waiting import wait_until
 
@@ -73,9 +73,7 @@ def experiments(demo: Demo) -> Experiments:
 class TestVerdicts:
     """What the two applications do."""
 
-    def test_race(
-        self, experiments: Experiments, port: int, database: Database[dict[str, Any]]
-    ) -> None:
+    def test_race(self, experiments: Experiments, port: int, database: Db) -> None:
         """Requests at once lose changes with Beaker's backend, and none with this package."""
         beaker, here = experiments.race(port)
         assert (False, True) == (beaker.good, here.good)
@@ -86,9 +84,7 @@ class TestVerdicts:
         assert changes <= document["session"].keys()
         assert all(bar.begin <= bar.loaded < bar.end for bar in here.bars)
 
-    def test_log_out_late(
-        self, experiments: Experiments, port: int, database: Database[dict[str, Any]]
-    ) -> None:
+    def test_log_out_late(self, experiments: Experiments, port: int, database: Db) -> None:
         """A slow request undoes a logout with Beaker's backend only."""
         beaker, here = experiments.log_out_late(port)
         assert ("logged in again", "stays logged out") == (beaker.verdict, here.verdict)
@@ -132,7 +128,7 @@ class TestPanels:
         """A button runs the experiment, and the page shows its outcome."""
         assert shown in Browser(demo, port).submit(panel, f"/run/{panel}")
 
-    def test_devices(self, demo: Demo, port: int, database: Database[dict[str, Any]]) -> None:
+    def test_devices(self, demo: Demo, port: int, database: Db) -> None:
         """A user sees all devices by handle, and ends one, all others, or all."""
         browser = Browser(demo, port)
         browser.submit("devices", "/login", name="ann")
@@ -156,7 +152,7 @@ class TestPanels:
         answer = browser.app.post("/devices/all", {"token": token}, status=400)
         assert "Log in first." in text_of(answer)
 
-    def test_expiry(self, demo: Demo, port: int, database: Database[dict[str, Any]]) -> None:
+    def test_expiry(self, demo: Demo, port: int, database: Db) -> None:
         """A session of 20 seconds counts down, and is new after them."""
         browser = Browser(demo, port)
         assert "has begun" in browser.submit("expiry", "/run/expiry")

@@ -9,6 +9,7 @@ from django import conf
 from django.http import HttpResponse
 from django.test import Client, override_settings
 
+from tests.conftest import Options
 from tests.django import project
 
 Action = Callable[[Any], Any]
@@ -23,12 +24,12 @@ def _project(tmp_path_factory: pytest.TempPathFactory) -> None:
 @pytest.fixture(params=[{}], ids=[""])
 def extra(request: pytest.FixtureRequest) -> dict[str, Any]:
     """Return further options."""
-    options: dict[str, Any] = request.param
+    options: Options = request.param
     return options
 
 
 @pytest.fixture
-def settings(_project: None, options: dict[str, Any], extra: dict[str, Any]) -> Iterator[Any]:
+def settings(_project: None, options: Options, extra: dict[str, Any]) -> Iterator[Any]:
     """Store sessions in this test's database, and return the settings."""
     with override_settings(BEAKER_MONGO=options | extra):
         yield conf.settings

@@ -11,14 +11,12 @@ from django.contrib.messages import get_messages, success
 from django.http import HttpRequest
 from django.middleware.csrf import get_token
 from django.test import Client, override_settings
-from pymongo.database import Database
 
 from beaker_mongo_soajs import StoreUnavailable
 from beaker_mongo_soajs.django import find_store
+from tests.conftest import Db
 from tests.django.conftest import Act
 from tests.django.project import PASSWORD
-
-Db = Database[dict[str, Any]]
 
 
 @pytest.fixture

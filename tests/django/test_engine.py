@@ -14,15 +14,13 @@ from django.contrib.sessions.backends.base import CreateError, UpdateError
 from django.contrib.sessions.exceptions import SessionInterrupted
 from django.http import QueryDict
 from django.test import override_settings
-from pymongo.database import Database
 
 from beaker_mongo_soajs import LockTimeout, SerializationError, StoreUnavailable
 from beaker_mongo_soajs.django import SessionEnded, SessionStore
+from tests.conftest import Db
 from tests.proxy import TcpProxy
 from tests.recorder import Commands
 from tests.waiting import wait_until
-
-Db = Database[dict[str, Any]]
 
 pytestmark = pytest.mark.usefixtures("settings")
 

@@ -6,11 +6,9 @@ import pytest
 from django import conf
 from django.contrib.sessions.backends.db import SessionStore as TableSession
 from django.test import Client, override_settings
-from pymongo.database import Database
 
+from tests.conftest import Db
 from tests.django.conftest import Act
-
-Db = Database[dict[str, Any]]
 
 
 @pytest.fixture

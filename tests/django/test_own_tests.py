@@ -2,11 +2,10 @@
 
 import json
 from importlib.metadata import version
-from typing import Any
 
 import pytest
 
-from tests.conftest import RunPython
+from tests.conftest import Options, RunPython
 from tests.django.own_tests import LEFT_OUT, NotAvailableError, fetch
 
 CASES = {
@@ -29,7 +28,7 @@ def tests_of_django() -> None:
 @pytest.mark.usefixtures("tests_of_django")
 @pytest.mark.parametrize("options", [{}, {"stringify": True}], ids=["native", "text"])
 def test_all_pass(
-    run_python: RunPython, mongo_url: str, database_name: str, options: dict[str, Any]
+    run_python: RunPython, mongo_url: str, database_name: str, options: Options
 ) -> None:
     """All of Django's tests of sessions pass, except one that needs a table of its own."""
     code = f"""

@@ -8,15 +8,13 @@ from django.contrib.sessions.exceptions import SessionInterrupted
 from django.test import Client
 from hypothesis import given
 from hypothesis import strategies as st
-from pymongo.database import Database
 
 from beaker_mongo_soajs import MongoSession, SerializationError, StoreError
 from tests.behaviour.test_planted_data import FIELDS, HYPOTHESIS, SESSIONS
+from tests.conftest import Db, Options
 from tests.django.conftest import Act, Action
 from tests.effort import times
 from tests.mongo_session.support import KEYS
-
-Db = Database[dict[str, Any]]
 
 _ID = "p" * 32
 
@@ -65,9 +63,7 @@ def test_sessions(
         return
 
 
-def test_an_encrypted_session(
-    visitor: Client, act: Act, options: dict[str, Any], database: Db
-) -> None:
+def test_an_encrypted_session(visitor: Client, act: Act, options: Options, database: Db) -> None:
     """An encrypted session of Beaker is not loaded and stays as it is; its visitor gets another."""
     session = MongoSession({}, use_cookies=False, **(options | KEYS))
     session.id = _ID

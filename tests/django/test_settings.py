@@ -6,15 +6,12 @@ from urllib.parse import urlsplit
 import pytest
 from django.core.management import CommandError, call_command
 from django.test import override_settings
-from pymongo.database import Database
 
 import beaker_mongo_soajs.django
 from beaker_mongo_soajs import ConfigError, SessionStore
 from beaker_mongo_soajs.django import find_store
-from tests.conftest import RunPython
+from tests.conftest import Db, Options, RunPython
 from tests.django.project import ENGINE
-
-Options = dict[str, Any]
 
 START = f"""
 from django.conf import settings
@@ -119,9 +116,7 @@ class TestFindStore:
             assert 60 == find_store().timeout
         assert 5 == find_store(5).timeout
 
-    def test_connection_string(
-        self, settings: Any, options: Options, database: Database[Any]
-    ) -> None:
+    def test_connection_string(self, settings: Any, options: Options, database: Db) -> None:
         """BEAKER_MONGO may be a connection string."""
         url = urlsplit(options["url"])._replace(path=f"/{database.name}").geturl()
         with override_settings(BEAKER_MONGO=url):

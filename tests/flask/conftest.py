@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from tests.flask.support import Browser, Options, make_app
+from tests.conftest import Options
+from tests.flask.support import Browser, make_app
 
 
 @pytest.fixture

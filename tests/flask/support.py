@@ -5,14 +5,12 @@ from typing import Any
 
 import flask
 from flask import Flask
-from pymongo.database import Database
 
 from beaker_mongo_soajs import SessionStore
 from beaker_mongo_soajs.flask import FlaskSession, MongoSessions, session
+from tests.conftest import Options
 
 Action = Callable[[FlaskSession], object]
-Db = Database[dict[str, Any]]
-Options = dict[str, Any]
 
 SECRET = "the secret key of the tests of Flask"
 BROWSER = "127.0.0.1"

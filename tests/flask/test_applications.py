@@ -11,7 +11,8 @@ from markupsafe import Markup
 
 from beaker_mongo_soajs.flask import FlaskSession, session
 from tests.application import Site
-from tests.flask.support import Browser, Db, Options, make_app
+from tests.conftest import Db, Options
+from tests.flask.support import Browser, make_app
 
 
 class TestFlash:

@@ -4,12 +4,11 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from pymongo import MongoClient
 
 from beaker_mongo_soajs import ConfigError, SessionStore
 from beaker_mongo_soajs.flask import MongoSessions
-from tests.conftest import RunPython
-from tests.flask.support import Browser, Db, Options, make_app, store_of
+from tests.conftest import Client, Db, Options, RunPython
+from tests.flask.support import Browser, make_app, store_of
 
 
 class TestErrors:
@@ -75,7 +74,7 @@ class TestForms:
 
     def test_a_client_of_the_application(self, mongo_url: str, database: Db) -> None:
         """Sessions can use the application's own client."""
-        with MongoClient[dict[str, Any]](mongo_url) as client:
+        with Client(mongo_url) as client:
             browser = Browser(make_app({"client": client, "name": database.name}))
             browser.save(a=1)
             assert {"a": 1} == browser.read()

@@ -11,7 +11,8 @@ from flask import Flask
 
 from beaker_mongo_soajs.flask import FlaskSession
 from tests.application import only_document
-from tests.flask.support import SECRET, Browser, Db, Options, make_app
+from tests.conftest import Db, Options
+from tests.flask.support import SECRET, Browser, make_app
 from tests.recorder import Commands
 
 HAS_PARTITIONED = tuple(map(int, version("flask").split(".")[:2])) >= (3, 1)

@@ -24,7 +24,8 @@ from wtforms import StringField
 
 from beaker_mongo_soajs.flask import session
 from tests.application import live_documents
-from tests.flask.support import Db, Options, make_app, store_of
+from tests.conftest import Db, Options
+from tests.flask.support import make_app, store_of
 
 # Flask-Login 0.6 and Flask-Session 0.8 call it.
 pytestmark = pytest.mark.filterwarnings(r"ignore:datetime\.datetime\.utcnow\(\):DeprecationWarning")

@@ -8,11 +8,10 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask_session.mongodb.mongodb import MongoDBSessionInterface
-from pymongo.database import Database
 
 from beaker_mongo_soajs.flask import FlaskSession, MongoSessions
-from tests.conftest import Client, RunPython
-from tests.flask.support import SECRET, Browser, Db, Options
+from tests.conftest import Client, Db, Options, RunPython
+from tests.flask.support import SECRET, Browser
 from tests.recorder import Commands
 
 # Flask-Login 0.6 and Flask-Session 0.8 call it.
@@ -181,7 +180,7 @@ class TestRefusals:
         self,
         old_app: MakeApp,
         new_app: MakeApp,
-        database: Database[dict[str, Any]],
+        database: Db,
         caplog: pytest.LogCaptureFixture,
     ) -> None:
         """A pickle is not loaded; the visitor gets a new session, and the log says why."""

@@ -11,8 +11,8 @@ from flask import Flask
 
 from beaker_mongo_soajs import StoreUnavailable
 from beaker_mongo_soajs.flask import FlaskSession
-from tests.conftest import FailPoint
-from tests.flask.support import Browser, Db, Options, make_app
+from tests.conftest import Db, FailPoint, Options
+from tests.flask.support import Browser, make_app
 from tests.proxy import TcpProxy
 from tests.recorder import Commands
 from tests.waiting import wait_until

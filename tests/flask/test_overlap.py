@@ -27,9 +27,9 @@ from tests.behaviour.scenarios import (
     same_key,
     save_beside_logout,
 )
-from tests.conftest import Client
+from tests.conftest import Client, Db, Options
 from tests.effort import times
-from tests.flask.support import SECRET, Db, Options, make_app
+from tests.flask.support import SECRET, make_app
 
 # Flask-Login 0.6 and Flask-Session 0.8 call it.
 pytestmark = pytest.mark.filterwarnings(r"ignore:datetime\.datetime\.utcnow\(\):DeprecationWarning")

@@ -12,7 +12,8 @@ from flask import Flask
 from beaker_mongo_soajs import ConfigError, LockTimeout, SerializationError
 from beaker_mongo_soajs.flask import FlaskSession
 from tests.application import live_documents, only_document
-from tests.flask.support import Browser, Db, Options, make_app, store_of
+from tests.conftest import Db, Options
+from tests.flask.support import Browser, make_app, store_of
 from tests.recorder import Commands
 
 

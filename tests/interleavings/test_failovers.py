@@ -5,13 +5,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
 from beaker_mongo_soajs import StoreUnavailable
 from beaker_mongo_soajs.testing import ReplicaSet
+from tests.conftest import Client, Options
 from tests.interleavings.test_interleavings import ALL
-from tests.mongo_session.support import Options
 from tests.mongo_session.test_log_out_everywhere import begin, visit
 from tests.waiting import wait_until
 
@@ -71,7 +70,7 @@ class Visitor:
 
 def _steps_down(replica_set: ReplicaSet) -> bool:
     """Make the primary step down; return whether it did."""
-    with MongoClient[dict[str, Any]](replica_set.primary.url) as client:
+    with Client(replica_set.primary.url) as client:
         try:
             client.admin.command("replSetStepDown", 5, secondaryCatchUpPeriodSecs=4)
         except PyMongoError:

@@ -22,19 +22,17 @@ from typing import Any
 
 import pytest
 from beaker.session import Session
-from pymongo.database import Database
 
 from beaker_mongo_soajs import MongoSession
 from beaker_mongo_soajs.mongo.documents import utc_now
 from beaker_mongo_soajs.sessions.id_change import IdChanges
+from tests.conftest import Db, Options
 from tests.effort import times
 from tests.interleavings import operations
 from tests.interleavings.operations import BEGIN, Act, Outcome, World, run
 from tests.interleavings.report import PLAYED
 from tests.interleavings.scheduler import Fault, Orders, Played, Scheduler
 from tests.mongo_session.support import KEYS
-
-Db = Database[dict[str, Any]]
 
 ALL = os.environ.get("INTERLEAVINGS") == "all"
 MOST_SWITCHES = 12 if ALL else 2
@@ -187,7 +185,7 @@ def make_game(
     acts: tuple[Act, ...],
     kind: type[Session],
     form: str,
-    options: dict[str, Any],
+    options: Options,
     scheduler: Scheduler,
     database: Db,
 ) -> Game:
@@ -209,7 +207,7 @@ class TestInterleavings:
         acts: tuple[Act, ...],
         kind: type[Session],
         form: str,
-        options: dict[str, Any],
+        options: Options,
         scheduler: Scheduler,
         database: Db,
     ) -> None:
@@ -228,7 +226,7 @@ class TestInterleavings:
     def test_three(
         self,
         acts: tuple[Act, ...],
-        options: dict[str, Any],
+        options: Options,
         scheduler: Scheduler,
         database: Db,
     ) -> None:
@@ -238,7 +236,7 @@ class TestInterleavings:
 
     def test_a_protocol_without_barriers_is_found_out(
         self,
-        options: dict[str, Any],
+        options: Options,
         scheduler: Scheduler,
         database: Db,
         monkeypatch: pytest.MonkeyPatch,

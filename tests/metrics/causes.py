@@ -14,7 +14,8 @@ from unittest import mock
 from beaker_mongo_soajs import Locks, LockTimeout, SerializationError, SessionStore, StoreError
 from beaker_mongo_soajs.backend.single_flight import SingleFlight
 from beaker_mongo_soajs.sessions.lock import SessionLock
-from tests.caches.support import Db, Options, open_cache
+from tests.caches.support import open_cache
+from tests.conftest import Db, Options
 from tests.waiting import wait_until
 
 Cause = Callable[[Options, Db], Iterator[None]]

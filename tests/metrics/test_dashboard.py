@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry
 
 from beaker_mongo_soajs import otel, prometheus
 from beaker_mongo_soajs.metrics import NAMES
-from tests.caches.support import Db, Options
+from tests.conftest import Db, Options
 from tests.metrics.causes import CAUSES
 from tests.repository import ROOT
 

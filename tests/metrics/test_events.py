@@ -14,7 +14,7 @@ from beaker_mongo_soajs.log_records import forget_warnings
 from beaker_mongo_soajs.metrics import NAMES, Event, on_event
 from beaker_mongo_soajs.sessions.stored import StoredId
 from tests.application import Site
-from tests.caches.support import Db, Options
+from tests.conftest import Db, Options
 from tests.metrics.causes import CAUSES, MORE, SECRET, SESSION_ID
 
 

@@ -14,7 +14,7 @@ from beaker_mongo_soajs import (
 from beaker_mongo_soajs.health import HealthCheck
 from beaker_mongo_soajs.testing import MongoServer
 from tests.application import Site
-from tests.caches.support import Options
+from tests.conftest import Options
 
 
 def _application(environ: object, start_response: object) -> list[bytes]:

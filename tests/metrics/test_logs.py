@@ -11,7 +11,7 @@ from beaker_mongo_soajs import MongoSession, SessionStore, log_records
 from beaker_mongo_soajs.log_records import forget_warnings, warn
 from beaker_mongo_soajs.sessions.stored import StoredId
 from tests.application import Site
-from tests.caches.support import Db, Options
+from tests.conftest import Db, Options
 from tests.metrics.causes import FUTURE, SESSION_ID
 from tests.repository import ROOT, name_of
 

@@ -14,7 +14,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from beaker_mongo_soajs import SessionStore
 from beaker_mongo_soajs.metrics import NAMES
 from beaker_mongo_soajs.otel import instrument
-from tests.caches.support import Db, Options
+from tests.conftest import Db, Options
 from tests.metrics.causes import CAUSES, SECRET, SESSION_ID
 
 Points = list[tuple[str, dict[str, Any], Any]]

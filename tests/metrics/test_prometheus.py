@@ -5,7 +5,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 
 from beaker_mongo_soajs.metrics import NAMES
 from beaker_mongo_soajs.prometheus import instrument
-from tests.caches.support import Db, Options
+from tests.conftest import Db, Options
 from tests.metrics.causes import CAUSES
 
 

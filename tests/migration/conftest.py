@@ -9,7 +9,7 @@ import pytest
 
 from beaker_mongo_soajs import MongoSession
 from tests.application import Site
-from tests.caches.support import Options
+from tests.conftest import Options
 from tests.migration.old import TYPES, Old, OldServers, forget_beaker_clients, open_old
 
 MakeSite = Callable[..., Site]

@@ -21,7 +21,7 @@ from pymongo import MongoClient
 
 from beaker_mongo_soajs.testing.process import free_port
 from tests.application import Site
-from tests.caches.support import Options
+from tests.conftest import Options
 from tests.waiting import wait_until
 
 TYPES = ("ext:database", "file", "dbm", "ext:mongodb", "ext:redis", "ext:memcached")

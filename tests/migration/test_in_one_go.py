@@ -13,9 +13,8 @@ from click.testing import Result
 from beaker_mongo_soajs import ConfigError, MongoSession, SessionStore
 from beaker_mongo_soajs.sessions.stored import StoredId
 from tests.application import Site, live_documents
-from tests.caches.support import Db, Options
 from tests.cli.support import run
-from tests.conftest import IMPORTS
+from tests.conftest import IMPORTS, Db, Options
 from tests.migration.old import LISTED, Old, OldServers, open_old
 from tests.migration.test_on_the_fly import KEYS, PLAIN, VALUES
 from tests.waiting import wait_until

@@ -21,7 +21,7 @@ from beaker_mongo_soajs import (
 from beaker_mongo_soajs.metrics import on_event
 from beaker_mongo_soajs.sources.database import BeakerTable
 from tests.application import COOKIE, Site, live_documents
-from tests.caches.support import Db, Options
+from tests.conftest import Db, Options
 from tests.effort import times
 from tests.migration.conftest import MakeSite
 from tests.migration.old import Old
@@ -360,7 +360,7 @@ class TestLoad:
 
 def _load(site: Site, cookie: str | None) -> dict[str, Any]:
     """Load a session as Beaker's middleware does; return it without Beaker's own keys."""
-    options: dict[str, Any] = {**site.wsgi.options}
+    options: Options = {**site.wsgi.options}
     session_class = options.pop("session_class", None) or Session
     session = session_class({"cookie": f"{COOKIE}={cookie}"}, **options)
     assert cookie == session.id

@@ -4,17 +4,14 @@ import datetime
 import json
 import sqlite3
 from pathlib import Path
-from typing import Any
 
 import flask
 import flask_session
 import pytest
-from pymongo import MongoClient
 
 from beaker_mongo_soajs import SerializationError, SessionStore
-from tests.caches.support import Db, Options
 from tests.cli.support import run
-from tests.conftest import RunPython
+from tests.conftest import Client, Db, Options, RunPython
 
 CODE = """
     import django, json, os, sys
@@ -109,7 +106,7 @@ class TestFlaskSession:
     def test_moved(self, options: Options, mongo_url: str, database: Db, form: str) -> None:
         """Sessions in both formats of Flask-Session are moved."""
         app = flask.Flask(__name__)
-        with MongoClient[dict[str, Any]](mongo_url) as client:
+        with Client(mongo_url) as client:
             app.config.update(
                 SESSION_TYPE="mongodb",
                 SESSION_MONGODB=client,

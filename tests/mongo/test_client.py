@@ -33,7 +33,7 @@ from beaker_mongo_soajs.mongo.client import (
 )
 from beaker_mongo_soajs.testing import MongoServer
 from beaker_mongo_soajs.testing.process import free_port
-from tests.conftest import RunPython
+from tests.conftest import Options, RunPython
 from tests.mongo.certificates import Certificates
 from tests.waiting import wait_for_indexes, wait_until
 
@@ -134,7 +134,7 @@ def test_closing_leaves_neither_thread_nor_socket(mongo_server: MongoServer) -> 
     get_client(config).admin.command("ping")
 
 
-def test_a_store_closes_the_client_of_its_configuration(options: dict[str, Any]) -> None:
+def test_a_store_closes_the_client_of_its_configuration(options: Options) -> None:
     """A store that is closed closes its own client, no other one, and can be used again."""
     other = get_client(DbConfig.from_options(options | {"URLParam.maxPoolSize": 8}))
     with SessionStore(options) as store:

@@ -6,14 +6,10 @@ from typing import Any
 
 import pytest
 from beaker.cache import Cache
-from pymongo import MongoClient
-from pymongo.database import Database
 
 from beaker_mongo_soajs import MongoSession, StoreRefused, close_clients
 from tests.application import Site
-
-Options = dict[str, Any]
-Db = Database[dict[str, Any]]
+from tests.conftest import Client, Db, Options
 
 _DATA = "the-name-of-the-user"
 
@@ -99,7 +95,7 @@ def test_other_clients(
 ) -> None:
     """Commands of other clients are logged as they are, also those to the same collection."""
     Site(options).visitor().save(user=_DATA)
-    with MongoClient[dict[str, Any]](mongo_url) as other:
+    with Client(mongo_url) as other:
         other[database.name].sessions.find_one({"session.user": {"$ne": "their-filter"}})
     texts = _records(log, database)
     assert any("their-filter" in text for text in texts)
@@ -110,7 +106,7 @@ def test_other_collections_of_a_client(
     log: pytest.LogCaptureFixture, options: Options, database: Db, mongo_url: str
 ) -> None:
     """Of a client of the application, only commands to our collections are hidden."""
-    with MongoClient[dict[str, Any]](mongo_url) as client:
+    with Client(mongo_url) as client:
         own = {"client": client, "name": database.name}
         visitor = Site(own).visitor()
         visitor.save(user=_DATA)

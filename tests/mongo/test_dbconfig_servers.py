@@ -9,18 +9,17 @@ from typing import Any
 
 import pytest
 from cryptography import x509
-from pymongo import MongoClient
 from pymongo.errors import OperationFailure, ServerSelectionTimeoutError
 from pymongo.read_preferences import Nearest, SecondaryPreferred
 
 from beaker_mongo_soajs.config import DbConfig
 from beaker_mongo_soajs.mongo.client import get_client
 from beaker_mongo_soajs.testing import MongoServer, ReplicaSet
+from tests.conftest import Client, Options
 from tests.mongo.certificates import Certificates, encrypt_key
 from tests.passwords import PASSPHRASE, PASSWORD
 from tests.waiting import wait_until
 
-Client = MongoClient[dict[str, Any]]
 SLOW = {"URLParam.serverSelectionTimeoutMS": 5000}
 """Time for a busy machine."""
 BRIEF = {"URLParam.serverSelectionTimeoutMS": 2000}
@@ -214,7 +213,7 @@ def test_wrong_host_name_is_refused_unless_that_check_is_off(
     foreign_server: MongoServer, certificates: Certificates, tmp_path: Path
 ) -> None:
     """A certificate for another host counts only with checkServerIdentity false."""
-    options: dict[str, Any] = {"ssl": True, "sslCA": certificates.authority_pem}
+    options: Options = {"ssl": True, "sslCA": certificates.authority_pem}
     client = connect(foreign_server, **BRIEF, **{"extraParam.server": options})
     assert "IP address mismatch" in refuses(client)
     lenient = {**options, "checkServerIdentity": False}

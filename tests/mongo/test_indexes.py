@@ -8,18 +8,13 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from pymongo import MongoClient
-from pymongo.database import Database
 
 from beaker_mongo_soajs import SessionStore, StoreRefused, close_clients
 from beaker_mongo_soajs.mongo import indexes as module
 from beaker_mongo_soajs.testing import ReplicaSet
-from tests.conftest import Client, FailPoint
+from tests.conftest import Client, Db, FailPoint, Options
 from tests.recorder import Commands
 from tests.waiting import wait_for_indexes, wait_until
-
-Db = Database[dict[str, Any]]
-Options = dict[str, Any]
 
 MARGIN_SECONDS = 0.1
 
@@ -92,7 +87,7 @@ class TestBesideRequests:
         self, mongo_url: str, options: Options, database: Db, caplog: pytest.LogCaptureFixture
     ) -> None:
         """The only connection of an application's client is left to the requests."""
-        with MongoClient[dict[str, Any]](mongo_url, maxPoolSize=1) as client:
+        with Client(mongo_url, maxPoolSize=1) as client:
             SessionStore({"client": client, "name": options["name"]}).set("a", {})
             wait_for_indexes()
         assert {"_id_"} == index_names(database)
@@ -170,7 +165,7 @@ class TestReplicaSet:
 
     def test_a_member_that_is_down(self, replica_set: ReplicaSet) -> None:
         """With a member down, first requests take as long as ever; later the index is there."""
-        with MongoClient[dict[str, Any]](replica_set.url) as client:
+        with Client(replica_set.url) as client:
             primary = replica_set.primary
             client.shop.sessions.create_index("expires", name="expires_1", expireAfterSeconds=0)
             # On an empty collection an index is built without the other members.
@@ -213,7 +208,7 @@ class TestReplicaSet:
         """A client of a secondary alone reads, although it can make no index there."""
         primary = replica_set.primary
         (secondary, *_) = [member for member in replica_set.members if member is not primary]
-        with MongoClient[dict[str, Any]](replica_set.url, w=3) as client:
+        with Client(replica_set.url, w=3) as client:
             client.away.sessions.insert_one({"_id": "a", "session": {"n": 1}})
         store = SessionStore({"url": secondary.url, "name": "away"})
         assert {"n": 1} == store.get("a")

@@ -12,16 +12,12 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from pymongo.database import Database
 
 from beaker_mongo_soajs import DbConfig, Locks, LockTimeout, StoreUnavailable
 from beaker_mongo_soajs.mongo.leases import Lease
-from tests.conftest import FailPoint, StartPython
+from tests.conftest import Db, FailPoint, Options, StartPython
 from tests.recorder import Commands
 from tests.waiting import wait_for_indexes, wait_until
-
-Db = Database[dict[str, Any]]
-Options = dict[str, Any]
 
 ODD_NAMES = ["", "a", "a.b", "$a", "\0", "\ud800", "naïve 名前 🔒", "x" * 100_000]
 _HOUR = datetime.timedelta(hours=1)

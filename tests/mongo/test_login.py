@@ -1,13 +1,12 @@
 """Refused logins: what to check."""
 
-from typing import Any
-
 import pytest
 from pymongo.errors import ConfigurationError, OperationFailure
 
 from beaker_mongo_soajs import DbConfig, StoreRefused, StoreUnavailable
 from beaker_mongo_soajs.mongo.errors import raise_translated, translated
 from beaker_mongo_soajs.mongo.login import find_login_hint
+from tests.conftest import Options
 
 _USER = {"credentials": {"username": "ann", "password": "secret"}}
 
@@ -25,7 +24,7 @@ _USER = {"credentials": {"username": "ann", "password": "secret"}}
     ],
     ids=str,
 )
-def test_auth_source(options: dict[str, Any], source: str | None) -> None:
+def test_auth_source(options: Options, source: str | None) -> None:
     """The database in which the user is looked up is that of PyMongo."""
     config = DbConfig.from_options(options)
     assert source == config.auth_source

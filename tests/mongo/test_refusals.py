@@ -2,10 +2,8 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import pytest
-from pymongo.database import Database
 from pymongo.errors import (
     AutoReconnect,
     NetworkTimeout,
@@ -25,11 +23,8 @@ from beaker_mongo_soajs import (
 from beaker_mongo_soajs.exceptions import BeakerMongoError
 from beaker_mongo_soajs.mongo.errors import translated
 from beaker_mongo_soajs.testing.process import free_port
-from tests.conftest import Client, FailPoint
+from tests.conftest import Client, Db, FailPoint, Options
 from tests.recorder import Commands
-
-Db = Database[dict[str, Any]]
-Options = dict[str, Any]
 
 ANONYMOUS: Options = {"store.onUnavailable": "anonymous", "store.createIndexes": False}
 

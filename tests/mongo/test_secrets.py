@@ -8,7 +8,8 @@ import pytest
 from beaker_mongo_soajs import ConfigError, DbConfig, Locks, SessionStore
 from beaker_mongo_soajs.caches.store import CacheStore
 from beaker_mongo_soajs.mongo.client import check_client, get_client
-from tests.caches.support import Options, open_cache
+from tests.caches.support import open_cache
+from tests.conftest import Options
 
 _SECRET = "x7Qk9z-secret"
 _AWS = {

@@ -3,7 +3,6 @@
 import datetime
 import time
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 from pymongo import MongoClient
@@ -12,8 +11,7 @@ from beaker_mongo_soajs import DbConfig, StoreRefused
 from beaker_mongo_soajs.mongo import server_clock as module
 from beaker_mongo_soajs.mongo.collection import StoreCollection
 from beaker_mongo_soajs.mongo.documents import Document
-
-Options = dict[str, Any]
+from tests.conftest import Options
 
 
 @pytest.fixture

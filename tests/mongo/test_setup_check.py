@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from pymongo import MongoClient
-from pymongo.database import Database
 
 from beaker_mongo_soajs import DbConfig
 from beaker_mongo_soajs.mongo import setup_check
@@ -16,13 +14,10 @@ from beaker_mongo_soajs.mongo.findings import Finding, Level
 from beaker_mongo_soajs.mongo.setup_check import check_setup
 from beaker_mongo_soajs.testing import MongoServer, ReplicaSet
 from beaker_mongo_soajs.testing.process import free_port
+from tests.conftest import Client, Db, Options
 from tests.passwords import PASSWORD
 from tests.recorder import Commands
 from tests.waiting import wait_until
-
-Client = MongoClient[dict[str, Any]]
-Db = Database[dict[str, Any]]
-Options = dict[str, Any]
 
 _BRIEF_SECONDS = 1.0
 

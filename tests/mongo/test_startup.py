@@ -1,16 +1,13 @@
 """The check when an application starts."""
 
 import time
-from typing import Any
 
 import pytest
 
 from beaker_mongo_soajs import DbConfig, StoreRefused
 from beaker_mongo_soajs.mongo.startup import wait_for_database
-from tests.conftest import Client, FailPoint
+from tests.conftest import Client, FailPoint, Options
 from tests.recorder import Commands
-
-Options = dict[str, Any]
 
 
 def test_the_primary_is_asked(options: Options, commands: Commands) -> None:

@@ -8,7 +8,8 @@ from beaker_mongo_soajs import (
     MongoSession,
 )
 from tests.application import Site
-from tests.mongo_session.support import VARIANTS, MakeSite, Options
+from tests.conftest import Options
+from tests.mongo_session.support import VARIANTS, MakeSite
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ from webob import Request, Response
 
 from beaker_mongo_soajs import MongoSession, SessionMiddleware
 from beaker_mongo_soajs.middleware import session_filter_app_factory
+from tests.conftest import Options
 
-Options = dict[str, Any]
 Wsgi = Callable[..., Iterable[bytes]]
 
 _SAFE: Options = {"secret": "a secret of the site", "secure": False}

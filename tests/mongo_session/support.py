@@ -2,15 +2,12 @@
 
 import datetime
 from collections.abc import Callable
-from typing import Any
 
 from beaker.session import SessionObject
-from pymongo.database import Database
 
 from tests.application import Site, only_document
+from tests.conftest import Db, Options
 
-Options = dict[str, Any]
-Db = Database[dict[str, Any]]
 MakeSite = Callable[..., Site]
 
 # With these options, the driver neither retries nor searches for another server.

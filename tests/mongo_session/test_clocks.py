@@ -5,16 +5,14 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any
 
 import pytest
-from pymongo import MongoClient
 
 from beaker_mongo_soajs import SessionStore
 from beaker_mongo_soajs.mongo import documents
 from tests.application import Site, only_document
-from tests.conftest import RunPython
-from tests.mongo_session.support import VARIANTS, Db, Options, age
+from tests.conftest import Client, Db, Options, RunPython
+from tests.mongo_session.support import VARIANTS, age
 from tests.recorder import Commands
 
 HOUR = 3600.0
@@ -130,7 +128,7 @@ class TestReadings:
         self, options: Options, database: Db, machine: Machine
     ) -> None:
         """An application's own client is asked, at most once a minute."""
-        with MongoClient[dict[str, Any]](options["url"]) as client, machine(HOUR):
+        with Client(options["url"]) as client, machine(HOUR):
             store = SessionStore({"client": client, "name": options["name"]}, timeout=TIMEOUT)
             store.set("a", {"n": 1})
         assert TIMEOUT - 5 < seconds_left(database) < TIMEOUT + 150

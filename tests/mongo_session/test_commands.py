@@ -11,7 +11,8 @@ from beaker_mongo_soajs import (
 )
 from beaker_mongo_soajs.mongo.documents import utc_now
 from tests.application import only_document
-from tests.mongo_session.support import VARIANTS, Db, MakeSite, Options, age, login
+from tests.conftest import Db, Options
+from tests.mongo_session.support import VARIANTS, MakeSite, age, login
 from tests.recorder import Commands
 
 

@@ -10,8 +10,8 @@ from webtest import TestApp
 
 from beaker_mongo_soajs import ConfigError, MongoSession, SessionMiddleware
 from beaker_mongo_soajs.backend.cookie_options import check_cookie, is_domain, is_path
+from tests.conftest import Db, Options
 from tests.mongo_session.hosts import HOSTS, make_host
-from tests.mongo_session.support import Db, Options
 
 # What each host needs beyond the options of the cookie; nothing is connected to.
 AWAY: Options = {"url": "mongodb://127.0.0.1:9/", "name": "away"}

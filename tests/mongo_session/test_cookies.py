@@ -9,9 +9,10 @@ from webtest import TestApp
 
 from beaker_mongo_soajs import MongoSession
 from tests.application import Site, only_document
+from tests.conftest import Db, Options
 from tests.effort import times
 from tests.mongo_session.hosts import HOSTS, make_host
-from tests.mongo_session.support import Db, MakeSite, Options
+from tests.mongo_session.support import MakeSite
 from tests.recorder import Commands
 from tests.test_cookies import NAME, fuzzed_headers, sign
 

@@ -4,7 +4,8 @@ import pytest
 from beaker.session import SessionObject
 
 from tests.application import only_document
-from tests.mongo_session.support import Db, MakeSite, Options
+from tests.conftest import Db, Options
+from tests.mongo_session.support import MakeSite
 
 
 class TestEndings:

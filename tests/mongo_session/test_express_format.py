@@ -6,14 +6,13 @@ from typing import Any
 import pytest
 from beaker.middleware import SessionMiddleware as BeakerMiddleware
 from beaker.session import Session
-from pymongo.database import Database
 from webtest import TestApp
 
 from beaker_mongo_soajs import ConfigError, DbConfig, MongoSession, SessionMiddleware
 from beaker_mongo_soajs.express_cookie import cookie_value, session_id
 from tests.application import only_document
+from tests.conftest import Db, Options
 from tests.mongo_session.hosts import HOSTS
-from tests.mongo_session.support import Options
 
 _SECRET = "a secret of the site"
 _EXPRESS: Options = {"cookie_format": "express", "secret": _SECRET, "secure": False}
@@ -58,7 +57,7 @@ def is_sent(session: Any) -> bool:
 
 
 @pytest.mark.parametrize("host", HOSTS)
-def test_each_host(host: str, options: Options, database: Database[Any]) -> None:
+def test_each_host(host: str, options: Options, database: Db) -> None:
     """Each way to serve MongoSession reads and writes the cookie of Express."""
     site: Any = TestApp(HOSTS[host](options | _EXPRESS))
     (cookie,) = site.get("/?user=ann&n=7").headers.getall("Set-Cookie")
@@ -114,11 +113,11 @@ class TestValues:
 class TestAttributes:
     """The attributes of the cookie, which are those in the document."""
 
-    def _change(self, database: Database[Any], **fields: Any) -> None:
+    def _change(self, database: Db, **fields: Any) -> None:
         change = {f"session.cookie.{name}": value for name, value in fields.items()}
         database.sessions.update_one({}, {"$set": change})
 
-    def test_those_of_the_session(self, options: Options, database: Database[Any]) -> None:
+    def test_those_of_the_session(self, options: Options, database: Db) -> None:
         """A session with a cookie of its own keeps the attributes in it."""
         header = begin(options)
         own = {"sameSite": "strict", "secure": True, "httpOnly": False, "priority": "low"}
@@ -135,7 +134,7 @@ class TestAttributes:
         session.delete()
         assert {"Path": "/shop", "Domain": "example.org"}.items() <= attributes(session).items()
 
-    def test_without_max_age(self, options: Options, database: Database[Any]) -> None:
+    def test_without_max_age(self, options: Options, database: Db) -> None:
         """The cookie of a session without maxAge ends with the browser, whatever the options."""
         header = begin(options)
         session = open_session(options, header, cookie_expires=_DAY, timeout=600)
@@ -147,7 +146,7 @@ class TestAttributes:
         "planted", [{"path": "/\r\nX: y"}, {"path": 7}, {"domain": "a;b"}, {"domain": ["a"]}]
     )
     def test_planted_attributes(
-        self, options: Options, database: Database[Any], planted: dict[str, Any]
+        self, options: Options, database: Db, planted: dict[str, Any]
     ) -> None:
         """A path or domain that no cookie can have is replaced by the configured one."""
         header = begin(options)
@@ -157,7 +156,7 @@ class TestAttributes:
         found = attributes(session)
         assert ("/", None) == (found["Path"], found.get("Domain"))
 
-    def test_the_next_session(self, options: Options, database: Database[Any]) -> None:
+    def test_the_next_session(self, options: Options, database: Db) -> None:
         """After a logout, a new session has the configured attributes."""
         header = begin(options)
         self._change(database, sameSite="strict", originalMaxAge=60_000)

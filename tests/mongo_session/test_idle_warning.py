@@ -6,8 +6,8 @@ import pytest
 from webtest import TestApp
 
 from tests.application import Site
+from tests.conftest import Options
 from tests.mongo_session.hosts import HOSTS, make_host
-from tests.mongo_session.support import Options
 
 _AT_THE_START = {"SessionMiddleware", "Paste", "Pyramid"}
 """The ways that check the options before the first request. Beaker's own checks nothing."""

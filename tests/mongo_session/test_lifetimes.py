@@ -9,7 +9,8 @@ from beaker.session import Session
 from beaker_mongo_soajs import ConfigError, MongoSession, SessionStore
 from beaker_mongo_soajs.mongo.documents import utc_now
 from tests.application import Site, only_document
-from tests.mongo_session.support import VARIANTS, Db, Options, age, login
+from tests.conftest import Db, Options
+from tests.mongo_session.support import VARIANTS, age, login
 from tests.recorder import Commands
 
 HOUR = 3600.0

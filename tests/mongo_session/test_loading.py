@@ -15,7 +15,8 @@ from beaker_mongo_soajs import (
     SerializationError,
 )
 from tests.application import only_document
-from tests.mongo_session.support import KEYS, PAST, VARIANTS, Db, MakeSite, Options, age
+from tests.conftest import Db, Options
+from tests.mongo_session.support import KEYS, PAST, VARIANTS, MakeSite, age
 
 
 class TestLoading:

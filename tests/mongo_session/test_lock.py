@@ -13,8 +13,8 @@ from beaker_mongo_soajs import (
 from beaker_mongo_soajs.config import DbConfig
 from beaker_mongo_soajs.mongo.leases import Locks
 from tests.application import Visitor, only_document
-from tests.conftest import FailPoint
-from tests.mongo_session.support import REFUSED, Db, MakeSite, Options
+from tests.conftest import Db, FailPoint, Options
+from tests.mongo_session.support import REFUSED, MakeSite
 from tests.recorder import Commands
 
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from beaker_mongo_soajs import MongoSession
+from tests.conftest import Options
 from tests.effort import times
-from tests.mongo_session.support import Options
 from tests.waiting import wait_until
 
 _COOKIE = "beaker.session.id"

@@ -7,7 +7,8 @@ from webtest import TestApp
 
 from beaker_mongo_soajs import ConfigError, MongoSession, SessionMiddleware
 from tests.application import COOKIE, Site
-from tests.mongo_session.support import MakeSite, Options, login
+from tests.conftest import Options
+from tests.mongo_session.support import MakeSite, login
 
 _OLD, _NEW = "the secret of yesterday", "the secret of today"
 

@@ -9,8 +9,9 @@ from webtest import TestApp
 
 from beaker_mongo_soajs import MongoSession, SessionStore
 from tests.application import Site, live_documents
+from tests.conftest import Db, Options
 from tests.mongo_session.hosts import HOSTS, make_host
-from tests.mongo_session.support import VARIANTS, Db, MakeSite, Options
+from tests.mongo_session.support import VARIANTS, MakeSite
 from tests.recorder import Commands
 
 

@@ -10,8 +10,8 @@ from beaker_mongo_soajs import (
     StoreUnavailable,
 )
 from tests.application import Visitor
-from tests.conftest import FailPoint
-from tests.mongo_session.support import REFUSED, Db, MakeSite, login
+from tests.conftest import Db, FailPoint
+from tests.mongo_session.support import REFUSED, MakeSite, login
 
 
 class TestOutage:

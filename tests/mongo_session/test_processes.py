@@ -7,16 +7,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from pymongo.database import Database
 
 from beaker_mongo_soajs import MongoSession
 from tests.application import live_documents
-from tests.conftest import FailPoint, RunPython, StartPython
+from tests.conftest import Db, FailPoint, Options, RunPython, StartPython
 from tests.effort import times
 from tests.waiting import wait_until
-
-Options = dict[str, Any]
-Db = Database[dict[str, Any]]
 
 PROCESSES = 8
 INCREMENTS = times(100)

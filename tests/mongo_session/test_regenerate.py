@@ -10,8 +10,8 @@ from beaker_mongo_soajs import (
     StoreUnavailable,
 )
 from tests.application import Site, live_documents, only_document
-from tests.conftest import FailPoint
-from tests.mongo_session.support import Db, MakeSite, Options, login
+from tests.conftest import Db, FailPoint, Options
+from tests.mongo_session.support import MakeSite, login
 from tests.recorder import Commands
 
 

@@ -8,8 +8,8 @@ from webtest import TestApp
 
 from beaker_mongo_soajs import MongoSession
 from beaker_mongo_soajs.backend.response_headers import add_cache_headers
+from tests.conftest import Options
 from tests.mongo_session.hosts import HOSTS, make_host
-from tests.mongo_session.support import Options
 
 # Beaker's middleware and pyramid_beaker save nothing in these requests, and so call nothing of this
 # package.

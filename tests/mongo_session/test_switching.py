@@ -4,7 +4,7 @@ from beaker_mongo_soajs import (
     MongoSession,
 )
 from tests.application import Site
-from tests.mongo_session.support import Db, Options
+from tests.conftest import Db, Options
 
 
 class TestSwitching:

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from pymongo import MongoClient
-from pymongo.database import Database
 
 from beaker_mongo_soajs.testing import MongoServer
+from tests.conftest import Client, Db
 from tests.node import packages
 from tests.node.express import SECRET, Express, Jar, Node
 from tests.node.python_side import MiddlewareSide, Side, TypeSide
@@ -48,7 +47,7 @@ class Fleet:
     url: str
     store: str
     stringify: bool
-    database: Database[dict[str, Any]]
+    database: Db
 
     def __post_init__(self) -> None:
         self._open: list[Express] = []
@@ -92,9 +91,9 @@ class Fleet:
 
 
 @pytest.fixture(scope="session")
-def old_client(old_server: MongoServer) -> Iterator[MongoClient[dict[str, Any]]]:
+def old_client(old_server: MongoServer) -> Iterator[Client]:
     """Connect to MongoDB 4.4."""
-    with MongoClient[dict[str, Any]](old_server.url) as client:
+    with Client(old_server.url) as client:
         yield client
 
 

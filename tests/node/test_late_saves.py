@@ -9,6 +9,7 @@ from urllib.error import HTTPError
 
 import pytest
 
+from tests.conftest import Options
 from tests.node.conftest import Fleet
 from tests.node.express import Express, Jar
 from tests.node.python_side import change, change_id, log_out, read
@@ -192,7 +193,7 @@ class TestMergingStore:
         ],
     )
     def test_options_of_connect_mongo(
-        self, native_fleet: Fleet, jar: Jar, options: dict[str, Any], fields: set[str]
+        self, native_fleet: Fleet, jar: Jar, options: Options, fields: set[str]
     ) -> None:
         """The options of connect-mongo keep their effect."""
         merging = native_fleet.express("merging", **options)
@@ -209,7 +210,7 @@ class TestMergingStore:
             assert before[name] < after[name]
 
     @pytest.mark.parametrize("options", [{"stringify": True}, {"crypto": {"secret": "x"}}])
-    def test_refused_options(self, native_fleet: Fleet, options: dict[str, Any]) -> None:
+    def test_refused_options(self, native_fleet: Fleet, options: Options) -> None:
         """A form in which keys cannot be updated is an error at the start."""
         with pytest.raises(HTTPError):
             native_fleet.express("merging", **options)

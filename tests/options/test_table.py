@@ -15,6 +15,7 @@ from beaker_mongo_soajs.exceptions import ConfigError
 from beaker_mongo_soajs.mongo.client import close_clients, get_client
 from beaker_mongo_soajs.options.option import NoEffect, Refused, Setting
 from beaker_mongo_soajs.options.table import ROWS, TABLE, find_path
+from tests.conftest import Options
 from tests.mongo.certificates import Certificates, encrypt_key
 from tests.options.option_rows import APPLIED, GROUPS, IDLE, PLACES, REFUSED, Client, Row, uses_tls
 from tests.passwords import PASSPHRASE
@@ -51,7 +52,7 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
     return Certificates(tmp_path_factory.mktemp("certificates"))
 
 
-def make_client(options: dict[str, Any]) -> Client:
+def make_client(options: Options) -> Client:
     """Create the client for a configuration."""
     return get_client(DbConfig.from_options({"name": "shop", **options}))
 
@@ -206,7 +207,7 @@ def test_every_row_is_documented(row: Any) -> None:
     ],
     ids=str,
 )
-def test_one_group_applies(options: dict[str, Any], group: str) -> None:
+def test_one_group_applies(options: Options, group: str) -> None:
     """One of server, replSet and mongos applies, depending on the servers."""
     sizes = {name: 20 + number for number, name in enumerate(GROUPS)}
     pools = {f"extraParam.{name}.poolSize": size for name, size in sizes.items()}

@@ -12,6 +12,7 @@ from beaker_mongo_soajs import DbConfig, SerializationError
 from beaker_mongo_soajs.sessions.changes import is_same
 from beaker_mongo_soajs.sessions.document import SessionDocuments
 from beaker_mongo_soajs.sessions.stored import StoredSession
+from tests.conftest import Options
 from tests.effort import times
 from tests.sessions.values import SESSIONS
 
@@ -74,7 +75,7 @@ def test_plain_session_is_decoded_by_the_driver() -> None:
     ],
     ids=["tag", "odd keys", "cookie of express"],
 )
-def test_tagged_values(options: dict[str, Any], session: dict[str, Any]) -> None:
+def test_tagged_values(options: Options, session: dict[str, Any]) -> None:
     """Values with a tag are decoded to their type."""
     those = documents(**options)
     found = stored(those, session)

@@ -6,7 +6,6 @@ import uuid
 from typing import Any
 
 import pytest
-from pymongo.database import Database
 
 from beaker_mongo_soajs import (
     ConfigError,
@@ -15,11 +14,9 @@ from beaker_mongo_soajs import (
     SessionMiddleware,
     SessionStore,
 )
+from tests.conftest import Db, Options
 from tests.recorder import Commands
 from tests.waiting import wait_until
-
-Options = dict[str, Any]
-Db = Database[dict[str, Any]]
 
 _PAST = datetime.datetime(2020, 1, 1)
 

@@ -14,8 +14,7 @@ from beaker_mongo_soajs.mongo.documents import Document
 from beaker_mongo_soajs.sessions import id_change
 from beaker_mongo_soajs.sessions.id_change import IdChanges
 from tests.application import live_documents
-from tests.conftest import FailPoint
-from tests.mongo_session.support import Db, Options
+from tests.conftest import Db, FailPoint, Options
 from tests.recorder import Commands
 
 

@@ -6,14 +6,12 @@ import json
 from typing import Any
 
 import pytest
-from pymongo.database import Database
 
 from beaker_mongo_soajs import ConfigError, DbConfig, MongoSession, SerializationError, SessionStore
 from beaker_mongo_soajs.sessions.codec import JsonCodec
 from beaker_mongo_soajs.sessions.node_crypto import make_json_codec
 from tests.application import Site, only_document
-
-Options = dict[str, Any]
+from tests.conftest import Db, Options
 
 _SECRET = "the secret of Node"
 _HEX = {"algorithm": "aes-192-gcm", "hashing": "sha384", "encodeas": "hex"}
@@ -163,7 +161,7 @@ class TestPlanted:
     @pytest.mark.parametrize(
         "value", [{"user": "eve"}, json.dumps({"user": "eve"}), b"bytes", None, 7, ["a list"]]
     )
-    def test_plain_sessions(self, value: Any, options: Options, database: Database[Any]) -> None:
+    def test_plain_sessions(self, value: Any, options: Options, database: Db) -> None:
         """A session that is not encrypted is refused, and kept."""
         expires = datetime.datetime.now(datetime.UTC) + datetime.timedelta(days=1)
         document = {"_id": "planted", "session": value, "expires": expires}
@@ -172,7 +170,7 @@ class TestPlanted:
             store.get("planted")
         assert value == only_document(database)["session"]
 
-    def test_a_pickle(self, options: Options, database: Database[Any]) -> None:
+    def test_a_pickle(self, options: Options, database: Db) -> None:
         """A pickle inside a valid ciphertext is not loaded."""
         tagged = {"__type__": "pickle", "value": "gASVBQ=="}
         expires = datetime.datetime.now(datetime.UTC) + datetime.timedelta(days=1)
@@ -191,7 +189,7 @@ _STORE: Options = {"store": {"nodeCrypto": {"secret": _SECRET}}}
 class TestSessions:
     """Sessions that Python stores."""
 
-    def test_without_the_options(self, options: Options, database: Database[Any]) -> None:
+    def test_without_the_options(self, options: Options, database: Db) -> None:
         """An application without the options refuses an encrypted session."""
         with SessionStore(options | _STORE) as store:
             store.set("a session", {"user": "ann"})

@@ -13,15 +13,12 @@ from typing import Any
 import pytest
 from beaker import crypto
 from beaker.crypto import noencryption
-from pymongo.database import Database
 
 from beaker_mongo_soajs import ConfigError, SerializationError
 from beaker_mongo_soajs.namespace import SessionNamespaceManager
 from tests.application import Site, only_document
+from tests.conftest import Db, Options
 from tests.recorder import Commands
-
-Options = dict[str, Any]
-Db = Database[dict[str, Any]]
 
 _DAY = datetime.timedelta(days=1)
 

@@ -5,16 +5,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from pymongo.database import Database
 
 from beaker_mongo_soajs import MongoSession, SerializationError, SessionStore
 from beaker_mongo_soajs.mongo.documents import utc_now
 from beaker_mongo_soajs.sessions.writer import SessionWriter
+from tests.conftest import Db, Options
 from tests.mongo_session.support import KEYS
 from tests.recorder import Commands
-
-Options = dict[str, Any]
-Db = Database[dict[str, Any]]
 
 SOON = utc_now().replace(microsecond=0) + timedelta(days=1)
 PAST = SOON - timedelta(days=2)

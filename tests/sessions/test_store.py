@@ -8,17 +8,13 @@ from typing import Any
 import bson
 import pytest
 from bson.raw_bson import RawBSONDocument
-from pymongo import MongoClient
-from pymongo.database import Database
 
 from beaker_mongo_soajs import ConfigError, SerializationError, SessionStore
 from beaker_mongo_soajs.mongo import collection
 from beaker_mongo_soajs.sessions.record import SessionRecord
+from tests.conftest import Client, Db, Options
 from tests.recorder import Commands
 from tests.waiting import wait_for_indexes, wait_until
-
-Options = dict[str, Any]
-Db = Database[dict[str, Any]]
 
 _PAST = datetime.datetime(2020, 1, 1)
 _SESSION = {"user": "ann", "roles": ("admin", "dev")}
@@ -267,7 +263,7 @@ class TestConfiguration:
         self, mongo_url: str, database_name: str, write_concern: str | int
     ) -> None:
         """A client with any acknowledged write concern can be used."""
-        with MongoClient[dict[str, Any]](mongo_url, w=write_concern) as client:
+        with Client(mongo_url, w=write_concern) as client:
             self._check_client(SessionStore({"client": client, "name": database_name}))
 
     def _check_client(self, store: SessionStore) -> None:

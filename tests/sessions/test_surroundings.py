@@ -4,16 +4,12 @@ import datetime
 import os
 import time
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
-from pymongo.database import Database
 
 from beaker_mongo_soajs import SessionStore
 from tests.application import only_document
-
-Options = dict[str, Any]
-Db = Database[dict[str, Any]]
+from tests.conftest import Db, Options
 
 
 @pytest.mark.parametrize("stringify", [False, True], ids=["native", "text"])

@@ -5,12 +5,10 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 from urllib.request import Request, urlopen
 
 import bson
 import pytest
-from pymongo import MongoClient
 
 from beaker_mongo_soajs.testing import MongoServer
 from benchmarks.cells import SessionCell, Spec
@@ -43,10 +41,8 @@ from benchmarks.tables import group_table, ratios_table
 from benchmarks.traffic import traffic
 from benchmarks.visits import cart
 from benchmarks.workloads import CHANGE, LOGIN, NEW, READ
-from tests.conftest import IMPORTS, RunPython
+from tests.conftest import IMPORTS, Client, RunPython
 from tests.waiting import wait_until
-
-Client = MongoClient[dict[str, Any]]
 
 
 class CountingCell:
