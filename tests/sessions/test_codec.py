@@ -151,6 +151,14 @@ class CodecContract:
         assert tree.keys() == self.codec(pickled=True, signer=new).encode(session, _CONTEXT).keys()
         with pytest.raises(SerializationError, match="signature"):
             self.codec(pickled=True, signer=new).decode(tree, _CONTEXT)
+        for item in tree.values():
+            # Of the two pickles, only that of the key counts here.
+            item["value"][1] = 1
+        assert {Label.FIRST | Label.SECOND: 1} == self.codec(pickled=True, signer=old).decode(
+            tree, _CONTEXT
+        )
+        with pytest.raises(SerializationError, match="signature"):
+            self.codec(pickled=True, signer=old).decode(tree, b"another session")
 
     @pytest.mark.parametrize(
         "value",
