@@ -4,7 +4,6 @@ import pickle
 from typing import Any
 
 import pytest
-from pymongo.database import Database
 
 from beaker_mongo_soajs import DbConfig, Locks
 from beaker_mongo_soajs.caches.entry import Entry
@@ -13,6 +12,7 @@ from beaker_mongo_soajs.sessions.codec import Codec, JsonCodec, NativeCodec
 from beaker_mongo_soajs.sessions.document import SessionDocuments
 from beaker_mongo_soajs.sessions.lock import SessionLock
 from beaker_mongo_soajs.sessions.stored import StoredId
+from tests.conftest import Db, Options
 
 _STORE = {"pickle": True, "signingKey": "0123456789abcdef", "transformId": "sha256"}
 _CONFIG = DbConfig.from_options({"name": "shop", "store": _STORE})
@@ -64,7 +64,7 @@ def test_handles(stored_id: str, handle: str) -> None:
     assert handle == StoredId(stored_id).handle
 
 
-def test_locks(options: dict[str, Any], database: Database[dict[str, Any]]) -> None:
+def test_locks(options: Options, database: Db) -> None:
     """A lock, and the lock of a session, are the same for processes of all versions."""
     lock = SessionLock(DbConfig.from_options(options))
     lock.acquire("an id", None)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from beaker.session import Session
 
-from beaker_mongo_soajs import MongoSession, SerializationError, SessionStore
+from beaker_mongo_soajs import DbConfig, Locks, MongoSession, SerializationError, SessionStore
 from beaker_mongo_soajs.mongo.documents import utc_now
 from beaker_mongo_soajs.testing import ReplicaSet
 from tests.application import only_document
@@ -316,6 +316,42 @@ class TestSecondaries:
         found = SessionStore({"url": replica_set.url, "name": name}).get(_ID)
         assert found is not None
         assert (1, 2) == (found.get("a"), found.get(key))
+
+    def test_an_id_in_use_again(self, replica_set: ReplicaSet) -> None:
+        """First saves under an id whose old session has expired are merged on the primary."""
+        options = self._options(replica_set, "again")
+        expired = {"_id": _ID, "session": {}, "expires": datetime.datetime(2020, 1, 1)}
+        with Client(replica_set.url, w=2) as client:
+            client.again.sessions.insert_one(expired)
+        with self._secondary_behind(replica_set):
+            mine, theirs = (open_session(Session, options) for _ in range(2))
+            theirs["a"] = 1
+            theirs.save()
+            mine["b"] = 2
+            mine.save()
+        found = SessionStore({"url": replica_set.url, "name": "again"}).get(_ID)
+        assert found is not None
+        assert (1, 2) == (found.get("a"), found.get("b"))
+
+    def test_a_new_id_is_read_from_the_primary(self, replica_set: ReplicaSet) -> None:
+        """A request whose session got a new id meanwhile saves under that."""
+        options = self._options(replica_set, "moved")
+        del options["timeout"]
+        SessionStore(options | {"URLParam": {"w": 2}}).set(_ID, {"n": 1})
+        with self._secondary_behind(replica_set):
+            mine, theirs = (SessionStore(options).record() for _ in range(2))
+            assert [True, True] == [record.load(_ID) for record in (mine, theirs)]
+            theirs.save("new id", {"n": 1})
+            mine.save(_ID, {"n": 1, "mine": 2})
+        assert {"n": 1, "mine": 2} == SessionStore(options).get("new id")
+
+    def test_a_lock_is_read_from_the_primary(self, replica_set: ReplicaSet) -> None:
+        """A caller that waits for a lock sees who holds it now."""
+        config = DbConfig.from_options(self._options(replica_set, "locked"))
+        with self._secondary_behind(replica_set), Locks(config).lease("name") as held:
+            waiting = Locks(config).lease("name")
+            assert not waiting.acquire(wait=False)
+            assert held.owner == waiting.owner_and_end[0]
 
     def _options(self, replica_set: ReplicaSet, name: str) -> Options:
         return {

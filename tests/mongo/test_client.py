@@ -6,7 +6,7 @@ import logging
 import os
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -106,14 +106,16 @@ def test_nothing_connects_before_first_use() -> None:
     assert set(threading.enumerate()) <= before
 
 
-def test_caller_s_client_is_answered_as_it_is() -> None:
-    """An application's own client is used, and stays open when others are closed."""
-    with MongoClient[Any]("mongodb://127.0.0.1/shop", connect=False) as client:
-        config = DbConfig.from_options({"client": client})
+def test_caller_s_client_is_answered_as_it_is(mongo_url: str) -> None:
+    """An application's own client is used, and stays open when it is checked or others close."""
+    with MongoClient[Any](mongo_url) as client:
+        config = DbConfig.from_options({"client": client, "name": "shop"})
         assert client is get_client(config)
         check_client(config)
+        assert 1.0 == client.admin.command("ping")["ok"]
         close_clients()
         assert client is get_client(config)
+        assert 1.0 == client.admin.command("ping")["ok"]
 
 
 def test_closing_leaves_neither_thread_nor_socket(mongo_server: MongoServer) -> None:
@@ -170,6 +172,28 @@ def test_failed_attempt_is_tried_again(tmp_path: Path) -> None:
             get_client(config)
     path.write_text(Certificates(tmp_path).authority_pem)
     assert get_client(config) is get_client(config)
+
+
+def test_failed_attempt_fails_for_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If a client cannot be made, the threads that wait for it get the error, too."""
+    config = read(**{"extraParam.server.sslCA": str(tmp_path / "ca.pem")})
+    make, somebody_waits = module._make_client, threading.Event()
+
+    class Watched(Future[MongoClient[Any]]):
+        def result(self, timeout: float | None = None) -> MongoClient[Any]:
+            somebody_waits.set()
+            return super().result(timeout)
+
+    def make_late(config: DbConfig) -> MongoClient[Any]:
+        assert somebody_waits.wait(30)
+        return make(config)
+
+    monkeypatch.setattr(module, "Future", Watched)
+    monkeypatch.setattr(module, "_make_client", make_late)
+    with ThreadPoolExecutor(2) as threads:
+        attempts = [threads.submit(get_client, config) for _ in range(2)]
+        errors = [attempt.exception(30) for attempt in attempts]
+    assert [ConfigError] * 2 == [type(error) for error in errors]
 
 
 def test_check_leaves_nothing_behind() -> None:
