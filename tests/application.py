@@ -11,6 +11,8 @@ from webtest import TestApp
 
 Action = Callable[[SessionObject], object]
 COOKIE = "beaker.session.id"
+# Beaker before 1.14 does not look for cryptography by itself.
+KEYS = {"encrypt_key": "a key", "validate_key": "another", "crypto_type": "cryptography"}
 
 
 def only_document(database: Database[dict[str, Any]]) -> dict[str, Any]:

@@ -260,7 +260,9 @@ def worker_processes(number: int = MOST_CONCURRENT) -> Iterator[list[Connection]
     :param number: how many.
     :returns: a context manager whose value is the list of their connections.
     """
-    context = multiprocessing.get_context("spawn")
+    # The server of the forks imports these modules once, and has no threads.
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__, "beaker_mongo_soajs.namespace"])
     pipes = [context.Pipe() for _ in range(number)]
     processes = [
         context.Process(target=_work, args=[theirs], daemon=True) for _ours, theirs in pipes

@@ -16,6 +16,7 @@ from beaker_mongo_soajs import ConfigError, MongoSession
 from beaker_mongo_soajs.mongo import documents
 from beaker_mongo_soajs.sessions import store as session_store
 from benchmarks import lost_updates
+from tests.application import KEYS
 from tests.behaviour.scenarios import (
     LOGOUT,
     ROUNDS,
@@ -41,19 +42,14 @@ from tests.effort import times
 from tests.proxy import TcpProxy
 from tests.recorder import Commands
 
-ROUNDS_EACH = times(30)
+# Each number of overlapping requests twice, and each order seven times.
+ROUNDS_EACH = times(14)
 # MongoSession never adopts an unknown id, so two requests never create one session together.
 KINDS_AND_ROUNDS = [
     *[(Session, play_round) for play_round in ROUNDS],
     *[(MongoSession, play_round) for play_round in ROUNDS if play_round is not first_saves],
 ]
 LOGOUTS = (save_overlaps_logout, save_beside_logout, read_overlaps_logout)
-KEYS = {
-    "encrypt_key": "0123456789abcdef",
-    "validate_key": "fedcba9876543210",
-    # Beaker before 1.14 does not look for it by itself.
-    "crypto_type": "cryptography",
-}
 
 
 def name_of(item: object) -> str:

@@ -9,11 +9,10 @@ from webob import Response
 from webtest import TestApp
 
 from beaker_mongo_soajs import ConfigError, MongoSession
-from tests.application import Site, only_document
+from tests.application import KEYS, Site, only_document
 from tests.conftest import Db, Options
 from tests.recorder import Commands
 
-KEYS = {"encrypt_key": "a key", "validate_key": "another", "crypto_type": "cryptography"}
 FORMS: dict[str, Options] = {
     "native": {},
     "text": {"stringify": True},

@@ -7,9 +7,8 @@ from beaker.session import Session
 from beaker.util import JsonSerializer
 
 from beaker_mongo_soajs import SerializationError
-from tests.application import Site, only_document
+from tests.application import KEYS, Site, only_document
 from tests.conftest import Db, Options
-from tests.mongo_session.support import KEYS
 from tests.recorder import Commands
 
 

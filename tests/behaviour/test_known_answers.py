@@ -17,8 +17,8 @@ from bson.raw_bson import RawBSONDocument
 
 from beaker_mongo_soajs import MongoSession
 from beaker_mongo_soajs.sessions import clock
+from tests.application import KEYS
 from tests.conftest import Db, Options
-from tests.mongo_session.support import KEYS
 
 _NOW = 4102444800.5
 _DATE = datetime.datetime(2100, 1, 1, 0, 0, 0, 500000)

@@ -12,13 +12,12 @@ from beaker.session import Session
 from beaker_mongo_soajs import DbConfig, Locks, MongoSession, SerializationError, SessionStore
 from beaker_mongo_soajs.mongo.documents import utc_now
 from beaker_mongo_soajs.testing import ReplicaSet
-from tests.application import only_document
+from tests.application import KEYS, only_document
 from tests.conftest import Client, Db, Options
 from tests.recorder import Commands
 
 _ID = "a session id"
 _NODES_COOKIE = {"originalMaxAge": 60_000, "secure": True}
-_KEYS = {"encrypt_key": "a key", "validate_key": "another", "crypto_type": "cryptography"}
 
 
 def open_session(kind: type[Session], options: Options, **more: Any) -> Any:
@@ -184,7 +183,7 @@ class TestOtherForms:
     """A session whose storage form changes while a request uses it."""
 
     @pytest.mark.parametrize(
-        "loaded", [{"stringify": True}, _KEYS, {}], ids=["text", "encrypted", ""]
+        "loaded", [{"stringify": True}, KEYS, {}], ids=["text", "encrypted", ""]
     )
     def test_a_save_fails_at_once(
         self, options: Options, database: Db, kind: type[Session], loaded: Options
@@ -206,7 +205,7 @@ class TestOtherForms:
         self, options: Options, database: Db
     ) -> None:
         """Ciphertext never replaces a plain session that was saved first under the same new id."""
-        session = open_session(Session, options, **_KEYS)
+        session = open_session(Session, options, **KEYS)
         SessionStore(options).set(_ID, {"y": 1})
         stored = only_document(database)
         session["x"] = 2

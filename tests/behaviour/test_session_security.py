@@ -21,7 +21,7 @@ from beaker.session import SessionObject
 from bson.binary import Binary
 
 from beaker_mongo_soajs import ConfigError, MongoSession, SerializationError, SessionStore
-from tests.application import Site, Visitor, only_document
+from tests.application import KEYS, Site, Visitor, only_document
 from tests.conftest import Client, Db, Options
 from tests.recorder import Commands
 
@@ -30,7 +30,6 @@ pytestmark = pytest.mark.filterwarnings("ignore:Invalidating corrupt session")
 
 _DAY = datetime.timedelta(days=1)
 _SECRET = "a secret of the site"
-_KEYS = {"encrypt_key": "a key", "validate_key": "another", "crypto_type": "cryptography"}
 
 
 @pytest.fixture
@@ -237,7 +236,7 @@ class TestPlants:
         database.sessions.insert_one({"_id": id_, "session": text, "expires": expires})
 
     @pytest.mark.parametrize("serializer", ["pickle", "json"])
-    @pytest.mark.parametrize("keys", [{}, _KEYS], ids=["plain", "encrypted"])
+    @pytest.mark.parametrize("keys", [{}, KEYS], ids=["plain", "encrypted"])
     def test_a_pickle_in_any_field(
         self, ours: Options, database: Db, tmp_path: Path, serializer: str, keys: Options
     ) -> None:
@@ -261,7 +260,7 @@ class TestPlants:
         """If Beaker has no library that encrypts, encrypt_key is a ConfigError."""
         monkeypatch.setitem(CRYPTO_MODULES, "cryptography", noencryption)
         with pytest.raises(ConfigError, match="found no encryption library"):
-            Site(ours | _KEYS).visitor().read()
+            Site(ours | KEYS).visitor().read()
 
     @pytest.mark.parametrize("with_class", [True, False], ids=["MongoSession", "session.type"])
     def test_a_pickle_where_nothing_can_decrypt(
@@ -279,7 +278,7 @@ class TestPlants:
         attack = base64.b64encode(pickle.dumps(_Touches(tmp_path / "written"), 2)).decode()
         nonce = base64.b64encode(bytes(16)).decode()
         database.sessions.insert_one({"_id": "planted", "session": nonce + attack})
-        site = Site((ours if with_class else options) | _KEYS)
+        site = Site((ours if with_class else options) | KEYS)
         with suppress(ConfigError):
             site.visitor("planted").read()
         assert [] == list(tmp_path.iterdir())
@@ -289,14 +288,14 @@ class TestPlants:
         forged = {"user": "admin"}
         database.sessions.insert_one({"_id": "planted", "session": forged})
         assert forged == Site(ours).visitor("planted").read()
-        assert {} == Site(ours | _KEYS).visitor("planted").read()
+        assert {} == Site(ours | KEYS).visitor("planted").read()
         with pytest.raises(SerializationError, match="not encrypted"):
-            Site(ours | _KEYS | {"invalidate_corrupt": False}).visitor("planted").read()
+            Site(ours | KEYS | {"invalidate_corrupt": False}).visitor("planted").read()
 
     def test_ciphertext_of_another_session(self, ours: Options, database: Db) -> None:
         """With signingKey, ciphertext is only valid under its own session id."""
         for store, stolen in (({}, {"user": "ann"}), ({"signingKey": "0123456789abcdef" * 2}, {})):
-            site = Site(ours | _KEYS | {"store": store})
+            site = Site(ours | KEYS | {"store": store})
             victim, attacker = site.visitor(), site.visitor()
             victim.save(user="ann")
             attacker.save(user="eve")
@@ -308,7 +307,7 @@ class TestPlants:
 
     def test_ciphertext_of_another_application(self, ours: Options, database: Db) -> None:
         """With signingKey, ciphertext of another collection with the same keys is refused."""
-        signed = ours | _KEYS | {"store.signingKey": "0123456789abcdef"}
+        signed = ours | KEYS | {"store.signingKey": "0123456789abcdef"}
         victim = Site(signed | {"collection": "others"}).visitor()
         victim.save(user="admin")
         document = database.others.find_one()
@@ -332,10 +331,10 @@ class TestPlants:
 
     def test_a_rotated_signing_key(self, ours: Options) -> None:
         """A session that an old signingKey signed is read while that key is in the list."""
-        for more in (_KEYS, {"store.pickle": True}):
+        for more in (KEYS, {"store.pickle": True}):
             options = ours | more
             visitor = Site(options | {"store.signingKey": "old" * 10}).visitor()
-            visitor.save(user="ann", person=None if more is _KEYS else _Person())
+            visitor.save(user="ann", person=None if more is KEYS else _Person())
             without = Site(options | {"store.signingKey": "new" * 10})
             assert {} == without.visitor(visitor.cookie).read()
             rotated = Site(options | {"store.signingKey": ["new" * 10, "old" * 10]})
@@ -343,7 +342,7 @@ class TestPlants:
 
     def test_ciphertext_that_was_changed(self, ours: Options, database: Db) -> None:
         """Ciphertext with a changed bit is refused, and the visitor is logged out."""
-        visitor = Site(ours | _KEYS).visitor()
+        visitor = Site(ours | KEYS).visitor()
         visitor.save(user="ann")
         document = only_document(database)
         text = document["session"]

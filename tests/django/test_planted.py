@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from beaker_mongo_soajs import MongoSession, SerializationError, StoreError
+from tests.application import KEYS
 from tests.behaviour.test_planted_data import FIELDS, HYPOTHESIS, SESSIONS
 from tests.conftest import Db, Options
 from tests.django.conftest import Act, Action
 from tests.effort import times
-from tests.mongo_session.support import KEYS
 
 _ID = "p" * 32
 

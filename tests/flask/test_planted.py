@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from beaker_mongo_soajs import MongoSession, SerializationError, StoreError
 from beaker_mongo_soajs.flask import FlaskSession, _signer
+from tests.application import KEYS
 from tests.behaviour.test_planted_data import FIELDS, HYPOTHESIS, SESSIONS
 from tests.conftest import Db, Options
 from tests.effort import times
 from tests.flask.support import SECRET, Browser
-from tests.mongo_session.support import KEYS
 
 _ID = "p" * 32
 

@@ -26,13 +26,13 @@ from beaker.session import Session
 from beaker_mongo_soajs import MongoSession
 from beaker_mongo_soajs.mongo.documents import utc_now
 from beaker_mongo_soajs.sessions.id_change import IdChanges
+from tests.application import KEYS
 from tests.conftest import Db, Options
 from tests.effort import times
 from tests.interleavings import operations
 from tests.interleavings.operations import BEGIN, Act, Outcome, World, run
 from tests.interleavings.report import PLAYED
 from tests.interleavings.scheduler import Fault, Orders, Played, Scheduler
-from tests.mongo_session.support import KEYS
 
 ALL = os.environ.get("INTERLEAVINGS") == "all"
 MOST_SWITCHES = 12 if ALL else 2

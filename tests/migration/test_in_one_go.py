@@ -12,11 +12,11 @@ from click.testing import Result
 
 from beaker_mongo_soajs import ConfigError, MongoSession, SessionStore
 from beaker_mongo_soajs.sessions.stored import StoredId
-from tests.application import Site, live_documents
+from tests.application import KEYS, Site, live_documents
 from tests.cli.support import run
 from tests.conftest import IMPORTS, Db, Options
 from tests.migration.old import LISTED, Old, OldServers, open_old
-from tests.migration.test_on_the_fly import KEYS, PLAIN, VALUES
+from tests.migration.test_on_the_fly import PLAIN, VALUES
 from tests.waiting import wait_until
 
 OLD_KEYS = {"encryptKey": KEYS["encrypt_key"], "validateKey": KEYS["validate_key"]}

@@ -20,7 +20,7 @@ from beaker_mongo_soajs import (
 )
 from beaker_mongo_soajs.metrics import on_event
 from beaker_mongo_soajs.sources.database import BeakerTable
-from tests.application import COOKIE, Site, live_documents
+from tests.application import COOKIE, KEYS, Site, live_documents
 from tests.conftest import Db, Options
 from tests.effort import times
 from tests.migration.conftest import MakeSite
@@ -33,7 +33,6 @@ VALUES: dict[str, Any] = {
     "price": decimal.Decimal("12.30"),
     "tags": ("x", b"y"),
 }
-KEYS = {"encrypt_key": "a key", "validate_key": "another", "crypto_type": "cryptography"}
 JSON = {"data_serializer": "json"}
 AWAY = {
     "ext:redis": "redis://127.0.0.1:1",

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from beaker.session import SessionObject
 
-from tests.application import Site, only_document
+from tests.application import KEYS, Site, only_document
 from tests.conftest import Db, Options
 
 MakeSite = Callable[..., Site]
@@ -13,7 +13,6 @@ MakeSite = Callable[..., Site]
 # With these options, the driver neither retries nor searches for another server.
 REFUSED = 8000
 PAST = datetime.datetime(2020, 1, 1)
-KEYS = {"encrypt_key": "a key", "validate_key": "another", "crypto_type": "cryptography"}
 VARIANTS: dict[str, Options] = {
     "native": {},
     "text": {"stringify": True},

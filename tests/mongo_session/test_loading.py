@@ -14,9 +14,9 @@ from beaker_mongo_soajs import (
     MongoSession,
     SerializationError,
 )
-from tests.application import only_document
+from tests.application import KEYS, only_document
 from tests.conftest import Db, Options
-from tests.mongo_session.support import KEYS, PAST, VARIANTS, MakeSite, age
+from tests.mongo_session.support import PAST, VARIANTS, MakeSite, age
 
 
 class TestLoading:

@@ -9,8 +9,8 @@ import pytest
 from beaker_mongo_soajs import MongoSession, SerializationError, SessionStore
 from beaker_mongo_soajs.mongo.documents import utc_now
 from beaker_mongo_soajs.sessions.writer import SessionWriter
+from tests.application import KEYS
 from tests.conftest import Db, Options
-from tests.mongo_session.support import KEYS
 from tests.recorder import Commands
 
 SOON = utc_now().replace(microsecond=0) + timedelta(days=1)
