@@ -344,6 +344,20 @@ class TestSecondaries:
             mine.save(_ID, {"n": 1, "mine": 2})
         assert {"n": 1, "mine": 2} == SessionStore(options).get("new id")
 
+    def test_a_session_whose_change_of_id_was_undone(self, replica_set: ReplicaSet) -> None:
+        """A secondary that still shows a change of the id does not hide the session."""
+        url, name = replica_set.url, "undone"
+        store = SessionStore({"url": url, "name": name, "URLParam": {"w": 2}})
+        store.set(_ID, {"n": 1})
+        move = {"to": "new id", "round": 1, "until": utc_now() + datetime.timedelta(days=1)}
+        with Client(url, w=2) as client:
+            tombstone = {"moved_to": "new id", "move": move, "expires": None}
+            client[name].sessions.update_one({"_id": _ID}, {"$set": tombstone})
+        with self._secondary_behind(replica_set):
+            for params in ({"w": 1}, {"w": 1, "readPreference": "secondary"}):
+                store = SessionStore({"url": url, "name": name, "URLParam": params})
+                assert {"n": 1} == store.get(_ID)
+
     def test_a_lock_is_read_from_the_primary(self, replica_set: ReplicaSet) -> None:
         """A caller that waits for a lock sees who holds it now."""
         config = DbConfig.from_options(self._options(replica_set, "locked"))

@@ -5,11 +5,12 @@ from typing import Any
 
 import pytest
 
-from beaker_mongo_soajs import ConfigError, DbConfig, Locks, SessionStore
+from beaker_mongo_soajs import ConfigError, DbConfig, Locks, SessionStore, StoreRefused
 from beaker_mongo_soajs.caches.store import CacheStore
+from beaker_mongo_soajs.config.endpoint import Endpoint
 from beaker_mongo_soajs.mongo.client import check_client, get_client
 from tests.caches.support import open_cache
-from tests.conftest import Options
+from tests.conftest import Db, Options
 
 _SECRET = "x7Qk9z-secret"
 _AWS = {
@@ -71,6 +72,26 @@ def test_traceback_of_a_refusal(options: Options) -> None:
         check_client(DbConfig.from_options({"name": "shop"} | options))
     assert _SECRET not in "".join(traceback.format_exception(caught.value))
     assert _SECRET not in repr(caught.value.value)
+
+
+def test_refused_document(options: Options, database: Db) -> None:
+    """If the server refuses a document, its text, which quotes values, is in no traceback."""
+    database.sessions.create_index("session.user", unique=True)
+    store = SessionStore(options)
+    store.set("one", {"user": _SECRET})
+    with pytest.raises(StoreRefused) as caught:
+        store.set("another", {"user": _SECRET})
+    assert _SECRET not in "".join(traceback.format_exception(caught.value))
+    assert caught.value.__cause__ is None
+
+
+def test_parts_of_a_configuration() -> None:
+    """The repr of each part of a configuration masks the password."""
+    url = f"mongodb://ann:{_SECRET}@127.0.0.1/shop"
+    config = DbConfig.from_options({"url": url})
+    endpoint = Endpoint.from_values({("url",): url})
+    assert url == config.url == endpoint.url
+    assert _SECRET not in repr(endpoint) + repr(config) + repr(config.credentials)
 
 
 def test_leases(options: Options) -> None:
