@@ -25,6 +25,7 @@ from beaker_mongo_soajs import MongoSession
 from beaker_mongo_soajs.testing import MongodNotFound, MongoServer, find_mongod
 from tests.effort import effort
 from tests.faults import fail_point as open_fail_point
+from tests.forks import Fork
 from tests.leak_check import CHECK
 from tests.plain_server import PlainServer
 from tests.proxy import TcpProxy
@@ -64,6 +65,7 @@ Options = dict[str, Any]
 StartPython = Callable[..., subprocess.Popen[str]]
 RunPython = Callable[..., subprocess.CompletedProcess[str]]
 FailPoint = Callable[..., AbstractContextManager[None]]
+ForkPython = Callable[..., Fork]
 
 
 def pytest_report_header() -> str:
@@ -242,6 +244,22 @@ def start_python() -> Iterator[StartPython]:
             return process
 
         yield start
+
+
+@pytest.fixture
+def fork_python() -> Iterator[ForkPython]:
+    """Return a function that runs code in a fork of a process that has imported the package.
+
+    It starts sooner than ``start_python``, and ends with the test, too. Its arguments are the same.
+    """
+    with ExitStack() as forks:
+
+        def fork(code: str, env: Mapping[str, str] | None = None) -> Fork:
+            made = Fork(code, env or {})
+            forks.callback(made.end)
+            return made
+
+        yield fork
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ _FOLDERS = frozenset(
     {"applications", "demo", "frameworks", "interleavings", "node", "testing", "tools"}
 )
 _FIXTURES = frozenset(
-    {"auth_server", "distributions", "foreign_server", "mongo_server", "replica_set", "run_python"}
-    | {"start_python", "strict_server", "tls_server", "workers"}
+    {"auth_server", "distributions", "foreign_server", "fork_python", "mongo_server"}
+    | {"replica_set", "run_python", "start_python", "strict_server", "tls_server", "workers"}
 )
 
 

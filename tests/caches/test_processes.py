@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import subprocess
 import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -11,7 +10,8 @@ from typing import Any, NamedTuple
 import pytest
 from beaker.cache import Cache
 
-from tests.conftest import Db, Options, StartPython
+from tests.conftest import Db, ForkPython, Options
+from tests.forks import Fork
 from tests.waiting import wait_until
 
 PROCESSES = 4
@@ -59,41 +59,18 @@ class Answer(NamedTuple):
     seconds: float
 
 
-class Worker:
-    """A process whose threads read keys from a cache."""
-
-    def __init__(self, process: "subprocess.Popen[str]") -> None:
-        self.process = process
-
-    def ask(self, key: str) -> None:
-        """Let all threads read a key."""
-        assert self.process.stdin is not None
-        self.process.stdin.write(f"{key}\n")
-        self.process.stdin.flush()
-
-    def read_line(self) -> str:
-        """Wait for a line."""
-        assert self.process.stdout is not None
-        assert self.process.stderr is not None
-        return self.process.stdout.readline() or self.process.stderr.read()
-
-    def answers(self) -> list[Answer]:
-        """Wait for the answers of the threads."""
-        line = self.read_line()
-        assert line.startswith("["), line
-        return [Answer(*one) for one in json.loads(line)]
-
-    def kill(self) -> None:
-        """Kill the process with SIGKILL."""
-        self.process.send_signal(signal.SIGKILL)
-        self.process.wait()
+def answers_of(worker: Fork) -> list[Answer]:
+    """Wait for the answers of the threads of a process."""
+    line = worker.read_line()
+    assert line.startswith("["), line
+    return [Answer(*one) for one in json.loads(line)]
 
 
-StartWorkers = Callable[..., list[Worker]]
+StartWorkers = Callable[..., list[Fork]]
 
 
 @pytest.fixture
-def start_workers(options: Options, start_python: StartPython) -> StartWorkers:
+def start_workers(options: Options, fork_python: ForkPython) -> StartWorkers:
     """Return a function that starts processes and waits until they are ready."""
 
     def start(
@@ -102,10 +79,9 @@ def start_workers(options: Options, start_python: StartPython) -> StartWorkers:
         threads: int = 1,
         seconds: float = CREATION_SECONDS,
         **cache: Any,
-    ) -> list[Worker]:
+    ) -> list[Fork]:
         setup = {"options": options, "cache": cache, "threads": threads, "seconds": seconds}
-        processes = [start_python(WORKER, {"SETUP": json.dumps(setup)}) for _ in range(number)]
-        workers = [Worker(process) for process in processes]
+        workers = [fork_python(WORKER, {"SETUP": json.dumps(setup)}) for _ in range(number)]
         for worker in workers:
             assert "ready\n" == worker.read_line()
         return workers
@@ -124,8 +100,8 @@ def test_dogpile(start_workers: StartWorkers, database: Db) -> None:
     while len(slowest) < ROUNDS and min(slowest, default=9) > SLOWEST_SECONDS:
         key = f"key{len(slowest)}"
         for worker in workers:
-            worker.ask(key)
-        answers = [answer for worker in workers for answer in worker.answers()]
+            worker.send_line(key)
+        answers = [answer for worker in workers for answer in answers_of(worker)]
         assert 1 == database.created.count_documents({"key": key})
         assert 1 == len({answer.value for answer in answers})
         assert PROCESSES * THREADS == len(answers)
@@ -138,20 +114,20 @@ def test_killed_creator(start_workers: StartWorkers, database: Db) -> None:
     lease_seconds = 3.0
     (creator,) = start_workers(1, seconds=60, **{"store.lockLease": lease_seconds})
     others = start_workers(3, threads=4, seconds=0.5, **{"store.lockLease": lease_seconds})
-    creator.ask("key")
+    creator.send_line("key")
     wait_until(lambda: database.created.count_documents({}))
     for other in others:
-        other.ask("key")
+        other.send_line("key")
     # For longer than the lease nobody takes over from a creator that lives.
     deadline = time.monotonic() + 1.5 * lease_seconds
     while time.monotonic() < deadline:
         assert 1 == database.created.count_documents({})
         time.sleep(0.05)
     killed = time.monotonic()
-    creator.kill()
+    creator.signal(signal.SIGKILL)
     wait_until(lambda: 2 == database.created.count_documents({}))
     taken_over = time.monotonic() - killed
-    answers = [answer for other in others for answer in other.answers()]
+    answers = [answer for other in others for answer in answers_of(other)]
     assert 2 == database.created.count_documents({})
     assert 12 == len(answers)
     assert 1 == len({answer.value for answer in answers})
@@ -166,15 +142,15 @@ def test_expired_value_is_served_meanwhile(
     cache.put("key", "old")
     wait_until(lambda: "key" not in cache)
     creator, *others = start_workers(3, threads=4, seconds=3, expire=1)
-    creator.ask("key")
+    creator.send_line("key")
     wait_until(lambda: database.created.count_documents({}))
     for other in others:
-        other.ask("key")
-    answers = [answer for other in others for answer in other.answers()]
+        other.send_line("key")
+    answers = [answer for other in others for answer in answers_of(other)]
     assert ["old"] * 8 == [answer.value for answer in answers]
     assert max(answer.seconds for answer in answers) < 2
     # Of the creator's own threads, one creates.
-    own = [answer.value for answer in creator.answers()]
+    own = [answer.value for answer in answers_of(creator)]
     assert 3 == own.count("old")
     assert 1 == database.created.count_documents({})
 
@@ -187,10 +163,10 @@ def test_killed_renewer(start_workers: StartWorkers, database: Db, options: Opti
     (creator,) = start_workers(1, seconds=60, expire=1, **lease)
     cache.put("key", "old")
     wait_until(lambda: "key" not in cache)
-    creator.ask("key")
+    creator.send_line("key")
     wait_until(lambda: database.created.count_documents({}))
     assert "old" == cache.get("key", createfunc=lambda: "new")
-    creator.kill()
+    creator.signal(signal.SIGKILL)
     wait_until(lambda: "new" == cache.get("key", createfunc=lambda: "new"))
 
 
@@ -200,11 +176,11 @@ def test_processes_read_each_other(start_workers: StartWorkers, options: Options
     cache = Cache("things", type="ext:mongodb_soajs", **options)
     for value in ("one", "two"):
         cache.put("key", value)
-        worker.ask("key")
-        assert [value] == [answer.value for answer in worker.answers()]
+        worker.send_line("key")
+        assert [value] == [answer.value for answer in answers_of(worker)]
     cache.clear()
-    worker.ask("key")
-    (created,) = [answer.value for answer in worker.answers()]
+    worker.send_line("key")
+    (created,) = [answer.value for answer in answers_of(worker)]
     assert created.startswith("key of ")
     assert created == cache.get("key")
 

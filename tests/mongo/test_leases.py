@@ -14,8 +14,7 @@ from typing import Any
 import pytest
 
 from beaker_mongo_soajs import DbConfig, Locks, LockTimeout, StoreUnavailable
-from beaker_mongo_soajs.mongo.leases import Lease
-from tests.conftest import Db, FailPoint, Options, StartPython
+from tests.conftest import Db, FailPoint, ForkPython, Options
 from tests.recorder import Commands
 from tests.waiting import wait_for_indexes, wait_until
 
@@ -350,17 +349,16 @@ class TestProcesses:
         sys.stdin.readline()
     """
 
-    def test_killed_owner(self, options: Options, start_python: StartPython) -> None:
+    def test_killed_owner(self, options: Options, fork_python: ForkPython) -> None:
         """The lock of a killed process is released one lease later, and not earlier."""
         options |= {"store.lockLease": 3}
-        process = start_python(self.HOLD, {"OPTIONS": repr(options)})
-        assert process.stdout is not None
-        assert "held\n" == process.stdout.readline()
+        process = fork_python(self.HOLD, {"OPTIONS": repr(options)})
+        assert "held\n" == process.read_line()
         lease = make_locks(options, 3).lease("name")
         # Longer than the lease: the owner extends it.
         with pytest.raises(LockTimeout):
             lease.acquire(timeout_seconds=4)
-        process.send_signal(signal.SIGKILL)
+        process.signal(signal.SIGKILL)
         process.wait()
         start = time.monotonic()
         assert not lease.acquire(wait=False)
@@ -391,33 +389,6 @@ class TestProcesses:
         time.sleep(1)
         assert lease.release()
         assert (child, 0) == os.waitpid(child, 0)
-
-    def test_many_processes(
-        self, options: Options, database: Db, start_python: StartPython
-    ) -> None:
-        """Four processes that increment a number under the lock lose no increment."""
-        code = """
-            import os
-            from pymongo import MongoClient
-            from beaker_mongo_soajs import DbConfig, Locks
-            options = eval(os.environ["OPTIONS"])
-            locks = Locks(DbConfig.from_options(options))
-            numbers = MongoClient(options["url"])[options["name"]].numbers
-            for _ in range(25):
-                with locks.lease("name"):
-                    number = (numbers.find_one({"_id": 1}) or {"n": 0})["n"]
-                    numbers.replace_one({"_id": 1}, {"n": number + 1}, upsert=True)
-        """
-        processes = [start_python(code, {"OPTIONS": repr(options)}) for _ in range(4)]
-        for process in processes:
-            _, errors = process.communicate(timeout=60)
-            assert "" == errors
-        assert {"_id": 1, "n": 100} == database.numbers.find_one()
-
-
-def test_locks_return_leases(locks: Locks) -> None:
-    """Locks return leases."""
-    assert isinstance(locks.lease("name"), Lease)
 
 
 def _renewers() -> list[threading.Thread]:

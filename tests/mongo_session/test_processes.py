@@ -1,7 +1,6 @@
 """MongoSession in several processes: locks, killed processes and forks."""
 
 import signal
-import subprocess
 import time
 from collections.abc import Callable
 from typing import Any
@@ -10,12 +9,15 @@ import pytest
 
 from beaker_mongo_soajs import MongoSession
 from tests.application import live_documents
-from tests.conftest import Db, FailPoint, Options, RunPython, StartPython
+from tests.conftest import Db, FailPoint, ForkPython, Options, RunPython
 from tests.effort import times
+from tests.forks import Fork
 from tests.waiting import wait_until
 
+StartReady = Callable[..., Fork]
+
 PROCESSES = 8
-INCREMENTS = times(100)
+INCREMENTS = times(30)
 
 _START = """
     import sys
@@ -59,23 +61,16 @@ def _new_session(options: Options) -> str:
     return id_
 
 
-def _send_go(process: subprocess.Popen[str]) -> None:
-    assert process.stdin is not None
-    process.stdin.write("go\n")
-    process.stdin.flush()
-
-
-def _expect(process: subprocess.Popen[str], word: str) -> None:
-    assert process.stdout is not None
-    assert f"{word}\n" == process.stdout.readline()
+def _expect(process: Fork, word: str) -> None:
+    assert f"{word}\n" == process.read_line()
 
 
 @pytest.fixture
-def start_ready(start_python: StartPython) -> Callable[..., subprocess.Popen[str]]:
+def start_ready(fork_python: ForkPython) -> StartReady:
     """Return a function that starts a process and waits until it is ready to go."""
 
-    def start(code: str, **values: Any) -> subprocess.Popen[str]:
-        process = start_python(code.format(**values))
+    def start(code: str, **values: Any) -> Fork:
+        process = fork_python(code.format(**values))
         _expect(process, "ready")
         return process
 
@@ -86,15 +81,15 @@ class TestLock:
     """session.locked() between processes."""
 
     def test_no_increment_is_lost(
-        self, options: Options, start_ready: Callable[..., subprocess.Popen[str]], database: Db
+        self, options: Options, start_ready: StartReady, database: Db
     ) -> None:
-        """With the lock, 8 processes that each count to 100 in one session reach 800."""
+        """With the lock, no increment of 8 processes that count in one session is lost."""
         id_ = _new_session(options)
         counters = [
             start_ready(_COUNT, id=id_, options=options, times=INCREMENTS) for _ in range(PROCESSES)
         ]
         for counter in counters:
-            _send_go(counter)
+            counter.send_line("go")
         for counter in counters:
             _expect(counter, "done")
         session = MongoSession({}, use_cookies=False, id=id_, **options)
@@ -102,22 +97,22 @@ class TestLock:
         assert 0 == database.sessions_locks.count_documents({})
 
     def test_without_the_lock_increments_are_lost(
-        self, options: Options, start_ready: Callable[..., subprocess.Popen[str]]
+        self, options: Options, start_ready: StartReady
     ) -> None:
         """Without the lock, the same processes lose increments."""
         id_ = _new_session(options)
         code = _COUNT.replace("with session.locked(timeout=120):", "if True:").replace(
             '["n"] += 1', '["n"] += 1; session.save()'
         )
-        counters = [start_ready(code, id=id_, options=options, times=100) for _ in range(4)]
+        counters = [start_ready(code, id=id_, options=options, times=25) for _ in range(4)]
         for counter in counters:
-            _send_go(counter)
+            counter.send_line("go")
         for counter in counters:
             _expect(counter, "done")
-        assert 400 > MongoSession({}, use_cookies=False, id=id_, **options)["n"]
+        assert 100 > MongoSession({}, use_cookies=False, id=id_, **options)["n"]
 
     def test_a_killed_owner_releases_the_lock(
-        self, options: Options, start_ready: Callable[..., subprocess.Popen[str]], database: Db
+        self, options: Options, start_ready: StartReady, database: Db
     ) -> None:
         """After its owner is killed, a lock is released with its lease, and nothing was saved."""
         lease_seconds = 1.5
@@ -125,15 +120,15 @@ class TestLock:
         id_ = _new_session(options)
         owner = start_ready(_HOLD, id=id_, options=options)
         counters = [start_ready(_COUNT, id=id_, options=options, times=20) for _ in range(2)]
-        _send_go(owner)
+        owner.send_line("go")
         _expect(owner, "holding")
         for counter in counters:
-            _send_go(counter)
+            counter.send_line("go")
         # While its owner runs, the lease is extended, so nobody else acquires it.
         first = database.sessions_locks.find_one()
         assert first is not None
         wait_until(lambda: (database.sessions_locks.find_one() or first) != first)
-        owner.send_signal(signal.SIGKILL)
+        owner.signal(signal.SIGKILL)
         killed = time.monotonic()
         for counter in counters:
             _expect(counter, "done")
@@ -141,24 +136,23 @@ class TestLock:
         assert 40 == MongoSession({}, use_cookies=False, id=id_, **options)["n"]
 
     def test_a_stopped_owner_overwrites_nothing(
-        self, options: Options, start_ready: Callable[..., subprocess.Popen[str]]
+        self, options: Options, start_ready: StartReady
     ) -> None:
         """An owner that was stopped for longer than its lease saves nothing when it continues."""
         options = options | {"store": {"lockLease": 0.6}}
         id_ = _new_session(options)
         owner = start_ready(_HOLD, id=id_, options=options)
-        _send_go(owner)
+        owner.send_line("go")
         _expect(owner, "holding")
-        owner.send_signal(signal.SIGSTOP)
+        owner.signal(signal.SIGSTOP)
         try:
             session = MongoSession({}, use_cookies=False, id=id_, **options)
             with session.locked(timeout=30):
                 session["n"] += 1
         finally:
-            owner.send_signal(signal.SIGCONT)
-        _send_go(owner)
-        _, errors = owner.communicate(timeout=60)
-        assert "LockTimeout" in errors
+            owner.signal(signal.SIGCONT)
+        owner.send_line("go")
+        assert "LockTimeout" in owner.read_line()
         assert 1 == MongoSession({}, use_cookies=False, id=id_, **options)["n"]
 
 
@@ -169,7 +163,7 @@ class TestKilledLogin:
     def test_leaves_the_old_id_alone(
         self,
         options: Options,
-        start_ready: Callable[..., subprocess.Popen[str]],
+        start_ready: StartReady,
         fail_point: FailPoint,
         database: Db,
         command: str,
@@ -190,10 +184,10 @@ class TestKilledLogin:
         login = start_ready(code, id=id_, options=options)
         # When the process is killed, the server drops this command without carrying it out.
         with fail_point(command, block_ms=3_000, error_code=11600):
-            _send_go(login)
+            login.send_line("go")
             _expect(login, "loaded")
             wait_until(lambda: self._is_blocked(database, command))
-            login.send_signal(signal.SIGKILL)
+            login.signal(signal.SIGKILL)
             login.wait()
         assert 0 == MongoSession({}, use_cookies=False, id=id_, **options)["n"]
         assert [id_] == [document["_id"] for document in live_documents(database)]
