@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from beaker_mongo_soajs.options.coerce import InvalidValue, check_encodable
 from beaker_mongo_soajs.options.option import Path as OptionPath
 from beaker_mongo_soajs.options.table import TABLE, find_path
 
@@ -104,6 +105,30 @@ def test_every_way_to_write_a_value(name: str, expected: Any, ways: list[Any]) -
     read_values = [read(name, way) for way in ways]
     assert [expected] * len(ways) == read_values
     assert 1 == len({type(value) for value in read_values})
+
+
+@pytest.mark.parametrize(
+    ("text", "milliseconds"),
+    [
+        *[("90000 ms", 90_000), ("90s", 90_000), ("90 seconds", 90_000), ("3m", 180_000)],
+        *[("3 minutes", 180_000), ("2h", 7_200_000), ("1 hour", 3_600_000), ("1d", 86_400_000)],
+        *[("14 days", 1_209_600_000), ("1 week", 604_800_000), ("2w", 1_209_600_000)],
+    ],
+)
+def test_durations_with_units(text: str, milliseconds: int) -> None:
+    """A duration may have its unit, from milliseconds to weeks."""
+    assert milliseconds == read("expireAfter", text)
+
+
+def test_depth_of_a_value() -> None:
+    """A value may hold twenty levels of lists, and no more."""
+
+    def nested(levels: int) -> list[Any]:
+        return [nested(levels - 1)] if levels > 1 else []
+
+    check_encodable(nested(21))
+    with pytest.raises(InvalidValue, match="at most 20 levels"):
+        check_encodable(nested(22))
 
 
 @pytest.mark.parametrize(

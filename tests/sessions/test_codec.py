@@ -3,6 +3,7 @@
 import copy
 import datetime
 import enum
+import sys
 from typing import Any
 
 import bson
@@ -67,9 +68,25 @@ class CodecContract:
         other = codec.encode({"s": {2, 1, "c", "b", "a"}}, _CONTEXT)
         assert self.through(one) == self.through(other)
 
+    def test_lone_surrogates(self) -> None:
+        """Text that UTF-8 cannot encode is read as it was stored, as a value and as a key."""
+        session = {"text": "\ud800", "map": {"\udfff": "\ud800"}, "\ud800": [1]}
+        assert session == self.round_trip(session)
+
+    @pytest.mark.parametrize("hashes", [1, 100])
+    def test_collisions(self, hashes: int) -> None:
+        """Up to a thousand collisions of hashes are stored and read; more are refused."""
+        numbers = [
+            first + turn * sys.hash_info.modulus for turn in range(1200) for first in range(hashes)
+        ]
+        most = {"s": set(numbers[: 1000 + hashes])}
+        assert most == self.round_trip(most)
+        with pytest.raises(SerializationError, match="same hash"):
+            self.codec().encode({"s": set(numbers[: 1001 + hashes])}, _CONTEXT)
+
     def test_plain_values_stay_plain(self) -> None:
         """Values that the form can hold are stored natively, readable for people and Node."""
-        session = {"user": "ann", "n": 1, "f": 1.5, "b": True, "x": None, "l": [1, {"a": "é"}]}
+        session = {"user": "ann", "n": 1, "f": 1.5, "b": True, "X": None, "l": [1, {"A": "é"}]}
         assert session == self.codec().encode(session, _CONTEXT)
 
     @pytest.mark.parametrize(
@@ -177,8 +194,12 @@ class CodecContract:
             {"__type__": "str", "value": 1 << 40},
             {"__type__": "uuid", "value": 5},
             {"__type__": "bson", "value": {"$oid": "zz"}},
+            {"__type__": "set", "value": "ab"},
+            {"__type__": "dict", "value": {"a": 1}},
+            {"__type__": "decimal", "value": 1},
+            {"__type__": "decimal", "value": "1" * 1_000_000},
         ],
-        ids=repr,
+        ids=lambda value: repr(value)[:60],
     )
     def test_damaged_value_is_an_error(self, value: dict[str, Any]) -> None:
         """The error for an invalid tagged value names the path, and does not quote the value."""
@@ -279,6 +300,23 @@ def test_message_of_a_value_that_cannot_be_stored(codec: Codec) -> None:
         codec.encode({"a": [object()]}, _CONTEXT)
     message = "session['a'][0] is a builtins.object, which cannot be stored."
     assert str(caught.value).startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("key", "step"),
+    [
+        (10**58, f"[{10**58}]"),
+        ("x" * 58, f"['{'x' * 58}']"),
+        ("x" * 59, f"['{'x' * 56}…]"),
+        (10**5000, "[a long int]"),
+    ],
+    ids=["number", "60 characters", "61 characters", "a number that Python does not print"],
+)
+def test_path_of_a_long_key(key: object, step: str) -> None:
+    """The path in an error shows at most 60 characters of a key."""
+    with pytest.raises(SerializationError) as caught:
+        NativeCodec().encode({"a": {key: object()}}, _CONTEXT)
+    assert f"session['a']{step}" == caught.value.path
 
 
 def test_message_of_a_damaged_pickle() -> None:
