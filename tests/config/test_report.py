@@ -54,6 +54,12 @@ def test_pool_size_of_soajs_is_applied() -> None:
     assert "URLParam.poolSize = 2: applied as maxPoolSize = 2" in config.explain().splitlines()
 
 
+def test_an_unknown_name_without_a_value() -> None:
+    """An unknown option is an error, unless it is empty; the report lists an empty one."""
+    lines = read(URLParam={"unknown": ""}).explain().splitlines()
+    assert 'URLParam.unknown = "": no effect, because it is empty' in lines
+
+
 def test_report_of_the_full_reference() -> None:
     """The report says what applies, and what has no effect and why."""
     report = read(dbConfig=FULL_REFERENCE).explain().splitlines()

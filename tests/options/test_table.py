@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import ssl
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ from pymongo import version_tuple
 from beaker_mongo_soajs.config import DbConfig
 from beaker_mongo_soajs.exceptions import ConfigError
 from beaker_mongo_soajs.mongo.client import close_clients, get_client
-from beaker_mongo_soajs.options.option import NoEffect, Refused, Setting
+from beaker_mongo_soajs.options.option import NoEffect, Option, Refused, Setting
 from beaker_mongo_soajs.options.table import ROWS, TABLE, find_path
 from tests.conftest import Options
 from tests.mongo.certificates import Certificates, encrypt_key
@@ -264,3 +266,32 @@ def test_unknown_name_without_a_similar_name_lists_the_common_ones() -> None:
 def test_other_spellings(name: str, path: str) -> None:
     """A name may have underscores, as environment variables do, or be another package's."""
     assert path == ".".join(find_path((), name))
+
+
+_DEFAULTS = {
+    option.name: option.default
+    for option in TABLE.values()
+    # The default address may not be given as pairs; migrateFrom has no effect without its type.
+    if option.default is not None and option.path[0] != "servers" and len(option.path) < 3
+}
+
+
+@pytest.mark.parametrize("name", _DEFAULTS)
+def test_defaults(name: str) -> None:
+    """An option that is given its default has the same effect as one that is not given."""
+    given = DbConfig.from_options({name: _DEFAULTS[name]})
+    default = DbConfig.from_options({})
+    assert default.keywords == given.keywords
+    assert replace(default.store, user_key_given=given.store.user_key_given) == given.store
+    for each in ("name", "prefix", "servers", "collection", "stringify", "expire_after_ms"):
+        assert getattr(default, each) == getattr(given, each)
+
+
+@pytest.mark.parametrize("option", TABLE.values(), ids=lambda option: option.name)
+def test_secrets_are_masked(option: Option) -> None:
+    """Messages show the value of an option, unless it is a name, a password or a key."""
+    if re.search(
+        "(url|username|password|pass|secret|salt|(signing|encrypt|validate|ssl)Key)$", option.name
+    ):
+        assert option.secret
+    assert ("***" if option.secret else '"a value"') == option.show("a value")
