@@ -110,7 +110,7 @@ class SessionMiddleware(BeakerMiddleware):
         # The get_by_id of Beaker's SessionObject ignores session_class.
         attributes = environ[self.environ_key].__dict__
         attributes["get_by_id"] = self._get_by_id
-        attributes[OWN_HEADERS] = True
+        attributes["_params"][OWN_HEADERS] = True
         answer: Iterable[bytes] = self.app(environ, start_response)
         return answer
 

@@ -170,7 +170,7 @@ class MongoSession(LockableSession):
         """
         if self.available:
             self._save_changes(accessed_only)
-        if self.use_cookies:
+        if self.use_cookies and not self._settings.adds_headers:
             mark_response_above(self.request)
 
     def _save_changes(self, accessed_only: bool) -> None:

@@ -19,6 +19,7 @@ from beaker_mongo_soajs.backend.cookie_options import (
 )
 from beaker_mongo_soajs.backend.express_cookie import describe_cookie
 from beaker_mongo_soajs.backend.registry import Stores, find_stores
+from beaker_mongo_soajs.backend.response_headers import OWN_HEADERS
 from beaker_mongo_soajs.backend.session_options import (
     check_cookie_format,
     check_encryption,
@@ -133,6 +134,8 @@ class SessionSettings:
         check_type(options.pop("type", None))
         check_encryption(options)
         remove_blank(options)
+        self.adds_headers = bool(options.pop(OWN_HEADERS, False))
+        """Whether the middleware adds the headers for caches."""
         self.uses_cookies = bool(options.get("use_cookies", True))
         check_cookie_format(options)
         self.is_express = is_express(options)

@@ -9,7 +9,7 @@ from beaker.session import SessionObject
 Headers = list[tuple[str, str]]
 
 OWN_HEADERS = "_adds_cache_headers"
-"""Set in a SessionObject whose middleware calls :func:`mark_response`."""
+"""The option of a session whose middleware calls :func:`mark_response`."""
 
 _MOST_FRAMES = 6
 """A SessionObject calls save() at once; a subclass of MongoSession may be in between."""
@@ -73,9 +73,6 @@ def mark_response_above(request: Mapping[str, Any]) -> None:
         return
     session = frame.f_locals.get("self")
     if frame.f_back is None or not isinstance(session, SessionObject):
-        return
-    if OWN_HEADERS in vars(session):
-        # Its middleware adds the headers itself.
         return
     host = frame.f_back.f_locals
     headers = host.get("headers", getattr(host.get("response"), "headerlist", None))

@@ -38,6 +38,7 @@ _NEEDS_MONGO_SESSION = (
     "Use MongoSession: set session.session_class, or use the SessionMiddleware of"
     " beaker_mongo_soajs."
 )
+_OWN_OPTIONS = frozenset({"cookie_format", "old_secrets", "rolling"})
 _MOST_NONCE_BITS = 1024
 _LONGEST_SECONDS = FOREVER_MS // 1000
 
@@ -65,6 +66,8 @@ def check_own_options(options: Mapping[str, Any]) -> None:
     :raises ConfigError: they contain ``old_secrets``, which would log visitors out, ``rolling``, or
         the ``cookie_format`` of Express.
     """
+    if _OWN_OPTIONS.isdisjoint(options):
+        return
     if is_express(options):
         raise ConfigError(
             "Beaker's own Session cannot use the cookie of Express: session.cookie_format is"

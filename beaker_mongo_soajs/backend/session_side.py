@@ -178,10 +178,10 @@ class SessionSide:
         """Prepare for a save: Beaker is about to serialize its session."""
         self._handled = sys.exception()
         caller = self._session()
-        if caller is not None and not caller.keys() <= COOKIE_KEYS:
-            # The application may have cleared the session before it filled it again.
+        if caller is not None and CREATION_TIME not in caller and not caller.keys() <= COOKIE_KEYS:
+            # The application cleared the session before it filled it again.
             created = (caller.accessed_dict or {}).get(CREATION_TIME)
-            caller.setdefault(CREATION_TIME, first_time(created, time.time()))
+            caller[CREATION_TIME] = first_time(created, time.time())
         if self._hand_over is not None:
             self._hand_over.is_saving = True
 
@@ -247,7 +247,8 @@ class SessionSide:
         session = self._content(session)
         changes = None if self._loaded is None else self._loaded.changes(session)
         if changes:
-            changes = replace(changes, assigned=self._created | changes.assigned)
+            if self._created:
+                changes = replace(changes, assigned=self._created | changes.assigned)
         elif changes is not None:
             accessed_time = session.get(ACCESSED_TIME)
             if type(accessed_time) is float and is_time(accessed_time):

@@ -21,6 +21,9 @@ from beaker_mongo_soajs.mongo.documents import RAW_OPTIONS, Document
 _RETRYABLE_CODES = frozenset({6, 7, 89, 134, 262, 9001})
 _MAX_TIME_EXPIRED = 50
 _TYPE_MISMATCH = 14
+# The type and the name of an element of BSON: of the list of documents, and of its only document.
+_FIRST_BATCH = b"\x04firstBatch\0"
+_FIRST_ELEMENT = b"\x030\0"
 
 
 class TimeIsOver(Exception):
@@ -92,7 +95,18 @@ def find_without_cursor(
             # Only PyMongo's own methods are tried again.
             document = collection.find_one({"_id": stored_id}, **exact)
             return None if document is None else bytes(document.raw)
-    batch = answer["cursor"]["firstBatch"]
+    return _only_document(answer["cursor"])
+
+
+def _only_document(cursor: RawBSONDocument) -> bytes | None:
+    """Return the document in the answer to a find, if there is one, as BSON."""
+    raw = bytes(cursor.raw)
+    begin = 4 + len(_FIRST_BATCH) + 4
+    if raw.startswith(_FIRST_BATCH, 4) and raw.startswith(_FIRST_ELEMENT, begin):
+        # PyMongo's objects for the list and the document would take longer.
+        begin += len(_FIRST_ELEMENT)
+        return raw[begin : begin + int.from_bytes(raw[begin : begin + 4], "little")]
+    batch = cursor["firstBatch"]
     return bytes(batch[0].raw) if batch else None
 
 

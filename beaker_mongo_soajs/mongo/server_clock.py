@@ -30,7 +30,8 @@ def local_clock_ahead(collection: StoreCollection) -> float:
     :returns: 0 if they differ by less than five seconds: an answer may be late by so much.
     :raises StoreError: the server does not answer.
     """
-    ahead = time.time() - _server_seconds(collection)
+    seconds = collection.clock_reading.seconds()
+    ahead = time.time() - (_server_seconds(collection) if seconds is None else seconds)
     return ahead if abs(ahead) > _TOLERANCE_SECONDS else 0.0
 
 

@@ -52,7 +52,7 @@ def changes_between(before: dict[Any, Any], after: dict[Any, Any]) -> Changes:
         changed = {
             key: value
             for key, value in after.items()
-            if key not in before or not is_same(before[key], value)
+            if key != ACCESSED_TIME and not (key in before and is_same(before[key], value))
         }
         removed = before.keys() - after.keys()
     else:
@@ -60,10 +60,10 @@ def changes_between(before: dict[Any, Any], after: dict[Any, Any]) -> Changes:
         changed = {
             key: value
             for key, value in after.items()
-            if _identity(key) not in earlier or not is_same(before[key], value)
+            if key != ACCESSED_TIME
+            and not (_identity(key) in earlier and is_same(before[key], value))
         }
         removed = {key for key in before if _identity(key) not in later}
-    changed.pop(ACCESSED_TIME, None)
     return Changes(changed, frozenset(removed - {ACCESSED_TIME}))
 
 
@@ -187,7 +187,8 @@ def _are_same_sets(one: AbstractSet[Any], other: AbstractSet[Any]) -> bool:
 
 
 def _are_same_floats(one: float, other: float) -> bool:
-    return repr(one) == repr(other)  # distinguishes 0.0 and -0.0; NaN equals NaN
+    # Their texts distinguish 0.0 and -0.0; NaN equals NaN.
+    return (one == other and one != 0) or repr(one) == repr(other)
 
 
 def _has_text_keys(session: dict[Any, Any]) -> bool:

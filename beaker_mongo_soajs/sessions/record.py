@@ -292,7 +292,7 @@ class SessionRecord(LoadedSession):
         if not self._writer.update(known, fields, accessed_time, marks, cookie, touches=touches):
             return False
         self._known = known.saved(
-            fields.applied_to(known.tree),
+            lambda: fields.applied_to(known.tree),
             serializer=marks.get("dataSerializer"),
             cookie=cookie,
         )

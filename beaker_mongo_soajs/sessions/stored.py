@@ -1,5 +1,6 @@
 """A session as its document holds it."""
 
+from collections.abc import Callable
 from datetime import datetime
 from enum import Enum
 
@@ -13,6 +14,8 @@ from beaker_mongo_soajs.sessions.changes import ACCESSED_TIME
 from beaker_mongo_soajs.sessions.lifetime import Terms
 from beaker_mongo_soajs.sessions.serializer import Serializer
 from beaker_mongo_soajs.sessions.tags import Tree
+
+MakeTree = Callable[[], dict[str, Tree]]
 
 LATEST_TIME = 2**53
 """The largest valid access time, in seconds since 1970."""
@@ -50,7 +53,8 @@ class StoredSession:
 
     :param stored_id: the document's ``_id``: the session id, or its digest with ``transformId``.
     :param form: how the document holds the session.
-    :param tree: the session as the codec encodes it; empty for an encrypted session.
+    :param tree: the session as the codec encodes it, or a function that makes it; empty for an
+        encrypted session.
     :param text: the document's ``session`` field, if that is a text.
     :param raw: the document as BSON, for a plain native session: the tree can be decoded again.
     :param is_plain: whether the tree is the session itself: nothing in it is tagged.
@@ -62,16 +66,14 @@ class StoredSession:
 
     __slots__ = (
         *("_raw", "_tree", "accessed_time", "cookie", "expires", "form"),
-        "is_plain",
-        "terms",
-        *("serializer", "stored_id", "text"),
+        *("is_plain", "serializer", "stored_id", "terms", "text"),
     )
 
     def __init__(
         self,
         stored_id: str,
         form: StorageForm,
-        tree: dict[str, Tree],
+        tree: dict[str, Tree] | MakeTree,
         text: str = "",
         raw: bytes = b"",
         is_plain: bool = False,
@@ -82,7 +84,7 @@ class StoredSession:
     ) -> None:
         self.stored_id = stored_id
         self.form = form
-        self._tree: dict[str, Tree] | None = tree
+        self._tree: dict[str, Tree] | MakeTree | None = tree
         self.text = text
         self._raw = raw
         self.is_plain = is_plain
@@ -90,14 +92,17 @@ class StoredSession:
         self.expires = expires
         self.cookie = cookie
         self.terms = terms
-        self.accessed_time: float | None = tree.get(ACCESSED_TIME)
+        self.accessed_time: float | None = (
+            tree.get(ACCESSED_TIME) if isinstance(tree, dict) else None
+        )
 
     @property
     def tree(self) -> dict[str, Tree]:
         """Return the tree. The caller must not change it."""
-        if self._tree is None:
-            self._tree = decode_document(self._raw)["session"]
-        return self._tree
+        tree = self._tree
+        if not isinstance(tree, dict):
+            tree = self._tree = tree() if tree else decode_document(self._raw)["session"]
+        return tree
 
     @property
     def raw(self) -> bytes:
@@ -111,12 +116,12 @@ class StoredSession:
         """
         if not self._raw:
             return None
-        tree, self._tree = self._tree, None
-        return decode_document(self._raw)["session"] if tree is None else tree
+        tree, self._tree = self.tree, None
+        return tree
 
     def saved(
         self,
-        tree: dict[str, Tree],
+        tree: dict[str, Tree] | MakeTree,
         text: str = "",
         *,
         serializer: Serializer | None = None,
@@ -124,12 +129,13 @@ class StoredSession:
     ) -> "StoredSession":
         """Return what is stored after a save.
 
-        :param tree: the new tree.
+        :param tree: the new tree, or a function that makes it of the tree before. It is called if
+            the tree is needed, as that may have to be decoded first.
         :param text: the new text, for a session that is stored as one.
         :param serializer: the serializer that the save noted, if it did.
         :param cookie: express-session's cookie, if the save added one.
         """
-        return StoredSession(
+        stored = StoredSession(
             self.stored_id,
             self.form,
             tree,
@@ -139,6 +145,9 @@ class StoredSession:
             terms=self.terms,
             cookie=self.cookie if cookie is None else cookie,
         )
+        if not isinstance(tree, dict):
+            stored.accessed_time = self.accessed_time
+        return stored
 
     def moved(self, new_id: str, tree: dict[str, Tree]) -> "StoredSession":
         """Return the same session under another id.
