@@ -1,5 +1,6 @@
 """Sessions that Beaker encrypts or serializes, of both kinds."""
 
+import datetime
 from typing import Any
 
 import pytest
@@ -25,6 +26,16 @@ def test_commands(kind_options: Options, commands: Commands) -> None:
     commands.clear()
     assert {"n": 2} == visitor.read()
     assert ["find"] == commands.names
+
+
+def test_a_later_end_is_kept(kind_options: Options, database: Db) -> None:
+    """A save of an encrypted session does not move its end back."""
+    visitor = Site(kind_options | KEYS).visitor()
+    visitor.save(n=1)
+    later = only_document(database)["expires"] + datetime.timedelta(days=1)
+    database.sessions.update_one({}, {"$set": {"expires": later}})
+    visitor.save(n=2)
+    assert later == only_document(database)["expires"]
 
 
 def test_how_often_a_save_encrypts(

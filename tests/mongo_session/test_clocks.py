@@ -104,6 +104,13 @@ class TestTimesAhead:
         assert session is not None
         assert abs(session["_accessed_time"] - time.time()) < 5
 
+    def test_are_not_shown(self, kind_options: Options, options: Options) -> None:
+        """To an application, such a session was used just now."""
+        SessionStore(options).set("an-id", {"n": 1, "_accessed_time": time.time() + HOUR})
+        visitor = Site(kind_options).visitor("an-id")
+        last_accessed = visitor.request(lambda session: session.last_accessed)
+        assert abs(last_accessed - time.time()) < 5
+
     def test_names_that_no_path_can_hold(self, options: Options, database: Db) -> None:
         """A save that replaces the whole session replaces such a time, too."""
         store = SessionStore(options)

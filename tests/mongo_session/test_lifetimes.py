@@ -8,6 +8,7 @@ from beaker.session import Session
 
 from beaker_mongo_soajs import ConfigError, MongoSession, SessionStore
 from beaker_mongo_soajs.mongo.documents import utc_now
+from beaker_mongo_soajs.sessions.lifetime import Lifetime, Terms
 from tests.application import Site, only_document
 from tests.conftest import Db, Options
 from tests.mongo_session.support import VARIANTS, age, login
@@ -105,6 +106,13 @@ class TestPlantedCreation:
         found = store.get("a")
         assert found is not None
         assert 1 == found["n"]
+
+    def test_in_the_future(self) -> None:
+        """A creation that lies ahead counts as now: the session does not live longer."""
+        lifetime = Lifetime(2 * HOUR, 60, HOUR)
+        now = utc_now()
+        later = Terms(created=now + datetime.timedelta(days=1))
+        assert now + datetime.timedelta(seconds=HOUR) == lifetime.expires(now, later)
 
 
 class TestUnsavedAccessTimes:

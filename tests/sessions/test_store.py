@@ -172,6 +172,18 @@ class TestAll:
         assert {record.levelno for record in caplog.records} == {logging.WARNING}
         assert "the-data" not in caplog.text
 
+    def test_ids_skip_invalid_documents(
+        self, options: Options, database: Db, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """An id between others that is no valid text is skipped, with a warning."""
+        store = SessionStore(options)
+        store.set("a", {"n": 1})
+        invalid = bson.encode({"_id": "m-data"}).replace(b"data", b"\xff\xfe\xfd!")
+        database.sessions.insert_one(RawBSONDocument(invalid))
+        store.set("z", {"n": 2})
+        assert list(store.ids()) == ["a", "z"]
+        assert "is not valid BSON, and is skipped" in caplog.text
+
     def test_clear_keeps_the_indexes(self, store: SessionStore, database: Db) -> None:
         """clear() deletes the documents and keeps the collection and its TTL index."""
         store.set("a", {"n": 1})
