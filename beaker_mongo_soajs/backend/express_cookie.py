@@ -58,8 +58,8 @@ def _max_age_seconds(session: Session, expire_after_seconds: float) -> float | N
     """Return the lifetime in Beaker's options: of the cookie, or else of the session."""
     expires, timeout = session.cookie_expires, session.timeout
     if isinstance(expires, datetime):
-        now = datetime.now(UTC) if expires.tzinfo else datetime.now()
-        expires = expires - now
+        # Beaker takes a date without a time zone for UTC.
+        expires = (expires if expires.tzinfo else expires.replace(tzinfo=UTC)) - datetime.now(UTC)
     if isinstance(expires, timedelta):
         expires = expires.total_seconds()
     if not isinstance(expires, bool) and isinstance(expires, int | float) and expires > 0:
