@@ -6,7 +6,9 @@ import gc
 import pytest
 from beaker.cache import Cache
 
+from beaker_mongo_soajs import DbConfig
 from beaker_mongo_soajs.caches.entry import Entry
+from beaker_mongo_soajs.caches.store import CacheStore
 from tests.caches.contract import Creator
 from tests.caches.support import open_cache
 from tests.conftest import Db, Options
@@ -46,6 +48,9 @@ def test_a_lease_never_shortens_the_lifetime(
     before = database.cache.find_one()
     lock = cache.namespace.get_creation_lock(b"key")
     _ = lock.acquire_read_lock() if shared else lock.acquire_write_lock()
+    lease = lock.state.lease
+    assert lease is not None
+    assert lease.extend()
     during = database.cache.find_one()
     _ = lock.release_read_lock() if shared else lock.release_write_lock()
     after = database.cache.find_one()
@@ -54,6 +59,20 @@ def test_a_lease_never_shortens_the_lifetime(
     assert after is not None
     assert before["expires"] == during["expires"] == after["expires"]
     assert (expire is None) is (before["expires"] is None)
+
+
+def test_a_late_release_keeps_the_lease_of_another(options: Options, database: Db) -> None:
+    """The release of a lease that ran out does not delete the lease of the next owner."""
+    store = CacheStore(DbConfig.from_options(options))
+    late, held = (store.lease("things", b"key") for _ in range(2))
+    assert late.acquire(wait=False)
+    database.cache.update_one({}, {"$set": {"acquired_until": datetime.datetime(2020, 1, 1)}})
+    assert held.acquire(wait=False)
+    assert not late.release()
+    document = database.cache.find_one()
+    assert document is not None
+    assert held.owner == document["owner"]
+    assert held.release()
 
 
 def test_a_lease_outlives_a_short_lifetime(options: Options, database: Db) -> None:
@@ -106,4 +125,13 @@ def test_values_are_let_go(options: Options, creator: Creator) -> None:
     lock.release()
     gc.collect()
     kept = [each for each in gc.get_objects() if type(each) is Entry]
+    assert [] == kept
+
+
+def test_values_that_are_read_are_let_go(cache: Cache) -> None:
+    """A value that was read does not stay in memory."""
+    cache.put("key", "value")
+    assert "value" == cache.get("key")
+    gc.collect()
+    kept = [each for each in gc.get_objects() if type(each) is Entry and each.payload]
     assert [] == kept

@@ -299,6 +299,19 @@ class TestShared:
             assert not reader.extend()
             assert not reader.release()
 
+    def test_a_short_lease_keeps_the_document_of_a_long_one(
+        self, options: Options, database: Db
+    ) -> None:
+        """A lease does not move the date on which the document of another one is removed."""
+        with make_locks(options, 600).lease("name", shared=True):
+            before = database.sessions_locks.find_one()
+            with make_locks(options, 5).lease("name", shared=True) as short:
+                assert short.extend()
+                during = database.sessions_locks.find_one()
+        assert before is not None
+        assert during is not None
+        assert before["expires"] == during["expires"]
+
     def test_late_writer_does_not_release_readers(self, locks: Locks, database: Db) -> None:
         """A late release by a writer does not release readers."""
         writer = locks.lease("name")

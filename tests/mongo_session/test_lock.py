@@ -1,6 +1,6 @@
 """Session locks within one process."""
 
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from types import SimpleNamespace
 
 import pytest
@@ -65,19 +65,46 @@ class TestLock:
             "delete",
         ] == commands.names
 
-    def test_locks_nest(self, visitor: Visitor, other: Visitor) -> None:
-        """A request can lock its session again; the outermost block releases the lock."""
+    def test_locks_nest(self, visitor: Visitor, other: Visitor, commands: Commands) -> None:
+        """A request can lock its session again; the outermost block saves, and releases it."""
 
         def count(session: SessionObject) -> None:
             with session.locked():
+                commands.clear()
                 with session.locked():
                     session["n"] += 1
+                assert [] == commands.names
                 with pytest.raises(LockTimeout):
                     other.request(lambda theirs: theirs.lock(timeout=0.05))
                 session["n"] += 1
 
         visitor.request(count)
         assert {"n": 2} == visitor.read()
+
+    @pytest.mark.parametrize("is_saved", [False, True], ids=["later", "saved"])
+    def test_lock_after_a_change_of_the_id(
+        self, visitor: Visitor, make_site: MakeSite, *, is_saved: bool
+    ) -> None:
+        """The lock is that of the id under which the session is stored, the old one or the new."""
+
+        def change(session: SessionObject) -> None:
+            old_id = session.id
+            with session.locked() if is_saved else nullcontext():
+                session.regenerate_id()
+            stored_id = session.id if is_saved else old_id
+            with session.locked(), pytest.raises(LockTimeout):
+                make_site().visitor(stored_id).request(lambda other: other.lock(timeout=0.05))
+
+        visitor.request(change)
+
+    def test_new_sessions_have_locks_of_their_own(self, make_site: MakeSite) -> None:
+        """A visitor without a session does not wait for another one."""
+
+        def lock(session: SessionObject) -> None:
+            with session.locked():
+                make_site().visitor().request(lambda other: other.locked(0.05).__enter__())
+
+        make_site().visitor().request(lock)
 
     def test_waiting_times_out(self, visitor: Visitor, other: Visitor) -> None:
         """If the lock is not acquired in time, LockTimeout is raised and nothing is saved."""

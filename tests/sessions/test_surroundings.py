@@ -96,7 +96,10 @@ class TestTimeZones:
     ) -> None:
         """The date of a cookie is UTC unless it has a time zone, as in Beaker."""
         expires = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=600)
-        more = {"cookie_expires": expires.replace(tzinfo=zone_of_date), "use_cookies": False}
+        more: Options = {
+            "cookie_expires": expires.replace(tzinfo=zone_of_date),
+            "use_cookies": False,
+        }
         session = MongoSession({}, store={"expressCookie": True}, **options, **more)
         session["n"] = 1
         session.save()
