@@ -43,6 +43,8 @@ def test_old_secrets_verify() -> None:
         lambda value: value.replace("aX9.", "."),
         lambda value: value + "%",
         lambda value: value + "%FF",
+        lambda value: value + '"',
+        lambda value: '"' + value,
         lambda value: "",
     ],
 )

@@ -75,7 +75,8 @@ def _parse_address(text: str) -> Address:
 def _check_host(host: str) -> str:
     if host.count(":") == 1:
         raise InvalidValue(f"{_WANTED}; the port has a name of its own and is not part of the host")
-    if not host or re.search(r"[\s/@,?%\[\]\"'\\]", host.partition("%")[0]):
+    address = host.partition("%")[0]
+    if not address or re.search(r"[\s/@,?\[\]\"'\\]", address):
         # PyMongo reads a host with a slash as a whole connection string.
         raise InvalidValue(
             f"{_WANTED}; a host contains neither a user nor options "

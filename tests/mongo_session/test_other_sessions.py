@@ -53,19 +53,26 @@ class TestDestroyOthers:
         assert {"user": "ann"} == here.read()
         assert {} == there.read()
 
-    @pytest.mark.parametrize("key", ["_user_id", "auth.userid"])
-    def test_without_fields(self, make_site: MakeSite, key: str) -> None:
+    @pytest.mark.parametrize(
+        ("key", "value"),
+        [
+            ("_user_id", lambda user: {"_user_id": user}),
+            ("auth.userid", lambda user: {"auth.userid": user}),
+            ("auth.userid", lambda user: {"auth": {"userid": user}}),
+        ],
+    )
+    def test_without_fields(self, make_site: MakeSite, key: str, value: Any) -> None:
         """Without fields, destroy_others() deletes the other sessions of the same user."""
         site = make_site(**{"store.userKey": key})
         here, there, other_user = site.visitor(), site.visitor(), site.visitor()
         for visitor, user in ((here, "ann"), (there, "ann"), (other_user, "bob")):
-            visitor.save(**{key: user})
+            visitor.save(**value(user))
         assert 1 == here.request(lambda session: session.destroy_others())
         users = [
-            visitor.request(lambda session: session.get(key))
+            visitor.request(lambda session: {k: session[k] for k in value("") if k in session})
             for visitor in (here, there, other_user)
         ]
-        assert ["ann", None, "bob"] == users
+        assert [value("ann"), {}, value("bob")] == users
 
     def test_without_a_user(self, make_site: MakeSite) -> None:
         """Without fields, a session without a user is an error, and nothing is deleted."""

@@ -31,6 +31,15 @@ def test_servers(servers: Any, expected: list[tuple[str, int]]) -> None:
     assert tuple(expected) == DbConfig.from_options({"servers": servers}).servers
 
 
+@pytest.mark.parametrize(
+    "servers", ["d b", "u@db1", "db1/x", "db1?w=1", 'db"1', "db1\\x", "[db1", "%eth0", ":1", " "]
+)
+def test_no_host(servers: str) -> None:
+    """A host with a space, a user, a path or options is refused."""
+    with pytest.raises(ConfigError):
+        DbConfig.from_options({"servers": servers})
+
+
 @pytest.mark.parametrize("servers", ["db1:27017:27018", "a:b:c", [{"host": "db1::27017"}]])
 def test_two_colons(servers: Any) -> None:
     """A host with two colons that is no IPv6 address is refused, and not looked up as a name."""

@@ -251,12 +251,16 @@ class TestOptions:
     def test_other_encryption(self, options: Options) -> None:
         """``encrypt_key`` beside ``store.nodeCrypto`` is an error."""
         keys = {"encrypt_key": "a", "validate_key": "b", "crypto_type": "cryptography"}
-        with pytest.raises(ConfigError, match=r"Remove session\.encrypt_key") as caught:
+        with pytest.raises(
+            ConfigError, match=r"that Beaker encrypts\. Remove session\.encrypt_key"
+        ) as caught:
             DbConfig.from_options(_STORE | keys)
         assert "encrypt_key" == caught.value.option
         with pytest.raises(ConfigError, match=r"Remove session\.encrypt_key"):
             Site(options | _STORE | keys).visitor().save(user="ann")
-        with pytest.raises(ConfigError, match=r"Remove session\.data_serializer"):
+        with pytest.raises(
+            ConfigError, match=r"Beaker serializes\. Remove session\.data_serializer"
+        ):
             MongoSession({}, **options, **_STORE, data_serializer=_Serializer()).load()
 
     def test_without_the_cookie(self) -> None:

@@ -14,7 +14,7 @@ import pytest
 from beaker import crypto
 from beaker.crypto import noencryption
 
-from beaker_mongo_soajs import ConfigError, SerializationError
+from beaker_mongo_soajs import ConfigError, SerializationError, SessionStore
 from beaker_mongo_soajs.namespace import SessionNamespaceManager
 from tests.application import Site, only_document
 from tests.conftest import Db, Options
@@ -130,13 +130,19 @@ class TestSecurity:
             Site(options | keys).visitor().save(user="ann")
 
     @pytest.mark.parametrize(
-        "session_id", ["", "x" * 10_000, "a\0b", "\ud800", "a\nb", 5, None, {"$gt": ""}], ids=type
+        "session_id", ["", "x" * 257, "a\0b", "\ud800", "a\nb", 5, None, {"$gt": ""}], ids=type
     )
     def test_impossible_ids_are_refused(self, options: Options, session_id: Any) -> None:
         """An id that cannot be a session id is an error, and is not sent to the database."""
         namespace = SessionNamespaceManager(session_id, **options)
         with pytest.raises(SerializationError, match="session id"):
             namespace["session"]
+
+    def test_longest_id(self, options: Options) -> None:
+        """An id of 256 characters is possible."""
+        store = SessionStore(options)
+        store.set("x" * 256, {"user": "ann"})
+        assert {"user": "ann"} == store.get("x" * 256)
 
     def test_impossible_cookies_get_a_new_id(self, options: Options, commands: Commands) -> None:
         """A cookie that cannot hold a session id is replaced, without a warning."""
