@@ -61,7 +61,7 @@ class TestStaleness:
     def test_answer_ends_with_the_lock(self, options: Options) -> None:
         """An answer that was not used is dropped with the lock."""
         namespace = open_cache(options).namespace
-        namespace[b"key"] = 1
+        namespace[b"key"] = (1, None, "value")
         namespace.acquire_read_lock()
         assert b"key" in namespace
         namespace.release_read_lock()

@@ -6,11 +6,9 @@ from types import SimpleNamespace
 import pytest
 from beaker.session import SessionObject
 
-from beaker_mongo_soajs import (
-    StoreUnavailable,
-)
+from beaker_mongo_soajs import MongoSession, StoreUnavailable
 from tests.application import Visitor
-from tests.conftest import Db, FailPoint
+from tests.conftest import Db, FailPoint, Options
 from tests.mongo_session.support import REFUSED, MakeSite, login
 
 
@@ -58,6 +56,16 @@ class TestOutage:
             visitor.save(n=1)
         assert [] == visitor.set_cookies
         assert 0 == database.sessions.count_documents({})
+
+    def test_new_sessions_without_a_middleware(
+        self, options: Options, fail_point: FailPoint
+    ) -> None:
+        """A new session that cannot be saved leaves no cookie to be sent."""
+        session = MongoSession({}, store={"onUnavailable": "anonymous"}, **options)
+        session["n"] = 1
+        with fail_point("insert", error_code=REFUSED):
+            session.save()
+        assert (None, False) == (session.request["cookie_out"], session.request["set_cookie"])
 
     def test_a_touch_that_fails(self, make_site: MakeSite, fail_point: FailPoint) -> None:
         """A request that only reads is answered even if its times cannot be moved."""

@@ -6,6 +6,7 @@ import pytest
 from beaker.session import SessionObject
 
 from beaker_mongo_soajs import (
+    MongoSession,
     SerializationError,
     StoreUnavailable,
 )
@@ -120,6 +121,19 @@ class TestRegenerate:
 
         visitor.request(login)
         assert {"cart": ["a", "b"], "user": "ann"} == visitor.read()
+
+    def test_after_another_request_did(self, options: Options) -> None:
+        """A save that finds its session under another id leaves no cookie to be sent."""
+        first = MongoSession({}, **options)
+        first["n"] = 1
+        first.save()
+        cookie = f"beaker.session.id={first.id}"
+        mine, theirs = (MongoSession({"cookie": cookie}, **options) for _ in range(2))
+        theirs.regenerate_id()
+        theirs.save()
+        mine["n"] = 2
+        mine.save()
+        assert (None, False) == (mine.request["cookie_out"], mine.request["set_cookie"])
 
     def test_of_a_destroyed_session(self, make_site: MakeSite, database: Db) -> None:
         """A session destroyed during the request is not restored, and the cookie is kept."""

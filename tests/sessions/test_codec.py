@@ -3,6 +3,7 @@
 import copy
 import datetime
 import enum
+import functools
 import sys
 from typing import Any
 
@@ -208,6 +209,20 @@ class CodecContract:
         assert caught.value.path == "session['v']"
         assert "zzz" not in str(caught.value)
         assert "etc" not in str(caught.value)
+
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [
+            ("__key__0", {"__type__": "item", "value": [["a", "list"], 1]}),
+            ("deep", functools.reduce(lambda value, _: [value], range(5_000), [])),
+        ],
+        ids=["a key that cannot be hashed", "many levels"],
+    )
+    def test_values_that_python_cannot_take(self, name: str, value: Any) -> None:
+        """A key or a value that Python itself refuses is an error that names the path."""
+        with pytest.raises(SerializationError) as caught:
+            self.codec().decode({name: value}, _CONTEXT)
+        assert caught.value.path == f"session['{name}']"
 
     @pytest.mark.parametrize(
         "value",
