@@ -157,14 +157,14 @@ class CreationLock(SynchronizerImpl):
                 return True
 
     def do_release_write_lock(self) -> None:
-        """Release the lease, if there is one, and wake the waiters of this process."""
+        """Release the lease, if this thread led, and wake the waiters of this process."""
         hold = self.state
         self._read_state.take_prefetched()
         if hold.flight is not None:
+            assert hold.lease is not None
             try:
-                if hold.lease is not None:
-                    # During an outage a release would only wait, and the lease runs out by itself.
-                    _ = hold.lease.forget() if self._is_outage else hold.lease.release()
+                # During an outage a release would only wait, and the lease runs out by itself.
+                _ = hold.lease.forget() if self._is_outage else hold.lease.release()
             finally:
                 self._end(hold.flight, hold.created)
 
@@ -264,8 +264,8 @@ class CreationLock(SynchronizerImpl):
 
     def _tidy(self) -> None:
         slot = _slot(self._entry_key)
-        hold = _holds.get(slot)
-        if hold is not None and not hold.reentrantcount:
+        # Each call that comes here has looked at the state, which makes a hold.
+        if not _holds[slot].reentrantcount:
             del _holds[slot]
 
 

@@ -7,7 +7,6 @@ and read where that is not possible.
 """
 
 import base64
-import binascii
 import functools
 import json
 import pickle
@@ -125,7 +124,7 @@ def unpack(text: str) -> tuple[dict[Any, Any], Serializer] | None:
     """
     try:
         data = base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError):
+    except ValueError:
         return None
     session: object = None
     serializer: Serializer = "pickle"

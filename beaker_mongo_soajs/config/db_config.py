@@ -173,10 +173,7 @@ class DbConfig:
         translation = translate(values, len(endpoint.servers), endpoint.srv, endpoint.credentials)
         prefix: str = _get(values, "prefix")
         database = _name_database(endpoint, prefix)
-        stringify: bool = _get(values, "stringify")
-        store = StoreOptions.from_values(values)
-        _check_indexes(store, stringify)
-        return cls(
+        config = cls(
             name=endpoint.name,
             prefix=prefix,
             database=database,
@@ -188,10 +185,10 @@ class DbConfig:
             host=_build_host(endpoint, database),
             url_param=_group(values, "URLParam"),
             extra_param=_group(values, "extraParam"),
-            store=store,
+            store=StoreOptions.from_values(values),
             collection=check_collection(_get(values, "collection"), database),
             collection_given=("collection",) in values,
-            stringify=stringify,
+            stringify=_get(values, "stringify"),
             expire_after_ms=_get(values, "expireAfter"),
             keywords=translation.keywords if endpoint.client is None else FrozenDict(),
             origins=translation.origins,
@@ -201,6 +198,8 @@ class DbConfig:
             outcomes=given_outcomes(given, translation, usage),
             default_outcomes=default_outcomes(given, endpoint, translation),
         )
+        _check_indexes(config)
+        return config
 
     @property
     def expire_after_seconds(self) -> float:
@@ -297,13 +296,15 @@ def _build_host(endpoint: Endpoint, database: str) -> str:
     return build_host(endpoint.srv, endpoint.servers, source if endpoint.credentials else None)
 
 
-def _check_indexes(store: StoreOptions, stringify: bool) -> None:
-    inside = [name for name in store.indexes if name.partition(".")[0] == "session"]
-    cause = "stringify" if stringify else "store.nodeCrypto"
-    if inside and (stringify or store.node_crypto is not None):
-        raise ConfigError(
-            f"store.indexes names {inside[0]}, but {cause} stores sessions as text.",
-            option="store.indexes",
-            value=store.indexes,
-            hint="Set stringify to false, or remove the field." if stringify else "Remove it.",
-        )
+def _check_indexes(config: DbConfig) -> None:
+    indexes = config.store.indexes
+    inside = [name for name in indexes if name.partition(".")[0] == "session"]
+    if not inside or not config.stores_text:
+        return
+    cause = "stringify" if config.stringify else "store.nodeCrypto"
+    raise ConfigError(
+        f"store.indexes names {inside[0]}, but {cause} stores sessions as text.",
+        option="store.indexes",
+        value=indexes,
+        hint="Set stringify to false, or remove the field." if config.stringify else "Remove it.",
+    )

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
-from bson.errors import BSONError, InvalidDocument
+from bson.errors import BSONError
 from pymongo.errors import (
     ConfigurationError,
     ConnectionFailure,
@@ -179,7 +179,7 @@ def _unstorable(error: Exception, code: int | None) -> SerializationError | None
             path="session",
             hint="Nothing was changed. Use the same stringify in all applications.",
         )
-    if isinstance(error, (InvalidDocument, BSONError, OverflowError, UnicodeError)):
+    if isinstance(error, (BSONError, OverflowError, UnicodeError)):
         return SerializationError(
             f"The document is not valid BSON ({type(error).__name__}).",
             path="session",

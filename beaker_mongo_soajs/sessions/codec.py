@@ -28,8 +28,7 @@ ITEM_PREFIX = "__key__"
 """Prefix of the fields that hold top-level keys which cannot be field names."""
 
 _TAG_MARKER = tags.TAG.encode()
-_ITEM_MARKER = ITEM_PREFIX.encode()
-# Other writers of JSON may escape any letter of these markers. JSON does not require them to.
+# Other writers of JSON may escape any letter of this marker. JSON does not require them to.
 _ESCAPED_ASCII = re.compile(r"\\u00[2-7]")
 _UNSIGNED: Context = ()
 """The context in which nothing is signed: the name of a field must not depend on the key."""
@@ -60,11 +59,11 @@ def is_plain(raw: bytes) -> bool:
 
     :param raw: the document as BSON.
     """
-    return _TAG_MARKER not in raw and _ITEM_MARKER not in raw
+    return _TAG_MARKER not in raw
 
 
 def has_escapes(text: str) -> bool:
-    """Return whether a JSON text escapes ASCII letters, and may hide a marker in this way.
+    """Return whether a JSON text escapes ASCII letters, and may hide the marker in this way.
 
     :param text: the text.
     """

@@ -3,7 +3,6 @@
 import copy
 import datetime
 import enum
-import functools
 import sys
 from typing import Any
 
@@ -42,6 +41,14 @@ class Label(enum.Flag):
 
     FIRST = 1
     SECOND = 2
+
+
+def nested(levels: int) -> list[Any]:
+    """Return lists inside of each other."""
+    value: list[Any] = []
+    for _ in range(levels):
+        value = [value]
+    return value
 
 
 class CodecContract:
@@ -214,7 +221,7 @@ class CodecContract:
         ("name", "value"),
         [
             ("__key__0", {"__type__": "item", "value": [["a", "list"], 1]}),
-            ("deep", functools.reduce(lambda value, _: [value], range(5_000), [])),
+            ("deep", nested(5_000)),
         ],
         ids=["a key that cannot be hashed", "many levels"],
     )
