@@ -91,7 +91,9 @@ class Newcomer:
             case "pip", "install", *names:
                 packages = [self._package(name) for name in names]
                 pip = ("-m", "pip", "--python", str(self._environment / "bin" / "python"))
-                return self._run(sys.executable, *pip, "install", "-q", "--no-input", *packages)
+                # Most modules of a framework are not used, and need not be compiled.
+                options = ("-q", "--no-input", "--no-compile")
+                return self._run(sys.executable, *pip, "install", *options, *packages)
         return self._run(program, *arguments)
 
     @contextmanager

@@ -3,7 +3,6 @@
 ``PLAIN_SERVER=1`` runs any other test against such a server.
 """
 
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -110,7 +109,7 @@ def test_expired_documents(options: Options, database: Db) -> None:
     """With autoRemove interval, no TTL index is needed."""
     store = SessionStore(options | {"store": {"autoRemove": "interval"}}, timeout=0.05)
     store.set("old", {})
-    time.sleep(0.1)
+    wait_until(lambda: store.get("old") is None)
     SessionStore(options | {"store": {"autoRemove": "interval"}}).set("new", {})
     wait_until(lambda: ["new"] == database.sessions.distinct("_id"))
 

@@ -24,7 +24,9 @@ from tests.waiting import wait_until
 class TestCreation:
     """The creator of a value, and the callers that wait."""
 
-    def test_value_of_somebody_else_ends_the_wait(self, options: Options) -> None:
+    def test_value_of_somebody_else_ends_the_wait(
+        self, options: Options, commands: Commands
+    ) -> None:
         """Waiting callers return as soon as any caller has stored a value."""
         one, other = open_cache(options), open_cache(options)
         lock = other.namespace.get_creation_lock(b"key")
@@ -32,7 +34,7 @@ class TestCreation:
         with ThreadPoolExecutor(1) as thread:
             # Another cache manager's namespace in this process, so it waits in the same round.
             answer = thread.submit(one.get, "key", createfunc=lambda: "mine")
-            time.sleep(0.1)
+            wait_until(lambda: "find" in commands.names)
             assert not answer.done()
             other.put("key", "other")
             lock.release()
@@ -107,19 +109,21 @@ class TestCreation:
         assert not another.get_creation_lock(b"key").acquire(wait=False)
         lock.release()
 
-    def test_long_creation_keeps_its_lock(self, options: Options, creator: Creator) -> None:
+    def test_long_creation_keeps_its_lock(
+        self, options: Options, creator: Creator, commands: Commands
+    ) -> None:
         """A creation may take longer than the lease; the old value is returned meanwhile."""
-        cache = open_cache(options, expire=1, **{"store.lockLease": 3})
+        cache = open_cache(options, expire=1, **{"store.lockLease": 1.5})
         assert "value 1" == cache.get("key", createfunc=creator)
         wait_until(lambda: "key" not in cache)
         creator.may_return.clear()
         with ThreadPoolExecutor(1) as thread:
             answer = thread.submit(cache.get, "key", createfunc=creator)
             wait_until(lambda: creator.calls == 2)
-            deadline = time.monotonic() + 4
-            while time.monotonic() < deadline:
+            commands.clear()
+            # The fourth extension of a lease comes after its end.
+            while commands.names.count("update") < 4:
                 assert "value 1" == cache.get("key", createfunc=creator)
-                time.sleep(0.05)
             creator.may_return.set()
             assert "value 2" == answer.result(30)
 

@@ -141,7 +141,7 @@ class TestExclusive:
                 future.result()
         assert [80] == numbers
 
-    def test_waiter_takes_over_at_once(self, locks: Locks) -> None:
+    def test_waiter_takes_over_at_once(self, locks: Locks, commands: Commands) -> None:
         """A released lock is acquired by a waiting lease at once."""
         acquired: list[float] = []
 
@@ -152,7 +152,7 @@ class TestExclusive:
         lease = locks.lease("name")
         lease.acquire()
         with background(wait):
-            time.sleep(0.3)
+            wait_until(lambda: commands.names.count("find") > 1)
             assert [] == acquired
             released = time.monotonic()
             lease.release()
@@ -174,15 +174,16 @@ class TestExpiry:
         assert not locks.lease("name").acquire(wait=False), "one released what two holds"
         assert two.release()
 
-    def test_lease_is_extended_while_its_owner_works(self, options: Options) -> None:
+    def test_lease_is_extended_while_its_owner_works(
+        self, options: Options, commands: Commands
+    ) -> None:
         """A lease is extended while its owner works."""
-        locks = make_locks(options, 3)
+        locks = make_locks(options, 1.5)
         with locks.lease("name") as lease, locks.lease("reading", shared=True):
-            deadline = time.monotonic() + 4
-            while time.monotonic() < deadline:
+            ends = time.monotonic() + 1.5
+            while time.monotonic() < ends or commands.names.count("update") < 8:
                 assert not locks.lease("name").acquire(wait=False)
                 assert not locks.lease("reading").acquire(wait=False)
-                time.sleep(0.05)
             assert lease.held
 
     def test_nothing_extends_after_the_release(self, options: Options, commands: Commands) -> None:
@@ -379,7 +380,7 @@ class TestProcesses:
         assert 0.8 < time.monotonic() - start < 8
 
     @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
-    def test_child_of_a_fork(self, options: Options) -> None:
+    def test_child_of_a_fork(self, options: Options, commands: Commands) -> None:
         """A forked child does not hold or release its parent's lock, but can wait for it."""
         locks = make_locks(options, 0.6)
         lease = locks.lease("name")
@@ -399,7 +400,8 @@ class TestProcesses:
         os.read(reading_end, 5)
         os.close(reading_end)
         # Longer than a lease: the parent still extends its own.
-        time.sleep(1)
+        extended = commands.names.count("update")
+        wait_until(lambda: commands.names.count("update") >= extended + 4)
         assert lease.release()
         assert (child, 0) == os.waitpid(child, 0)
 
