@@ -18,6 +18,7 @@ from beaker_mongo_soajs import (
     SessionStore,
     StoreUnavailable,
 )
+from beaker_mongo_soajs.backend import identity_cache, registry
 from beaker_mongo_soajs.namespace import MongoContainer, SessionNamespaceManager
 from tests.conftest import Db, FailPoint, Options
 from tests.waiting import wait_for_indexes
@@ -87,6 +88,14 @@ class TestNamespaceManager:
             ]
             assert spaces[0].client is one
             assert spaces[1].client is other
+
+    def test_memory_of_options(self, options: Options) -> None:
+        """Options made anew for each request take up no more memory, and are never confused."""
+        for number in range(300):
+            stores = registry.find_stores(600, options | {"store": {"touchAfter": number % 2}})
+            assert number % 2 == stores.config.store.touch_after
+        assert len(registry._by_options) <= registry._MOST_OPTIONS
+        assert len(registry._by_identity._entries) <= identity_cache._MOST_ENTRIES
 
     def test_stores_are_shared_by_equal_options(self, mongo_url: str, database_name: str) -> None:
         """Namespaces share stores if, and only if, their options are equal."""

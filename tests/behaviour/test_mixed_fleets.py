@@ -11,6 +11,7 @@ from beaker.session import Session
 
 from beaker_mongo_soajs import DbConfig, Locks, MongoSession, SerializationError, SessionStore
 from beaker_mongo_soajs.mongo.documents import utc_now
+from beaker_mongo_soajs.sessions.lazy_session import LazySession
 from beaker_mongo_soajs.testing import ReplicaSet
 from tests.application import KEYS, only_document
 from tests.conftest import Client, Db, Options
@@ -315,6 +316,20 @@ class TestSecondaries:
         found = SessionStore({"url": replica_set.url, "name": name}).get(_ID)
         assert found is not None
         assert (1, 2) == (found.get("a"), found.get(key))
+
+    def test_a_conflict_of_lazy_sessions(self, replica_set: ReplicaSet) -> None:
+        """The same is true of the sessions of Flask."""
+        options = self._options(replica_set, "conflict_lazy")
+        del options["timeout"]
+        SessionStore(options | {"URLParam": {"w": 2}}).set(_ID, {"n": 1})
+        with self._secondary_behind(replica_set):
+            mine, theirs = (LazySession(SessionStore(options), [_ID]) for _ in range(2))
+            mine.load_if_needed()["b.c"] = 2
+            theirs.load_if_needed()["a"] = 1
+            theirs.save()
+            mine.save()
+        del options["URLParam"]
+        assert {"n": 1, "a": 1, "b.c": 2} == LazySession(SessionStore(options), [_ID]).copy()
 
     def test_an_id_in_use_again(self, replica_set: ReplicaSet) -> None:
         """First saves under an id whose old session has expired are merged on the primary."""
