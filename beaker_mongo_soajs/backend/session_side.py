@@ -110,7 +110,6 @@ class SessionSide:
         :raises StoreUnavailable: when the database does not answer.
         :raises SerializationError: when the document cannot be read.
         """
-        self._loaded = None
         caller = self._session()
         if caller is not None:
             check_session_cookie(caller)
@@ -225,8 +224,7 @@ class SessionSide:
         stored, session = session, without_invalid(session)
         is_valid = len(session) == len(stored)
         times = (session.get(CREATION_TIME), session.get(ACCESSED_TIME), time.time())
-        self._created = {}
-        if not (times[0] and is_time(times[0])):
+        if not is_time(times[0]):
             # Another program began the session, and Beaker's Session.created needs this.
             self._created = {CREATION_TIME: first_time(*times)}
             session = session | self._created

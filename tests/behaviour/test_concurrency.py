@@ -168,6 +168,17 @@ class TestRounds:
         theirs = {f"theirs{number}": number for number in range(3)}
         assert {"a": 0, "theirs": 1} | mine | theirs == site.read(cookie)
 
+    def test_a_value_that_is_changed_back(self, all_options: Options, kind: type[Session]) -> None:
+        """A second save stores a value that is again as it was loaded."""
+        site = Site(all_options)
+        cookie = site.begin_session(n=1)
+        options = all_options | {"type": "ext:mongodb_soajs", "use_cookies": False}
+        session = kind({}, id=cookie, **options)
+        for number in (2, 1):
+            session["n"] = number
+            session.save()
+            assert {"n": number} == site.read(cookie)
+
     def test_repeated_first_saves_keep_what_others_saved(
         self, options: Options, *, stringify: bool
     ) -> None:
