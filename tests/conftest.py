@@ -23,18 +23,18 @@ from pymongo.database import Database
 
 import beaker_mongo_soajs
 from beaker_mongo_soajs import MongoSession
-from beaker_mongo_soajs.testing import MongodNotFound, MongoServer, find_mongod
+from beaker_mongo_soajs.testing import MongodNotFound, MongoServer, ReplicaSet, find_mongod
 from tests.effort import effort
 from tests.faults import fail_point as open_fail_point
 from tests.forks import Fork
 from tests.leak_check import CHECK
+from tests.passwords import PASSWORD
 from tests.plain_server import PlainServer
 from tests.proxy import TcpProxy
 from tests.recorder import Commands, Recorder
 from tests.waiting import wait_for_indexes
 
 pytest_plugins = [
-    "pytester",
     "tests.fast",
     "tests.interleavings.report",
     "tests.leaks",
@@ -232,6 +232,40 @@ def proxy(mongo_server: MongoServer) -> Iterator[TcpProxy]:
     """Start a proxy to the server; connect to its :attr:`TcpProxy.url`."""
     with TcpProxy(mongo_server.port) as proxy:
         yield proxy
+
+
+@pytest.fixture(scope="session")
+def auth_server() -> Iterator[MongoServer]:
+    """Start a server that requires a login, with users of several databases and rights.
+
+    The database of a user is the one in which the user was created.
+    """
+    with MongoServer(args=["--auth"], for_tests=True) as server:
+        with Client(server.url) as client:
+            client.admin.command("createUser", "root", pwd=PASSWORD, roles=["root"])
+        with Client(server.url, username="root", password=PASSWORD) as client:
+            documents: dict[str, Any] = {
+                "resource": {"db": "bad_input", "collection": ""},
+                "actions": ["find", "insert", "update", "remove"],
+            }
+            client.admin.command("createRole", "documents", privileges=[documents], roles=[])
+            own = {"role": "readWrite", "db": "shop"}
+            for database, user, roles in (
+                ("admin", "writer", ["documents"]),
+                ("admin", "nobody", []),
+                ("users", "ann", [own]),
+                ("shop", "ann", [own]),
+                ("shop", "reader", ["read"]),
+            ):
+                client[database].command("createUser", user, pwd=PASSWORD, roles=roles)
+        yield server
+
+
+@pytest.fixture(scope="session")
+def replica_set_of_one() -> Iterator[ReplicaSet]:
+    """Start a replica set of one member, where writes can be retried."""
+    with ReplicaSet(members=1, for_tests=True) as replica_set:
+        yield replica_set
 
 
 @pytest.fixture

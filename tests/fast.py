@@ -11,7 +11,8 @@ _FOLDERS = frozenset(
 )
 _FIXTURES = frozenset(
     {"auth_server", "distributions", "foreign_server", "fork_python", "mongo_server"}
-    | {"replica_set", "run_python", "start_python", "strict_server", "tls_server", "workers"}
+    | {"replica_set", "replica_set_of_one", "run_python", "start_python", "strict_server"}
+    | {"tls_server", "workers"}
 )
 
 

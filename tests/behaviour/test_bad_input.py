@@ -4,7 +4,6 @@ import datetime
 import logging
 import socket
 import traceback
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -25,12 +24,11 @@ from beaker_mongo_soajs import (
 )
 from beaker_mongo_soajs.testing import MongoServer
 from tests.application import Site
-from tests.conftest import Client, Db, Options
-from tests.passwords import SERVER_PASSWORD
+from tests.conftest import Db, Options
+from tests.passwords import PASSWORD
 from tests.waiting import wait_for_indexes
 
-_PASSWORD = SERVER_PASSWORD
-_SECRETS = ("s3cr3t", "p%40ss", "the-user-name")
+_SECRETS = ("s3cr3t", "w%rd", "p%40ss", "the-user-name")
 
 
 @pytest.fixture
@@ -39,33 +37,7 @@ def options(options: Options) -> Options:
     return options | {"invalidate_corrupt": False}
 
 
-@pytest.fixture(scope="module")
-def auth_server() -> Iterator[MongoServer]:
-    """Start a server with users who may only write documents, or nothing."""
-    with MongoServer(args=["--auth"], for_tests=True) as server:
-        with Client(server.url) as client:
-            create = {"createUser": "root", "pwd": _PASSWORD, "roles": ["root"]}
-            client.admin.command(create)
-        with Client(server.url, username="root", password=_PASSWORD) as client:
-            for name, role in (("writer", _WRITES_DOCUMENTS), ("nobody", [])):
-                if role:
-                    client.admin.command(
-                        {"createRole": f"{name}_role", "privileges": role, "roles": []}
-                    )
-                roles = [f"{name}_role"] if role else []
-                client.admin.command({"createUser": name, "pwd": _PASSWORD, "roles": roles})
-        yield server
-
-
-_WRITES_DOCUMENTS = [
-    {
-        "resource": {"db": "bad_input", "collection": ""},
-        "actions": ["find", "insert", "update", "remove"],
-    }
-]
-
-
-def _auth_options(server: MongoServer, user: str, password: str = _PASSWORD) -> Options:
+def _auth_options(server: MongoServer, user: str, password: str = PASSWORD) -> Options:
     return {
         "name": "bad_input",
         "servers": f"127.0.0.1:{server.port}",
@@ -100,7 +72,7 @@ class TestOptions:
             ({"servers": []}, "servers", ["servers"], 190),
             ({"collection": ""}, "collection", ["collection"], 191),
             ({"servers": [{"host": "a", "port": "http"}]}, "servers", ["port"], 190),
-            ({"credentials": {"pasword": _PASSWORD}}, "credentials.pasword", ["password"], None),
+            ({"credentials": {"pasword": PASSWORD}}, "credentials.pasword", ["password"], None),
             ({"dbConfig": "/no/such/file.json"}, "dbConfig", ["dbConfig"], None),
             ({"store": {"touchAfter": 2_000_000}}, "store.touchAfter", ["smaller"], None),
         ],
@@ -128,7 +100,7 @@ class TestOptions:
 
     def test_no_credential_in_any_repr(self) -> None:
         """Neither the configuration nor its report shows a password, in whichever form."""
-        plain = {"name": "n", "credentials": {"username": "ann", "password": _PASSWORD}}
+        plain = {"name": "n", "credentials": {"username": "ann", "password": PASSWORD}}
         escaped = "s3cr3t-p%40ss%3A%2Fw%25rd"
         for options in (plain, {"url": f"mongodb://ann:{escaped}@127.0.0.1/n"}):
             config = DbConfig.from_options(options)

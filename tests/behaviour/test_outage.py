@@ -2,7 +2,6 @@
 
 import threading
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -367,13 +366,6 @@ FAULTS: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.fixture(scope="module")
-def replica_set() -> Iterator[ReplicaSet]:
-    """Start a replica set of one, where writes can be retried."""
-    with ReplicaSet(members=1, for_tests=True) as replica_set:
-        yield replica_set
-
-
 class TestSingleFaults:
     """One command that fails."""
 
@@ -470,7 +462,7 @@ class TestSingleFaults:
     )
     def test_of_update_in_a_replica_set(
         self,
-        replica_set: ReplicaSet,
+        replica_set_of_one: ReplicaSet,
         kind: type[Session],
         fault: str,
         times: int,
@@ -479,12 +471,12 @@ class TestSingleFaults:
         stringify: bool,
     ) -> None:
         """In a replica set an update that fails is retried once or an error."""
-        options = {"url": replica_set.url, "name": "single_faults", "stringify": stringify}
+        options = {"url": replica_set_of_one.url, "name": "single_faults", "stringify": stringify}
         options["session_class"] = kind
         site = Site(options | {"URLParam.serverSelectionTimeoutMS": 5000})
         cookie = site.begin_session(user="ann")
         with (
-            Client(replica_set.url) as client,
+            Client(replica_set_of_one.url) as client,
             open_fail_point(client, "update", times=times, app_name=APP_NAME, **FAULTS[fault]),
         ):
             self.try_out(site, cookie, Change({"n": 1}), {"user": "ann"} if is_answered else None)

@@ -2,7 +2,6 @@
 
 import datetime
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -39,25 +38,6 @@ def only_problem(topic: str, found: list[Finding]) -> str:
     named = problems(found)
     assert [topic] == list(named), found
     return named[topic]
-
-
-@pytest.fixture(scope="module")
-def auth_server() -> Iterator[MongoServer]:
-    """Start a server that requires a login, with a user who may only read."""
-    with MongoServer(args=["--auth"], for_tests=True) as server:
-        with Client(server.url) as client:
-            client.admin.command("createUser", "root", pwd=PASSWORD, roles=["root"])
-        with Client(server.url, username="root", password=PASSWORD) as client:
-            for user, role in (("reader", "read"), ("ann", "readWrite")):
-                client["shop"].command("createUser", user, pwd=PASSWORD, roles=[role])
-        yield server
-
-
-@pytest.fixture(scope="module")
-def replica_set() -> Iterator[ReplicaSet]:
-    """Start a replica set of one member."""
-    with ReplicaSet(members=1, for_tests=True) as replica_set:
-        yield replica_set
 
 
 def login(server: MongoServer, user: str, **more: Any) -> Options:
@@ -99,9 +79,9 @@ class TestSound:
         (rights,) = [each for each in found if each.topic == "rights"]
         assert "find, insert, update, remove, createIndex" == rights.text
 
-    def test_replica_set(self, replica_set: ReplicaSet) -> None:
+    def test_replica_set(self, replica_set_of_one: ReplicaSet) -> None:
         """A small replica set and a weak write concern are warnings."""
-        found = check(url=replica_set.url, name="shop", **{"URLParam.w": 1})
+        found = check(url=replica_set_of_one.url, name="shop", **{"URLParam.w": 1})
         assert {} == problems(found)
         warned = {each.topic for each in found if each.level is Level.WARNING}
         assert {"replica set", "write concern", "TTL index"} == warned
@@ -134,9 +114,9 @@ class TestBroken:
         found = check(1.0, servers=place, name="shop", **{"URLParam.ssl": True})
         assert "SSL handshake failed" in only_problem("connection", found)
 
-    def test_wrong_name_of_the_replica_set(self, replica_set: ReplicaSet) -> None:
+    def test_wrong_name_of_the_replica_set(self, replica_set_of_one: ReplicaSet) -> None:
         """The server belongs to another replica set."""
-        place = f"127.0.0.1:{replica_set.members[0].port}"
+        place = f"127.0.0.1:{replica_set_of_one.members[0].port}"
         found = check(1.0, servers=place, name="shop", **{"URLParam.replicaSet": "rs7"})
         text = only_problem("connection", found)
         assert "replicaSet is rs7, but the server belongs to the replica set rs0" in text
@@ -175,14 +155,14 @@ class TestBroken:
         assert "must not insert, update, remove, createIndex on shop.sessions" in text
         assert "Grant the role readWrite" in text
 
-    def test_write_concern_of_too_many(self, replica_set: ReplicaSet) -> None:
+    def test_write_concern_of_too_many(self, replica_set_of_one: ReplicaSet) -> None:
         """The write concern needs more members than there are."""
-        found = check(url=replica_set.url, name="shop", **{"URLParam.w": 3})
+        found = check(url=replica_set_of_one.url, name="shop", **{"URLParam.w": 3})
         assert "fewer members than that" in only_problem("write concern", found)
 
-    def test_unknown_write_concern(self, replica_set: ReplicaSet) -> None:
+    def test_unknown_write_concern(self, replica_set_of_one: ReplicaSet) -> None:
         """The write concern is not defined."""
-        found = check(url=replica_set.url, name="shop", **{"URLParam.w": "two_rooms"})
+        found = check(url=replica_set_of_one.url, name="shop", **{"URLParam.w": "two_rooms"})
         assert "no such write concern is defined" in only_problem("write concern", found)
 
     def test_wrong_ttl_index(self, options: Options, database: Db) -> None:

@@ -11,12 +11,11 @@ from tests.conftest import Client, FailPoint, Options
 from tests.recorder import Commands
 
 
-def test_the_primary_is_asked() -> None:
+def test_the_primary_is_asked(replica_set_of_one: ReplicaSet) -> None:
     """The query goes to the primary, even if sessions are read from secondaries."""
     params = {"readPreference": "secondary", "serverSelectionTimeoutMS": 5000}
-    with ReplicaSet(members=1, for_tests=True) as replica_set:
-        options = {"url": replica_set.url, "name": "shop", "URLParam": params}
-        wait_for_database(DbConfig.from_options(options), 0)
+    options = {"url": replica_set_of_one.url, "name": "shop", "URLParam": params}
+    wait_for_database(DbConfig.from_options(options), 0)
 
 
 def test_a_refusal_ends_the_wait(

@@ -18,12 +18,6 @@ from tests.mongo.certificates import Certificates, encrypt_key
 from tests.passwords import PASSPHRASE
 
 
-@pytest.fixture(scope="module")
-def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
-    """Make an authority for the tests of this module."""
-    return Certificates(tmp_path_factory.mktemp("certificates"))
-
-
 @pytest.fixture(autouse=True)
 def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Use a temporary folder for this test alone."""

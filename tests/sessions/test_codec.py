@@ -19,7 +19,7 @@ from tests.effort import times
 from tests.sessions.values import SESSIONS
 
 _CONTEXT = b"0123456789abcdef"
-_EXAMPLES = times(1_000)
+_EXAMPLES = times(500)
 _SECONDS = 900
 """The timeout of a round trip: all examples take a minute or two, and longer on a busy machine."""
 

@@ -5,6 +5,8 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 from urllib.request import Request, urlopen
 
 import bson
@@ -26,7 +28,7 @@ from benchmarks.distance import proxy_process
 from benchmarks.environment import Environment
 from benchmarks.figures import Figures
 from benchmarks.files import BEGIN, DOCUMENT, END, RESULTS, ROOT, replaced
-from benchmarks.measurement import BURST, Group, measure
+from benchmarks.measurement import Group
 from benchmarks.own_time import Shares, subtracted_us
 from benchmarks.page import page
 from benchmarks.population import multiply_document
@@ -43,29 +45,6 @@ from benchmarks.visits import cart
 from benchmarks.workloads import CHANGE, LOGIN, NEW, READ
 from tests.conftest import IMPORTS, Client, RunPython
 from tests.waiting import wait_until
-
-
-class CountingCell:
-    """A cell that stores nothing and counts its requests."""
-
-    def __init__(self, contender: str, threads: int = 1) -> None:
-        """Make a cell for a contender."""
-        self.spec = Spec(contender, READ, threads=threads)
-        self.title = f"`{contender}`"
-        self.prepared: list[int] = []
-        self.served: list[int] = []
-
-    def prepare(self) -> int:
-        """Return a new number."""
-        self.prepared.append(len(self.prepared))
-        return self.prepared[-1]
-
-    def serve(self, visit: int) -> None:
-        """Count the request."""
-        self.served.append(visit)
-
-    def close(self) -> None:
-        """Do nothing."""
 
 
 def samples(*wall_us: float, cpu_us: float = 1.0) -> Samples:
@@ -163,7 +142,10 @@ class TestTables:
 
     def test_group_table(self) -> None:
         """Each row has the ratios to this package and to Beaker's own store."""
-        group = Group("", [CountingCell(TYPE), CountingCell(BEAKER)], 1)
+        cells: list[Any] = [
+            SimpleNamespace(spec=Spec(name, READ), title=f"`{name}`") for name in (TYPE, BEAKER)
+        ]
+        group = Group("", cells, 1)
         group.samples = dict(RESULTS_OF_TWO)
         rows = group_table(group).splitlines()[2:]
         assert "| `session.type` | 100 | 100 | 100 | 30.0 | 1.00 | 0.25 |" == rows[0]
@@ -178,22 +160,6 @@ class TestTables:
         """A document without the marks is an error."""
         with pytest.raises(ValueError, match="lacks the marks"):
             replaced("text", "new")
-
-
-class TestMeasurement:
-    """Taking turns."""
-
-    @pytest.mark.parametrize("threads", [1, 3])
-    def test_turns(self, threads: int) -> None:
-        """Each cell serves its number of requests, and each prepared visit once."""
-        cells = [CountingCell(TYPE, threads), CountingCell(BEAKER, threads)]
-        group = Group("", cells, 4 * BURST)
-        told: list[int] = []
-        measure([group], 2, time.monotonic() + 60, told.append)
-        for cell in cells:
-            assert sorted(cell.prepared) == sorted(cell.served)
-            assert 4 * BURST <= len(group.samples[cell.spec].wall_ns) < len(cell.served)
-        assert sum(told) == sum(len(cell.served) for cell in cells)
 
 
 class TestSites:
