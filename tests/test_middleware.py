@@ -4,7 +4,7 @@ import textwrap
 import threading
 import time
 import warnings
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import timedelta
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -45,6 +45,17 @@ def _make(options: Options, **more: Any) -> SessionMiddleware:
     return SessionMiddleware(_count, **options, **_SAFE | more)
 
 
+def _browser(act: Callable[[dict[str, Any]], object], options: Options) -> Any:
+    """Return a browser of an application that calls a function with its WSGI environment."""
+
+    def app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        act(environ)
+        start_response("204 No Content", [])
+        return []
+
+    return TestApp(SessionMiddleware(app, **options, **_SAFE))
+
+
 def count_app(global_conf: dict[str, str], **settings: str) -> Any:
     """Return the application above, for Paste."""
     return _count
@@ -78,15 +89,9 @@ class TestSessions:
     def test_other_environ_key(self, options: Options) -> None:
         """The session is in the WSGI environment under environ_key."""
         found: list[str] = []
-
-        def app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-            found.extend(key for key in environ if key in ("mine", "beaker.session"))
-            start_response("204 No Content", [])
-            return []
-
-        browser: Any = TestApp(SessionMiddleware(app, environ_key="mine", **options, **_SAFE))
+        browser = _browser(found.extend, options | {"environ_key": "mine"})
         browser.get("/")
-        assert ["mine"] == found
+        assert ["mine"] == [key for key in found if key in ("mine", "beaker.session")]
 
     def test_other_sessions_are_mongo_sessions_too(
         self, options: Options, commands: Commands
@@ -94,19 +99,17 @@ class TestSessions:
         """get_by_id() and beaker.get_session return MongoSession; the first writes nothing."""
         found: list[Any] = []
 
-        def app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        def act(environ: dict[str, Any]) -> None:
             found.append(environ["beaker.session"].get_by_id(id_))
             found.append(environ["beaker.session"].get_by_id("unknown"))
             found.append(environ["beaker.get_session"]())
-            start_response("204 No Content", [])
-            return []
 
         session = MongoSession({}, **options)
         session["n"] = 7
         session.save()
         id_ = session.id
         commands.clear()
-        browser: Any = TestApp(SessionMiddleware(app, **options, **_SAFE))
+        browser = _browser(act, options)
         browser.get("/")
         other, unknown, new = found
         assert (7, None, True) == (other["n"], unknown, new.is_new)
@@ -122,16 +125,10 @@ class TestSessions:
         class Mine(MongoSession):
             pass
 
-        kinds = []
-
-        def app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-            kinds.append(type(environ["beaker.session"]._session()))
-            start_response("204 No Content", [])
-            return []
-
-        browser: Any = TestApp(SessionMiddleware(app, session_class=Mine, **options, **_SAFE))
+        found: list[Any] = []
+        browser = _browser(found.append, options | {"session_class": Mine})
         browser.get("/")
-        assert [Mine] == kinds
+        assert [Mine] == [type(environ["beaker.session"]._session()) for environ in found]
 
 
 class TestOptions:
@@ -188,16 +185,10 @@ class TestOptions:
             read = {name: middleware.options[name] for name in texts}
             assert {"timeout": 60, "use_cookies": False, "secure": False} == read
 
-    def test_arguments_override_settings(self, options: Options) -> None:
-        """A keyword argument overrides the setting of the same name."""
-        middleware = SessionMiddleware(
-            _count, {"session.timeout": 60}, timeout=70, **options, **_SAFE
-        )
-        assert 70 == middleware.options["timeout"]
-
     @pytest.mark.parametrize(
         ("argument", "value", "expected"),
         [
+            ("timeout", 70, 70),
             ("Timeout", 70, 70),
             ("session.TIMEOUT", "70", 70),
             ("session_timeout", "70", 70),

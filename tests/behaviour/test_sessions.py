@@ -10,6 +10,7 @@ from beaker.session import Session
 from hypothesis import HealthCheck, example, given, settings
 
 from beaker_mongo_soajs import SerializationError, SessionStore
+from beaker_mongo_soajs.mongo.documents import utc_now
 from beaker_mongo_soajs.sessions.changes import is_same
 from tests.application import KEYS, Site, only_document
 from tests.conftest import Db, Options, RunPython
@@ -157,13 +158,6 @@ class TestDocuments:
         assert "the-user-name" not in text
         assert b"the-user-name" not in base64.b64decode(text[24:])
 
-    def test_encrypted_session_is_deleted(self, kind_options: Options, database: Db) -> None:
-        """Deleting an encrypted session removes its document."""
-        visitor = Site(kind_options | KEYS).visitor()
-        visitor.save(user="ann")
-        visitor.request(lambda session: session.delete())
-        assert database.sessions.count_documents({}) == 0
-
     def test_unmarked_document_is_read_as_json_by_option(
         self, kind_options: Options, database: Db
     ) -> None:
@@ -236,22 +230,6 @@ class TestDocuments:
                         **KEYS, **options)  # fmt: skip
         assert again["when"] == complex(1, 2)
 
-    def test_express_cookie_of_node_is_kept(
-        self, kind_options: Options, database: Db, *, stringify: bool
-    ) -> None:
-        """Reads and saves keep the cookie that Node wrote; a missing cookie is added."""
-        cookie = {"originalMaxAge": 60_000, "secure": True, "sameSite": "strict", "path": "/x"}
-        site = Site(kind_options | {"store.expressCookie": True})
-        for session in ({"cookie": cookie, "user": "ann"}, {"user": "ann"}):
-            value = json.dumps(session) if stringify else session
-            database.sessions.replace_one({"_id": "node"}, {"session": value}, upsert=True)
-            visitor = site.visitor("node")
-            assert visitor.read() == {"user": "ann"}
-            visitor.save(n=1)
-            stored = only_document(database)["session"]
-            stored = json.loads(stored) if stringify else stored
-            assert stored["cookie"]["path"] == session.get("cookie", {"path": "/"})["path"]  # type: ignore[index]
-
     def test_text_of_other_applications_is_kept(self, kind_options: Options, database: Db) -> None:
         """A read or a change of another key keeps unusual data that Node wrote as JSON text."""
         like = '{"__type__":"dict","value":[["a",1]]}'
@@ -281,24 +259,21 @@ class TestDocuments:
             "inner": {"_accessed_time": 2.5},
         }
 
-    def test_timeout_decides_on_expiry(self, kind_options: Options, database: Db) -> None:
-        """A session expires when it has been unused for its timeout plus Beaker's two minutes."""
-        Site(kind_options | {"timeout": 600}).visitor().save(user="ann")
-        left = only_document(database)["expires"] - datetime.datetime.now(datetime.UTC).replace(
-            tzinfo=None
-        )
-        assert abs(left - datetime.timedelta(seconds=720)) < datetime.timedelta(seconds=30)
-
-    def test_expire_after_decides_without_timeout(
-        self, kind_options: Options, database: Db
+    @pytest.mark.parametrize(
+        ("more", "lifetime"),
+        [
+            ({"timeout": 600}, datetime.timedelta(seconds=600 + 120)),
+            ({"expireAfter": 86_400_000, "store.touchAfter": 0}, _DAY),
+        ],
+        ids=["timeout", "expireAfter"],
+    )
+    def test_expiry(
+        self, kind_options: Options, database: Db, more: Options, lifetime: datetime.timedelta
     ) -> None:
-        """A session without a timeout expires when it has been unused for expireAfter."""
-        site = Site(kind_options | {"expireAfter": 86_400_000, "store.touchAfter": 0})
-        site.visitor().save(user="ann")
-        left = only_document(database)["expires"] - datetime.datetime.now(datetime.UTC).replace(
-            tzinfo=None
-        )
-        assert abs(left - _DAY) < datetime.timedelta(seconds=30)
+        """A session expires after its timeout plus Beaker's two minutes, or after expireAfter."""
+        Site(kind_options | more).visitor().save(user="ann")
+        left = only_document(database)["expires"] - utc_now()
+        assert abs(left - lifetime) < datetime.timedelta(seconds=30)
 
     def test_express_cookie(self, kind_options: Options, database: Db, *, stringify: bool) -> None:
         """With store.expressCookie, the document has a cookie that the session does not show."""

@@ -173,17 +173,6 @@ class TestIds:
 class TestOverlaps:
     """A session that another request changes, moves or ends."""
 
-    def test_different_keys(self) -> None:
-        """Changes of different keys are all kept."""
-        session_key = begin(a=1, b=1, c=1)
-        one, other = SessionStore(session_key), SessionStore(session_key)
-        one["a"] = 2
-        del other["b"]
-        other["c"] = 2
-        other.save()
-        one.save()
-        assert {"a": 2, "c": 2} == read(session_key)
-
     @pytest.mark.parametrize("end", [SessionStore.flush, SessionStore.delete])
     def test_ended(self, end: Callable[[SessionStore], None], database: Db) -> None:
         """A save after the end restores nothing, and Django's error is raised."""
