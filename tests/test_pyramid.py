@@ -10,7 +10,8 @@ from pyramid.request import Request
 from pyramid.response import Response
 from webtest import TestApp
 
-from beaker_mongo_soajs import ConfigError, MongoSession
+from beaker_mongo_soajs import ConfigError, InsecureSessionWarning, MongoSession
+from beaker_mongo_soajs.pyramid import session_factory_from_settings
 from tests.application import only_document
 from tests.conftest import Db, Options
 from tests.recorder import Commands
@@ -182,6 +183,19 @@ class TestSettings:
         """An invalid option is an error of config.include()."""
         with pytest.raises(ConfigError, match=name):
             _Browser(settings | {f"session.{name}": text})
+
+    def test_an_option_given_twice(self, settings: Settings) -> None:
+        """An option that is given twice is an error: no value silently wins."""
+        with pytest.raises(ConfigError, match="is given twice") as caught:
+            _Browser(settings | {"session.timeout": "600", "session.Timeout": "900"})
+        assert "timeout" == caught.value.option
+
+    def test_warnings_name_the_caller(self, settings: Settings) -> None:
+        """A warning about an insecure cookie names the line that makes the session factory."""
+        del settings["session.secure"]
+        with pytest.warns(InsecureSessionWarning) as caught:
+            session_factory_from_settings(settings)
+        assert {__file__} == {each.filename for each in caught}
 
     def test_all_errors_at_once(self, settings: Settings) -> None:
         """The errors of sessions and of cache regions are one, which names the regions."""

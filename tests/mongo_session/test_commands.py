@@ -40,6 +40,22 @@ class TestCommands:
         assert {"moved_to": 1} == part["u"]["$pop"]
         assert {"session._accessed_time", "expires"} == part["u"]["$max"].keys()
 
+    @pytest.mark.parametrize(
+        ("level", "expected"), [(None, None), ("local", {"level": "local"})], ids=str
+    )
+    def test_read_concern(
+        self,
+        make_site: MakeSite,
+        commands: Commands,
+        level: str | None,
+        expected: dict[str, str] | None,
+    ) -> None:
+        """A read has the configured read concern, and none without one."""
+        make_site(URLParam={"readConcernLevel": level}).visitor("x" * 32).read()
+        assert [("find", expected)] == [
+            (event.command_name, event.command.get("readConcern")) for event in commands.started
+        ]
+
     def test_exact_times(self, make_site: MakeSite, commands: Commands) -> None:
         """With touchAfter 0, a request that only reads moves the times."""
         visitor = make_site(timeout=600, store={"touchAfter": 0}).visitor()
