@@ -51,6 +51,23 @@ def test_life_of_a_session(kind_options: Options, form: Options) -> None:
     assert {} == site.read(cookie)
 
 
+@pytest.mark.parametrize("form", [{}, {"stringify": True}], ids=["native", "text"])
+def test_late_save(options: Options, form: Options) -> None:
+    """A save with an old session id takes effect under the new one."""
+    options = options | form
+    store = SessionStore(options)
+    store.set("old", {"user": "ann"})
+    late, session = (MongoSession({"cookie": "beaker.session.id=old"}, **options) for _ in range(2))
+    session.regenerate_id()
+    session.save()
+    late["n"] = 1
+    late.save()
+    found = store.get(session.id)
+    assert found is not None
+    assert ("ann", 1) == (found["user"], found["n"])
+    assert store.get("old") is None
+
+
 def test_login_and_lock(options: Options) -> None:
     """A session changes its id, and is locked."""
     session = MongoSession({}, **options)

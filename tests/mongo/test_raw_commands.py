@@ -1,0 +1,24 @@
+"""Commands that are sent without PyMongo's own methods."""
+
+import bson
+import pytest
+from bson.raw_bson import RawBSONDocument
+
+from beaker_mongo_soajs.mongo.raw_commands import _only_document
+
+FOUND = {"_id": "a", "session": {"n": 1}}
+
+
+@pytest.mark.parametrize(
+    ("cursor", "found"),
+    [
+        ({"firstBatch": [FOUND], "id": 0, "ns": "db.sessions"}, FOUND),
+        ({"id": 0, "ns": "db.sessions", "firstBatch": [FOUND]}, FOUND),
+        ({"firstBatch": [], "id": 0}, None),
+        ({"id": 0, "firstBatch": []}, None),
+    ],
+)
+def test_answer_of_a_find(cursor: dict[str, object], found: dict[str, object] | None) -> None:
+    """The document is found in the answer, whatever the order of its fields."""
+    raw = _only_document(RawBSONDocument(bson.encode(cursor)))
+    assert found == (None if raw is None else bson.decode(raw))
