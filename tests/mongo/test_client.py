@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import threading
 import time
+import weakref
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -305,6 +307,21 @@ def test_child_of_an_unconnected_parent(fork: str, mongo_url: str, run_python: R
     """
     done = run_python(FORK.format(fork=fork), {"URL": mongo_url})
     assert ("done", "") == (done.stdout.strip(), done.stderr)
+
+
+def test_a_process_id_that_is_used_again(options: Options, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A child with the process id of an ancestor neither uses nor closes the ancestor's client."""
+    monkeypatch.setattr(module, "_clients", {})
+    monkeypatch.setattr(module, "_inherited", [])
+    config = DbConfig.from_options(options)
+    inherited = weakref.ref(get_client(config))
+    module._park_inherited()
+    with get_client(config) as client:
+        gc.collect()
+        kept = inherited()
+        assert kept is not None
+        assert kept is not client
+        kept.close()
 
 
 def test_gevent_may_patch_late(mongo_url: str, run_python: RunPython) -> None:
