@@ -2,11 +2,14 @@
 
 import datetime
 import gc
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from beaker.cache import Cache
+from beaker.exceptions import LockError
 
 from beaker_mongo_soajs import DbConfig
+from beaker_mongo_soajs.backend import creation_lock
 from beaker_mongo_soajs.caches.entry import Entry
 from beaker_mongo_soajs.caches.store import CacheStore
 from tests.caches.contract import Creator
@@ -135,3 +138,26 @@ def test_values_that_are_read_are_let_go(cache: Cache) -> None:
     gc.collect()
     kept = [each for each in gc.get_objects() if type(each) is Entry and each.payload]
     assert [] == kept
+
+
+@pytest.mark.parametrize("name", ["read", "write"])
+def test_locks_are_let_go(cache: Cache, name: str) -> None:
+    """A lock that no thread holds leaves nothing in memory, whoever asked for it in vain."""
+    holder = cache.namespace.get_creation_lock(b"key")
+
+    def ask_in_vain() -> None:
+        lock = cache.namespace.get_creation_lock(b"key")
+        assert not getattr(lock, f"acquire_{name}_lock")(wait=False)
+
+    def release_in_vain() -> None:
+        lock = cache.namespace.get_creation_lock(b"key")
+        with pytest.raises(LockError):
+            getattr(lock, f"release_{name}_lock")()
+
+    assert holder.acquire()
+    for act in (ask_in_vain, release_in_vain):
+        with ThreadPoolExecutor(1) as thread:
+            thread.submit(act).result()
+        assert 1 == len(creation_lock._holds)
+    holder.release()
+    assert {} == creation_lock._holds
