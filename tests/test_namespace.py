@@ -3,11 +3,13 @@
 import base64
 import datetime
 import pickle
+import zlib
 from typing import Any
 
 import pytest
 from beaker.cache import Cache
 from beaker.session import Session
+from beaker.util import JsonSerializer
 from pymongo import MongoClient
 
 from beaker_mongo_soajs import (
@@ -19,7 +21,9 @@ from beaker_mongo_soajs import (
     StoreUnavailable,
 )
 from beaker_mongo_soajs.backend import identity_cache, registry
+from beaker_mongo_soajs.backend.payload import unpack
 from beaker_mongo_soajs.namespace import MongoContainer, SessionNamespaceManager
+from tests.application import only_document
 from tests.conftest import Db, FailPoint, Options
 from tests.waiting import wait_for_indexes
 
@@ -88,6 +92,49 @@ class TestNamespaceManager:
             ]
             assert spaces[0].client is one
             assert spaces[1].client is other
+
+    def test_session_below_other_frames(self, options: Options, database: Db) -> None:
+        """A namespace finds its Session also through constructors of subclasses."""
+
+        class Deep(MongoNamespaceManager):
+            def __init__(self, *args: Any, levels: int = 5, **more: Any) -> None:
+                if levels:
+                    Deep.__init__(self, *args, levels=levels - 1, **more)
+                else:
+                    super().__init__(*args, **more)
+
+        session = Session({}, use_cookies=False, namespace_class=Deep, **options)
+        session["n"] = 1
+        session.save()
+        assert 1 == only_document(database)["session"]["n"]
+
+    def test_session_with_a_text_of_its_own(self, options: Options, database: Db) -> None:
+        """A Session that makes its own text is given that text again."""
+
+        class Shouting(Session):
+            def _encrypt_data(self, session_data: Any = None) -> str:
+                return "".join(reversed(super()._encrypt_data(session_data)))
+
+            def _decrypt_data(self, session_data: str) -> Any:
+                return super()._decrypt_data("".join(reversed(session_data)))
+
+        made: Options = {"use_cookies": False, "type": "ext:mongodb_soajs", **options}
+        made |= {"data_serializer": JsonSerializer()}
+        session = Shouting({}, **made)
+        session["n"] = 1
+        session.save()
+        assert isinstance(only_document(database)["session"], str)
+        assert 1 == Shouting({}, id=session.id, **made)["n"]
+
+    @pytest.mark.parametrize(
+        "data",
+        [b"\x80\x02}q\x00 and no end", b"x and no zlib", zlib.compress(b"[" * 100_000), b"\x80"],
+        ids=["pickle", "zlib", "levels", "other"],
+    )
+    def test_texts_that_begin_like_payloads(self, data: bytes) -> None:
+        """Ciphertext that begins like a pickle or like zlib is neither."""
+        assert unpack(base64.b64encode(data).decode()) is None
+        assert unpack("no base64: é") is None
 
     def test_memory_of_options(self, options: Options) -> None:
         """Options made anew for each request take up no more memory, and are never confused."""

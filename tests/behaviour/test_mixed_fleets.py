@@ -123,15 +123,20 @@ class TestSerializers:
         assert ("admin", "dev") == open_session(kind, options)["roles"]
         assert 2 == open_session(kind, options)["n"]
 
+    @pytest.mark.parametrize("container", [list, tuple])
     def test_json_stores_changed_tuples_as_lists(
-        self, options: Options, kind: type[Session]
+        self, options: Options, kind: type[Session], container: type[Any]
     ) -> None:
         """A JSON application that changes a tuple stores its list."""
         SessionStore(options).set(_ID, {"roles": ("admin",)})
         session = open_session(kind, options, data_serializer="json")
-        session["roles"] = [*session["roles"], "dev"]
+        session["new"] = container("ab")
         session.save()
-        assert ["admin", "dev"] == open_session(kind, options)["roles"]
+        session = open_session(kind, options, data_serializer="json")
+        session["roles"] = container([*session["roles"], "dev"])
+        session.save()
+        again = open_session(kind, options)
+        assert (["admin", "dev"], ["a", "b"]) == (again["roles"], again["new"])
 
     def test_a_save_without_changes(self, options: Options, database: Db) -> None:
         """A save without changes marks the document with the serializer of MongoSession."""

@@ -9,11 +9,11 @@ import pytest
 from beaker.session import Session
 from hypothesis import HealthCheck, example, given, settings
 
-from beaker_mongo_soajs import SerializationError, SessionStore
+from beaker_mongo_soajs import SerializationError, SessionStore, StoreUnavailable
 from beaker_mongo_soajs.mongo.documents import utc_now
 from beaker_mongo_soajs.sessions.changes import is_same
 from tests.application import KEYS, Site, only_document
-from tests.conftest import Db, Options, RunPython
+from tests.conftest import Db, FailPoint, Options, RunPython
 from tests.effort import times
 from tests.recorder import Commands
 from tests.sessions.values import SESSIONS
@@ -221,14 +221,44 @@ class TestDocuments:
     def test_saves_in_an_error_handler(self, options: Options, kind: type[Session]) -> None:
         """A session can be saved while the application handles an error."""
         session = kind({}, use_cookies=False, type="ext:mongodb_soajs", **KEYS, **options)
-        session["when"] = complex(1, 2)
+        # Only the pickle in the ciphertext can hold it.
+        session["object"] = Reversed()
         try:
             int("x")
         except ValueError:
             session.save()
         again = kind({}, id=session.id, use_cookies=False, type="ext:mongodb_soajs",
                         **KEYS, **options)  # fmt: skip
-        assert again["when"] == complex(1, 2)
+        assert isinstance(again["object"], Reversed)
+
+    def test_outage_while_an_object_is_saved(
+        self, options: Options, kind: type[Session], fail_point: FailPoint
+    ) -> None:
+        """An outage is that error also for a session which only ciphertext can hold."""
+        session = kind({}, use_cookies=False, type="ext:mongodb_soajs", **KEYS, **options)
+        session["object"] = Reversed()
+        with fail_point("insert", error_code=8000), pytest.raises(StoreUnavailable):
+            session.save()
+
+    def test_serializer_after_a_save(self, options: Options, kind: type[Session]) -> None:
+        """An application can use the serializer of a session, which a save leaves as it was."""
+        session = kind({}, use_cookies=False, type="ext:mongodb_soajs", **options)
+        session["n"] = 1
+        session.save()
+        serializer: Any = session.serializer
+        assert {"n": 2} == serializer.loads(serializer.dumps({"n": 2}))
+
+    def test_value_that_a_serializer_cannot_hold(self, options: Options, database: Db) -> None:
+        """If Beaker's Session cannot serialize what is stored, that is an error that names it.
+
+        Beaker would take its TypeError for a sign that there is no session.
+        """
+        SessionStore(options).set("id", {"user": {"ann"}})
+        before = only_document(database)
+        made: Options = {"type": "ext:mongodb_soajs", "data_serializer": Reversed()}
+        with pytest.raises(SerializationError, match="TypeError"):
+            Session({}, id="id", use_cookies=False, invalidate_corrupt=False, **made, **options)
+        assert before == only_document(database)
 
     def test_text_of_other_applications_is_kept(self, kind_options: Options, database: Db) -> None:
         """A read or a change of another key keeps unusual data that Node wrote as JSON text."""

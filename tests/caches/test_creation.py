@@ -9,9 +9,8 @@ import pytest
 from beaker.cache import Cache
 from beaker.exceptions import LockError
 
-from beaker_mongo_soajs import (
-    LockTimeout,
-)
+from beaker_mongo_soajs import LockTimeout
+from beaker_mongo_soajs.backend import creation_lock, single_flight
 from beaker_mongo_soajs.mongo.collection import StoreCollection
 from beaker_mongo_soajs.mongo.renewal import get_renewer
 from tests.caches.contract import Creator
@@ -249,6 +248,61 @@ class TestCreation:
             assert [False, False] == others()
             lock.release_write_lock()
             assert [True, True] == others()
+
+    def test_a_value_is_stored_under_a_lock_of_the_application(self, options: Options) -> None:
+        """A lock that an application acquired is held until it releases it, whatever it stores."""
+        cache, other = open_cache(options), open_cache(options, **{"store.lockLease": 20})
+        lock = cache.namespace.get_creation_lock(b"key")
+        lock.acquire()
+        cache.put("key", 1)
+        assert not other.namespace.get_creation_lock(b"key").acquire(wait=False)
+        lock.release()
+        assert other.namespace.get_creation_lock(b"key").acquire(wait=False)
+
+    def test_a_nested_creation_keeps_the_lock(self, options: Options) -> None:
+        """A value that is stored within its own creation does not release the outer lock."""
+        cache, other = open_cache(options), open_cache(options, **{"store.lockLease": 20})
+        acquired: list[bool] = []
+
+        def create() -> str:
+            inner: str = cache.get("key", createfunc=lambda: "inner")
+            acquired.append(other.namespace.get_creation_lock(b"key").acquire(wait=False))
+            return f"{inner}, outer"
+
+        assert "inner, outer" == cache.get("key", createfunc=create)
+        assert [False] == acquired
+        assert "inner, outer" == cache.get("key")
+
+    def test_a_value_is_stored_twice_under_its_lock(self, cache: Cache) -> None:
+        """What a creation function returns replaces what it stored itself."""
+
+        def create() -> str:
+            cache.put("key", "first")
+            return "second"
+
+        assert "second" == cache.get("key", createfunc=create)
+        assert "second" == cache.get("key")
+
+    def test_a_writer_that_gives_up(self, options: Options) -> None:
+        """After a writer has given up, new readers get the lock again."""
+        cache = open_cache(options, **{"store.lockLease": 0.2})
+        with ThreadPoolExecutor(1) as thread:
+            # The lease of a reader would run out, and nothing extends it without its thread.
+            reader = open_cache(options).namespace.get_creation_lock(b"key")
+            thread.submit(reader.acquire_read_lock).result(30)
+            with pytest.raises(LockTimeout):
+                cache.namespace.get_creation_lock(b"key").acquire()
+            assert cache.namespace.get_creation_lock(b"key").acquire_read_lock(wait=False)
+            thread.submit(reader.release_read_lock).result(30)
+
+    def test_an_ended_creation_leaves_the_next_one_alone(self, cache: Cache) -> None:
+        """A thread that finds a creation ended does not remove one that began meanwhile."""
+        lock = cache.namespace.get_creation_lock(b"key")
+        lock.acquire()
+        running = dict(creation_lock._flights)
+        lock._drop(single_flight.SingleFlight())
+        assert running == creation_lock._flights
+        lock.release()
 
     def test_misuse_of_the_lock(self, cache: Cache) -> None:
         """A release without a lock, and mixing reader and writer, are errors, as in Beaker."""
