@@ -1,6 +1,6 @@
 """Count the updates that overlapping requests lose: ``python -m benchmarks.lost_updates``.
 
-It plays the rounds of :mod:`tests.behaviour.scenarios` with Beaker's own ``ext:mongodb`` and with
+It plays the rounds of :mod:`tests.behaviour.rounds` with Beaker's own ``ext:mongodb`` and with
 this package, and prints the table of ``docs/concurrency.md``. It starts a server, or uses that of
 ``MONGODB_URL``.
 """
@@ -18,16 +18,13 @@ from typing import Any
 from pymongo import MongoClient
 
 from beaker_mongo_soajs.testing import mongodb_url
+from tests.behaviour.rounds import ROUNDS, Scenario, Tally, different_keys
 from tests.behaviour.scenarios import (
-    ROUNDS,
     Options,
     ProcessServer,
-    Scenario,
     Server,
-    Tally,
     ThreadServer,
     beaker_options,
-    different_keys,
     worker_processes,
 )
 
@@ -50,7 +47,7 @@ TITLES: Mapping[str, str] = {
 def count(play_round: Scenario, server: Server, rounds: int) -> tuple[int, Tally]:
     """Play a round repeatedly, up to a number of times or the time limit.
 
-    :param play_round: one of :data:`tests.behaviour.scenarios.ROUNDS`.
+    :param play_round: one of :data:`tests.behaviour.rounds.ROUNDS`.
     :param server: serves the requests.
     :param rounds: the number of rounds.
     :returns: the number of played rounds, and the sum of their tallies.

@@ -9,15 +9,10 @@ from beaker.session import Session
 from beaker_mongo_soajs import MongoSession
 from benchmarks import lost_updates
 from tests.application import KEYS
-from tests.behaviour.scenarios import (
+from tests.behaviour.rounds import (
     ROUNDS,
-    Change,
-    ProcessServer,
     Scenario,
-    Site,
     Tally,
-    ThreadServer,
-    beaker_options,
     different_keys,
     first_saves,
     play,
@@ -26,6 +21,13 @@ from tests.behaviour.scenarios import (
     same_key,
     save_beside_logout,
     save_overlaps_logout,
+)
+from tests.behaviour.scenarios import (
+    Change,
+    ProcessServer,
+    Site,
+    ThreadServer,
+    beaker_options,
     worker_processes,
 )
 from tests.conftest import Db, Options
@@ -54,7 +56,7 @@ def workers() -> Iterator[list[Connection]]:
 
 
 class TestRounds:
-    """The rounds of :mod:`tests.behaviour.scenarios`."""
+    """The rounds of :mod:`tests.behaviour.rounds`."""
 
     @pytest.mark.parametrize(
         ("kind", "play_round"), KINDS_AND_ROUNDS, indirect=["kind"], ids=name_of

@@ -5,7 +5,7 @@ import time
 import pytest
 from beaker.cache import Cache
 
-from tests.caches.contract import Clock, Creator
+from tests.caches.doubles import Clock, Creator
 from tests.caches.support import move_with, open_cache
 from tests.conftest import Options
 

@@ -8,7 +8,7 @@ from beaker.cache import Cache
 
 from beaker_mongo_soajs.caches import entry as cache_entry
 from beaker_mongo_soajs.caches import store as module
-from tests.caches.contract import Clock
+from tests.caches.doubles import Clock
 from tests.conftest import Options
 
 

@@ -8,7 +8,7 @@ from beaker.cache import Cache
 
 from beaker_mongo_soajs.backend import single_flight
 from beaker_mongo_soajs.caches.entry import Entry
-from tests.caches.contract import Clock, Creator
+from tests.caches.doubles import Clock, Creator
 from tests.recorder import Commands
 from tests.waiting import wait_until
 

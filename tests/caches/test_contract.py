@@ -6,7 +6,8 @@ from typing import Any, ClassVar
 
 import pytest
 
-from tests.caches.contract import CacheContract, Clock
+from tests.caches.contract import CacheContract
+from tests.caches.doubles import Clock
 from tests.caches.support import move_with
 from tests.conftest import Options
 

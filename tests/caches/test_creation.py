@@ -13,7 +13,7 @@ from beaker_mongo_soajs import LockTimeout
 from beaker_mongo_soajs.backend import creation_lock, single_flight
 from beaker_mongo_soajs.mongo.collection import StoreCollection
 from beaker_mongo_soajs.mongo.renewal import get_renewer
-from tests.caches.contract import Creator
+from tests.caches.doubles import Creator
 from tests.caches.support import open_cache
 from tests.conftest import Db, Options
 from tests.recorder import Commands

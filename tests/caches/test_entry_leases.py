@@ -12,7 +12,7 @@ from beaker_mongo_soajs import DbConfig
 from beaker_mongo_soajs.backend import creation_lock
 from beaker_mongo_soajs.caches.entry import Entry
 from beaker_mongo_soajs.caches.store import CacheStore
-from tests.caches.contract import Creator
+from tests.caches.doubles import Creator
 from tests.caches.support import open_cache
 from tests.conftest import Db, Options
 from tests.recorder import Commands

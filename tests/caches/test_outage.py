@@ -13,7 +13,7 @@ from beaker_mongo_soajs import StoreRefused, StoreUnavailable
 from beaker_mongo_soajs.caches import store as module
 from beaker_mongo_soajs.log_records import forget_warnings
 from beaker_mongo_soajs.testing import MongoServer
-from tests.caches.contract import Creator
+from tests.caches.doubles import Creator
 from tests.caches.support import open_cache
 from tests.conftest import Db, FailPoint, Options
 from tests.recorder import Commands

@@ -11,7 +11,7 @@ from beaker.cache import Cache
 from beaker_mongo_soajs import (
     MongoNamespaceManager,
 )
-from tests.caches.contract import Clock, Creator
+from tests.caches.doubles import Clock, Creator
 from tests.caches.support import open_cache
 from tests.conftest import Db, Options
 from tests.recorder import Commands

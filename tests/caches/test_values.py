@@ -13,7 +13,7 @@ from beaker_mongo_soajs import (
     SerializationError,
 )
 from beaker_mongo_soajs.backend import cache_side as cache_namespace
-from tests.caches.contract import Creator
+from tests.caches.doubles import Creator
 from tests.caches.support import open_cache
 from tests.conftest import Db, Options
 

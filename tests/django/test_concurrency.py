@@ -13,15 +13,9 @@ from django.db import connections
 from django.http import HttpRequest, HttpResponse
 from django.test import RequestFactory, override_settings
 
-from tests.behaviour.scenarios import (
-    MOST_CONCURRENT,
-    READ,
-    Answer,
-    Change,
+from tests.behaviour.rounds import (
     Scenario,
-    Server,
     Tally,
-    ThreadServer,
     deletion_beside_change,
     different_keys,
     play,
@@ -31,6 +25,7 @@ from tests.behaviour.scenarios import (
     save_beside_logout,
     save_overlaps_logout,
 )
+from tests.behaviour.scenarios import MOST_CONCURRENT, READ, Answer, Change, Server, ThreadServer
 from tests.django.project import ENGINE
 from tests.effort import times
 

@@ -3,46 +3,24 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
-from django.contrib.sessions.backends.base import CreateError, UpdateError
-from django.contrib.sessions.exceptions import SessionInterrupted
+from django.contrib.sessions.backends.base import CreateError
 from django.http import QueryDict
-from django.test import override_settings
 
-from beaker_mongo_soajs import LockTimeout, SerializationError, StoreUnavailable
-from beaker_mongo_soajs.django import SessionEnded, SessionStore
+from beaker_mongo_soajs import SerializationError, StoreUnavailable
+from beaker_mongo_soajs.django import SessionStore
 from tests.conftest import Db
+from tests.django.support import begin, read, stored
 from tests.proxy import TcpProxy
 from tests.recorder import Commands
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.usefixtures("settings")
-
-
-def begin(**values: object) -> str:
-    """Store a new session, and return its id."""
-    session = SessionStore()
-    session.update(values)
-    session.save()
-    assert session.session_key is not None
-    return str(session.session_key)
-
-
-def read(session_key: str) -> dict[str, Any]:
-    """Return the values of a session; none if it is not stored."""
-    return dict(SessionStore(session_key).items())
-
-
-def stored(database: Db) -> dict[str, Any]:
-    """Return the only document."""
-    (document,) = database.sessions.find({"session": {"$exists": True}})
-    return document
 
 
 class TestCommands:
@@ -170,164 +148,6 @@ class TestIds:
         assert {"n": 1} == read(session_key)
 
 
-class TestOverlaps:
-    """A session that another request changes, moves or ends."""
-
-    @pytest.mark.parametrize("end", [SessionStore.flush, SessionStore.delete])
-    def test_ended(self, end: Callable[[SessionStore], None], database: Db) -> None:
-        """A save after the end restores nothing, and Django's error is raised."""
-        session_key = begin(user="ann")
-        late = SessionStore(session_key)
-        late["cart"] = 1
-        end(SessionStore(session_key))
-        for act in (late.save, late.save):
-            with pytest.raises(UpdateError):
-                act()
-        assert 0 == database.sessions.count_documents({})
-
-    def test_ended_before_a_login(self, database: Db) -> None:
-        """A login on a session that has ended restores nothing."""
-        session_key = begin(cart=1)
-        late = SessionStore(session_key)
-        assert 1 == late["cart"]
-        SessionStore(session_key).flush()
-        with pytest.raises(SessionEnded) as error:
-            late.cycle_key()
-        assert isinstance(error.value, UpdateError)
-        assert isinstance(error.value, SessionInterrupted)
-        assert 0 == database.sessions.count_documents({})
-
-    def test_ended_without_a_load(self) -> None:
-        """A session that was cleared before it was loaded is not created."""
-        session_key = begin(n=1)
-        late = SessionStore(session_key)
-        late.clear()
-        SessionStore(session_key).flush()
-        with pytest.raises(UpdateError):
-            late.save()
-
-    def test_moved(self) -> None:
-        """A save after cycle_key() is kept under the new id, which it does not get to know."""
-        session_key = begin(n=1)
-        late, login = SessionStore(session_key), SessionStore(session_key)
-        late["cart"] = 1
-        login.cycle_key()
-        login["user"] = "ann"
-        login.save()
-        with pytest.raises(SessionEnded):
-            late.save()
-        assert session_key == late.session_key
-        assert {"n": 1, "user": "ann", "cart": 1} == read(login.session_key)
-        assert {} == read(session_key)
-
-    def test_two_logins(self) -> None:
-        """Two logins at the same time get a session each."""
-        session_key = begin(n=1)
-        one, other = SessionStore(session_key), SessionStore(session_key)
-        assert one["n"] == other["n"]
-        for session, user in ((one, "ann"), (other, "bea")):
-            session.cycle_key()
-            session["user"] = user
-            session.save()
-        assert {"n": 1, "user": "ann"} == read(one.session_key)
-        assert {"n": 1, "user": "bea"} == read(other.session_key)
-
-    def test_logout_of_a_moved_session(self) -> None:
-        """A logout that began before cycle_key() ends the session under its new id."""
-        session_key = begin(n=1)
-        late, login = SessionStore(session_key), SessionStore(session_key)
-        assert 1 == late["n"]
-        login.cycle_key()
-        late.flush()
-        assert {} == read(login.session_key)
-
-    def test_load_does_not_change_what_is_compared(self) -> None:
-        """An explicit load() beside the cached session does not undo another request's changes."""
-        session_key = begin(n=1)
-        session = SessionStore(session_key)
-        session["m"] = 1
-        other = SessionStore(session_key)
-        other["n"] = 2
-        other.save()
-        assert {"n": 2} == session.load()
-        session.save()
-        assert {"n": 2, "m": 1} == read(session_key)
-
-    def test_locked(self) -> None:
-        """locked() loads the session again, and saves it."""
-        session_key = begin(n=1)
-        session = SessionStore(session_key)
-        session["m"] = 1
-        other = SessionStore(session_key)
-        other["n"] = 2
-        other.save()
-        with session.locked():
-            session["n"] += 1
-            with pytest.raises(LockTimeout), SessionStore(session_key).locked(timeout=0.1):
-                pass
-        assert {"n": 3, "m": 1} == read(session_key)
-
-    def test_locked_with_an_error(self) -> None:
-        """If the block raises an error, nothing is saved."""
-        session = SessionStore(begin(n=1))
-
-        def fail() -> None:
-            with session.locked():
-                session["n"] = 2
-                raise LookupError
-
-        with pytest.raises(LookupError):
-            fail()
-        assert {"n": 1} == dict(session.items()) == read(session.session_key)
-
-    def test_locked_new_session(self, database: Db) -> None:
-        """A new session is stored when the block ends, unless nothing was set."""
-        with SessionStore().locked():
-            pass
-        assert 0 == database.sessions.count_documents({})
-        session = SessionStore()
-        with session.locked():
-            session["n"] = 1
-        assert {"n": 1} == read(session.session_key)
-
-
-class TestCycles:
-    """flush(), clear() and cycle_key() in one request."""
-
-    def test_cycle_after_flush(self) -> None:
-        """A session that continues after flush() is a new one."""
-        session = SessionStore(begin(n=1))
-        assert 1 == session["n"]
-        session.flush()
-        session.cycle_key()
-        session["m"] = 1
-        session.save()
-        assert {"m": 1} == read(session.session_key)
-
-    def test_clear(self) -> None:
-        """clear() removes all values, and keeps the id."""
-        session_key = begin(n=1)
-        session = SessionStore(session_key)
-        session.clear()
-        session["m"] = 1
-        session.save()
-        assert session_key == session.session_key
-        assert {"m": 1} == read(session_key)
-
-    def test_new_id_keeps_the_creation_time(self, database: Db) -> None:
-        """cycle_key() keeps the time at which the session began."""
-        session = SessionStore(begin(n=1))
-        created = stored(database)["session"]["_creation_time"]
-        session.cycle_key()
-        assert created == stored(database)["session"]["_creation_time"]
-
-    def test_empty_session(self) -> None:
-        """A session without values is stored, and is empty."""
-        session_key = begin()
-        assert SessionStore().exists(session_key)
-        assert {} == read(session_key)
-
-
 @pytest.mark.parametrize("extra", [{}, {"stringify": True}], ids=["native", "text"], indirect=True)
 class TestValues:
     """The values of a session."""
@@ -380,121 +200,6 @@ class TestValues:
         assert 1 == database.sessions.count_documents({"_id": session_key, "session": 5})
         assert "its visitor gets a new one" in caplog.text
         assert session_key not in caplog.text
-
-
-class TestLifetimes:
-    """How long sessions live."""
-
-    @staticmethod
-    def left(database: Db) -> float:
-        """Return for how many seconds the only session lives."""
-        expires: datetime = stored(database)["expires"]
-        return (expires.replace(tzinfo=UTC) - datetime.now(UTC)).total_seconds()
-
-    @staticmethod
-    def age(database: Db, seconds: float) -> None:
-        """Make the only session older."""
-        document = stored(database)
-        database.sessions.update_one(
-            {"_id": document["_id"]},
-            {
-                "$set": {"expires": document["expires"] - timedelta(seconds=seconds)},
-                "$inc": {"session._accessed_time": -seconds},
-            },
-        )
-
-    def test_cookie_age(self, database: Db) -> None:
-        """SESSION_COOKIE_AGE is the lifetime, exactly."""
-        with override_settings(SESSION_COOKIE_AGE=100):
-            begin(n=1)
-            assert 95 < self.left(database) <= 100
-
-    def test_cookie_age_of_a_subclass(self, database: Db) -> None:
-        """A subclass may have another lifetime."""
-
-        class OfAnHour(SessionStore):
-            def get_session_cookie_age(self) -> int:
-                return 3600
-
-        OfAnHour().create()
-        assert 3595 < self.left(database) <= 3600
-
-    def test_use_extends_it(self, database: Db) -> None:
-        """A save extends the session; a read does not."""
-        with override_settings(SESSION_COOKIE_AGE=100):
-            session_key = begin(n=1)
-            self.age(database, 50)
-            session = SessionStore(session_key)
-            assert 1 == session["n"]
-            assert self.left(database) <= 50
-            session.save()
-            assert 95 < self.left(database) <= 100
-
-    @pytest.mark.parametrize("seconds", [100, 10_000_000])
-    def test_seconds(self, database: Db, seconds: int) -> None:
-        """set_expiry(seconds) is an idle time, also for later requests."""
-        session = SessionStore()
-        session.set_expiry(seconds)
-        session.save()
-        self.age(database, 50)
-        later = SessionStore(session.session_key)
-        later["n"] = 1
-        later.save()
-        assert seconds - 5 < self.left(database) <= seconds
-        self.age(database, seconds + 1)
-        assert {} == read(session.session_key)
-
-    def test_a_late_save_does_not_prolong_it(self, database: Db) -> None:
-        """A request that began before set_expiry(seconds) does not make the session live longer."""
-        session_key = begin(n=1)
-        late, session = SessionStore(session_key), SessionStore(session_key)
-        late["m"] = 1
-        session.set_expiry(100)
-        session.save()
-        late.save()
-        database.sessions.update_one({}, {"$inc": {"session._accessed_time": -101}})
-        assert {} == read(session_key)
-
-    @pytest.mark.parametrize("use_tz", [True, False])
-    def test_date(self, database: Db, use_tz: bool) -> None:
-        """set_expiry(date) is the end of the session, also for later requests."""
-        with override_settings(USE_TZ=use_tz):
-            session = SessionStore()
-            session.set_expiry(timedelta(seconds=100))
-            session.save()
-            later = SessionStore(session.session_key)
-            later["n"] = 1
-            later.save()
-            assert 95 < self.left(database) <= 100
-            later.cycle_key()
-            assert 95 < self.left(database) <= 100
-
-    @pytest.mark.parametrize("expiry", [-1, -timedelta(seconds=1)])
-    def test_the_past(self, expiry: Any) -> None:
-        """A session whose end has passed is not loaded."""
-        session = SessionStore()
-        session.set_expiry(expiry)
-        session.save()
-        assert {} == read(session.session_key)
-
-    @pytest.mark.parametrize("expiry", [None, 0])
-    def test_back_to_the_setting(self, database: Db, expiry: int | None) -> None:
-        """set_expiry(None) and set_expiry(0) return to SESSION_COOKIE_AGE."""
-        session = SessionStore()
-        session.set_expiry(60)
-        session.save()
-        session.set_expiry(expiry)
-        session.save()
-        assert self.left(database) > 1_000_000
-
-    def test_clear_expired(self, database: Db) -> None:
-        """clear_expired() deletes what has expired."""
-        session_key = begin(n=1)
-        begin(n=2)
-        past = datetime.now(UTC) - timedelta(seconds=1)
-        database.sessions.update_one({"_id": session_key}, {"$set": {"expires": past}})
-        SessionStore.clear_expired()
-        assert 2 == stored(database)["session"]["n"]
 
 
 class TestAsync:

@@ -11,22 +11,16 @@ from flask import Flask
 from flask_session.mongodb.mongodb import MongoDBSessionInterface
 from werkzeug.test import create_environ
 
-from tests.behaviour.scenarios import (
-    COOKIE,
-    READ,
+from tests.behaviour.rounds import (
     ROUNDS,
-    Answer,
-    Change,
     Scenario,
-    Server,
-    Site,
     Tally,
-    ThreadServer,
     first_saves,
     play,
     same_key,
     save_beside_logout,
 )
+from tests.behaviour.scenarios import COOKIE, READ, Answer, Change, Server, Site, ThreadServer
 from tests.conftest import Client, Db, Options
 from tests.effort import times
 from tests.flask.support import SECRET, make_app
@@ -155,7 +149,7 @@ def name_of(item: object) -> str:
 
 
 class TestRounds:
-    """The rounds of :mod:`tests.behaviour.scenarios`, and logins under a new id."""
+    """The rounds of :mod:`tests.behaviour.rounds`, and logins under a new id."""
 
     @pytest.mark.parametrize("play_round", COMPARED, ids=name_of)
     def test_nothing_is_lost(
