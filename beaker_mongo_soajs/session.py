@@ -320,6 +320,7 @@ class MongoSession(LockableSession):
             self.request.update(cookie_out=None, set_cookie=False)
 
     def _save(self) -> None:
+        record = self._record
         if self._is_over and not self.keys() <= COOKIE_KEYS:
             # The old id is not used again.
             self._is_over = False
@@ -331,20 +332,20 @@ class MongoSession(LockableSession):
             # The application may have cleared the session before it filled it again.
             self.setdefault(CREATION_TIME, self._created)
         try:
-            was_stored = self._record.id is not None
+            was_stored = record.id is not None
             renews_cookie = self._renews_cookie
-            self._record.save(self.id, self._content())
+            record.save(self.id, self._content())
             if renews_cookie:
                 self._update_cookie_out()
             # An emptied session was removed.
-            is_removed = self._record.id is None and not self._record.is_destroyed
+            is_removed = record.id is None and not record.is_destroyed
             self._is_over |= was_stored and is_removed
         except StoreUnavailable as error:
             # Without a session nothing was loaded, so the outage is noticed here.
             if not self.is_new or not self._continues_in_outages:
                 raise
             self._stay_anonymous(error)
-        if self._record.is_destroyed or self._record.is_moved:
+        if record.is_destroyed or record.is_moved:
             self._keep_cookie()
 
     @property

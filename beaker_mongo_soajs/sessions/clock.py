@@ -40,14 +40,16 @@ class Clock:
 
         :param session: a session with its access time by the clock of this machine.
         """
-        return _shifted(session, -self.ahead())
+        ahead = self.ahead()
+        return _shifted(session, -ahead) if ahead else session
 
     def local(self, session: dict[Any, Any]) -> dict[Any, Any]:
         """Return a session with its access time by the clock of this machine.
 
         :param session: a session as it is stored. If it has to be changed, a copy is.
         """
-        return _shifted(session, self.ahead())
+        ahead = self.ahead()
+        return _shifted(session, ahead) if ahead else session
 
     def set_local_time(
         self, session: dict[Any, Any], timeout: float | None, late_seconds: float
@@ -95,6 +97,6 @@ def later_time(accessed_time: float, stored_time: float | None, now: float) -> f
 
 def _shifted(session: dict[Any, Any], seconds: float) -> dict[Any, Any]:
     accessed_time = session.get(ACCESSED_TIME)
-    if not seconds or not isinstance(accessed_time, int | float):
+    if not isinstance(accessed_time, int | float):
         return session
     return session | {ACCESSED_TIME: accessed_time + seconds}

@@ -290,7 +290,7 @@ class SessionDocuments:
 
         :param stored: the session.
         """
-        return stored.cookie is None and self.ends_by_date(stored)
+        return self._cookie is not None and stored.cookie is None and self.ends_by_date(stored)
 
     def peek(self, stored: StoredSession) -> dict[Any, Any]:
         """Return the session that is stored. The caller must not change it.

@@ -89,9 +89,11 @@ class Lifetime:
         :param now: naive UTC.
         :param terms: what is particular to the session.
         """
-        created = None if terms is None else terms.created
-        ends = None if terms is None else terms.ends
-        expires = now + self._after(terms) if ends is None else ends
+        if terms is None:
+            created, expires = None, now + self._expires_after
+        else:
+            created = terms.created
+            expires = now + self._after(terms) if terms.ends is None else terms.ends
         if self._most is None:
             return expires
         # A creation that lies ahead, by another clock, counts as now.

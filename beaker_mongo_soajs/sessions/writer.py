@@ -28,6 +28,8 @@ from beaker_mongo_soajs.sessions.tags import Tree
 
 logger = logging.getLogger(__name__)
 
+_COOKIE_FIELD = f"session.{EXPRESS_COOKIE}"
+_NO_COOKIE: Document = {_COOKIE_FIELD: {"$exists": False}}
 _CONFLICT_DEADLINE_SECONDS = 10.0
 _MOST_BLOCKED_INSERTS = 8
 """A document that expires or is removed between two commands blocks an insert once or twice."""
@@ -143,19 +145,17 @@ class SessionWriter:
         """
         expires = self.documents.expires(stored.terms) if touches else None
         by_id = {"_id": stored.stored_id}
-        field = f"session.{EXPRESS_COOKIE}"
-        without_cookie = by_id | {field: {"$exists": False}}
         if not fields.have_paths:
             if cookie is not None:
-                self.id_changes.update(without_cookie, {"$set": {field: cookie}})
+                self.id_changes.update(by_id | _NO_COOKIE, {"$set": {_COOKIE_FIELD: cookie}})
             return self._swap_native(stored, fields, accessed_time, expires, marks)
         clock = self.documents.clock
         ahead = touches and lies_ahead(stored.accessed_time or 0, clock.now_seconds())
         update = native_update(fields, accessed_time, expires, fields=marks, lies_ahead=ahead)
         update = self.documents.lifetime.stamped(update)
         if cookie is not None:
-            both = update | {"$set": update.get("$set", {}) | {field: cookie}}
-            if self.id_changes.update(without_cookie, both):
+            both = update | {"$set": update.get("$set", {}) | {_COOKIE_FIELD: cookie}}
+            if self.id_changes.update(by_id | _NO_COOKIE, both):
                 return True
         return self.id_changes.update(by_id, update)
 
