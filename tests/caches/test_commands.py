@@ -9,6 +9,8 @@ from beaker.cache import Cache
 from beaker_mongo_soajs.backend import single_flight
 from beaker_mongo_soajs.caches.entry import Entry
 from tests.caches.doubles import Clock, Creator
+from tests.caches.support import open_cache
+from tests.conftest import Options
 from tests.recorder import Commands
 from tests.waiting import wait_until
 
@@ -84,6 +86,24 @@ class TestCommands:
             creator.may_return.set()
             assert ["value 1"] * 16 == [answer.result(30) for answer in answers]
         assert ["find"] * 16 + ["findAndModify", "update"] == sorted(commands.names)
+
+    def test_lock_that_others_hold(
+        self, options: Options, brief: Cache, commands: Commands, clock: Clock
+    ) -> None:
+        """A caller that finds an expired value, and its lock held, looks again once."""
+        brief.put("key", 1)
+        clock.move(11)
+        other = open_cache(options, **{"store.lockLease": 20}).namespace.get_creation_lock(b"key")
+        other.acquire()
+        namespace = brief.namespace
+        namespace.acquire_read_lock()
+        assert b"key" in namespace
+        namespace.release_read_lock()
+        lock = namespace.get_creation_lock(b"key")
+        commands.clear()
+        assert not lock.acquire(wait=False)
+        assert ["findAndModify", "find"] == commands.names
+        other.release()
 
     def test_put_and_remove(self, cache: Cache, commands: Commands) -> None:
         """A put is one command, a removal two: Beaker tests for the value first."""
