@@ -34,6 +34,7 @@ class TestOutage:
         def act(session: SessionObject) -> object:
             assert not session.available
             assert session.get("user") is None
+            assert (True, None) == (session.is_new, session.last_accessed)
             getattr(session, call)()
             session["n"] = 1
             session.domain = "example.org"
