@@ -120,15 +120,32 @@ class TestLock:
         """If the block raises an error, its changes are dropped and the lock is released."""
 
         def fail(session: SessionObject) -> None:
+            assert 0 == session["n"]
+            other.save(n=1, items=[1])
             with suppress(ZeroDivisionError), session.locked():
                 session["n"] += 1
+                session["items"].append(2)
                 session["list"] = [1 / 0]
-            assert 0 == session["n"]
+            assert (1, [1]) == (session["n"], session["items"])
             other.request(lambda theirs: theirs.lock(timeout=0.05))
             session.save()
 
         visitor.request(fail)
-        assert {"n": 0} == visitor.read()
+        assert {"n": 1, "items": [1]} == visitor.read()
+
+    def test_an_error_in_a_new_session(self, make_site: MakeSite) -> None:
+        """If the block raises an error, a new session stays empty, and is not stored."""
+
+        def fail(session: SessionObject) -> None:
+            with suppress(ZeroDivisionError), session.locked():
+                session["n"] = 1
+                session["list"] = [1 / 0]
+            assert session.get("n") is None
+            session.save()
+
+        visitor = make_site().visitor()
+        visitor.request(fail)
+        assert {} == visitor.read()
 
     def test_lock_and_unlock(self, visitor: Visitor, other: Visitor) -> None:
         """lock() and unlock() work without a block; unlock() without lock() does nothing."""
