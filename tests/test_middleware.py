@@ -1,18 +1,14 @@
 """SessionMiddleware: defaults, checks at the start, and the Paste filter."""
 
-import textwrap
 import threading
 import time
 import warnings
 from collections.abc import Callable, Iterable
 from datetime import timedelta
-from importlib.metadata import entry_points
-from pathlib import Path
 from typing import Any
 
 import pytest
 from beaker.middleware import SessionMiddleware as BeakerMiddleware
-from paste.deploy import loadapp
 from webtest import TestApp
 
 from beaker_mongo_soajs import (
@@ -22,17 +18,16 @@ from beaker_mongo_soajs import (
     SessionMiddleware,
     StoreUnavailable,
 )
-from beaker_mongo_soajs.mongo.documents import utc_now
 from beaker_mongo_soajs.testing import MongoServer
 from tests.application import only_document
 from tests.conftest import Db, Options
 from tests.recorder import Commands
 from tests.waiting import wait_until
 
-_SAFE: Options = {"secret": "a secret of the site", "secure": False}
+SAFE: Options = {"secret": "a secret of the site", "secure": False}
 
 
-def _count(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+def count_visits(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
     """Count the visits, as a WSGI application."""
     session = environ["beaker.session"]
     session["n"] = session.get("n", 0) + 1
@@ -42,7 +37,7 @@ def _count(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
 
 
 def _make(options: Options, **more: Any) -> SessionMiddleware:
-    return SessionMiddleware(_count, **options, **_SAFE | more)
+    return SessionMiddleware(count_visits, **options, **SAFE | more)
 
 
 def _browser(act: Callable[[dict[str, Any]], object], options: Options) -> Any:
@@ -53,12 +48,7 @@ def _browser(act: Callable[[dict[str, Any]], object], options: Options) -> Any:
         start_response("204 No Content", [])
         return []
 
-    return TestApp(SessionMiddleware(app, **options, **_SAFE))
-
-
-def count_app(global_conf: dict[str, str], **settings: str) -> Any:
-    """Return the application above, for Paste."""
-    return _count
+    return TestApp(SessionMiddleware(app, **options, **SAFE))
 
 
 class TestSessions:
@@ -76,12 +66,12 @@ class TestSessions:
 
     def test_it_replaces_beakers_middleware(self, options: Options) -> None:
         """It is a subclass of Beaker's middleware, and takes the same settings."""
-        prefixed = {f"session.{name}": item for name, item in (options | _SAFE).items()}
+        prefixed = {f"session.{name}": item for name, item in (options | SAFE).items()}
         for settings in (
             prefixed,
             {f"beaker.{name}": item for name, item in prefixed.items()},
         ):
-            middleware = SessionMiddleware(_count, settings, environ_key="beaker.session")
+            middleware = SessionMiddleware(count_visits, settings, environ_key="beaker.session")
             assert isinstance(middleware, BeakerMiddleware)
             browser: Any = TestApp(middleware)
             assert ["1", "2"] == [browser.get("/").text for _ in range(2)]
@@ -166,7 +156,7 @@ class TestOptions:
     ) -> None:
         """An invalid option is a ConfigError at the start that names it and shows no secret."""
         with pytest.raises(ConfigError) as caught:
-            SessionMiddleware(_count, **options | _SAFE | wrong)
+            SessionMiddleware(count_visits, **options | SAFE | wrong)
         assert option == caught.value.option
         assert "a key" not in str(caught.value)
 
@@ -181,7 +171,7 @@ class TestOptions:
         texts = {"timeout": "60", "use_cookies": "false", "secure": "no"}
         for prefix in ("", "session.", "beaker.session."):
             given: Options = {f"{prefix}{name}": text for name, text in texts.items()}
-            middleware = SessionMiddleware(_count, **options, **given)
+            middleware = SessionMiddleware(count_visits, **options, **given)
             read = {name: middleware.options[name] for name in texts}
             assert {"timeout": 60, "use_cookies": False, "secure": False} == read
 
@@ -201,8 +191,8 @@ class TestOptions:
         self, options: Options, argument: str, value: object, expected: int | None
     ) -> None:
         """A keyword argument overrides a setting in another spelling; a blank one does not."""
-        arguments: Options = options | _SAFE | {argument: value}
-        middleware = SessionMiddleware(_count, {"session.timeout": "60"}, **arguments)
+        arguments: Options = options | SAFE | {argument: value}
+        middleware = SessionMiddleware(count_visits, {"session.timeout": "60"}, **arguments)
         assert expected == middleware.options.get("timeout")
 
     def test_keys_that_beaker_cannot_encode(self, options: Options) -> None:
@@ -215,7 +205,7 @@ class TestOptions:
         ("name", "value", "expected"),
         [
             ("Timeout", 60, 60),
-            ("SECRET", _SAFE["secret"], _SAFE["secret"]),
+            ("SECRET", SAFE["secret"], SAFE["secret"]),
             ("SameSite", "Strict", "Strict"),
             ("Cookie_Path", "/shop", "/shop"),
             ("HttpOnly", "false", False),
@@ -229,8 +219,8 @@ class TestOptions:
         """Beaker's options take effect in upper and lower case."""
         more = {"validate_key": "key", "secure": False, prefix + name: value}
         if name != "SECRET":
-            more["secret"] = _SAFE["secret"]
-        read = SessionMiddleware(_count, None, **options | more).options
+            more["secret"] = SAFE["secret"]
+        read = SessionMiddleware(count_visits, None, **options | more).options
         assert expected == read[name.lower()]
 
     @pytest.mark.parametrize("as_arguments", [False, True])
@@ -239,9 +229,9 @@ class TestOptions:
         old = {"session_timeout": "60", "session_key": "sid"}
         with pytest.warns(DeprecationWarning, match="session_timeout, session_key"):
             middleware = (
-                SessionMiddleware(_count, None, **options | _SAFE | old)
+                SessionMiddleware(count_visits, None, **options | SAFE | old)
                 if as_arguments
-                else SessionMiddleware(_count, old, **options | _SAFE)
+                else SessionMiddleware(count_visits, old, **options | SAFE)
             )
         assert (60, "sid") == (middleware.options["timeout"], middleware.options["key"])
         assert not [name for name in middleware.options if name.startswith("session_t")]
@@ -259,7 +249,7 @@ class TestOptions:
     def test_settings_without_a_prefix(self, settings: Options) -> None:
         """Settings that are all without a prefix are an error that shows the prefixed names."""
         with pytest.raises(ConfigError, match="No setting has the prefix session") as caught:
-            SessionMiddleware(_count, settings | {"here": "/", "debug": "true"})
+            SessionMiddleware(count_visits, settings | {"here": "/", "debug": "true"})
         assert f"Write session.{next(iter(settings))}" in str(caught.value)
 
     def test_all_errors_at_once(self, options: Options) -> None:
@@ -292,10 +282,12 @@ class TestOptions:
 
     def test_environ_key_as_a_setting(self, options: Options) -> None:
         """environ_key may be a setting with a prefix."""
-        middleware = SessionMiddleware(_count, {"session.environ_key": "mine"}, **options | _SAFE)
+        middleware = SessionMiddleware(
+            count_visits, {"session.environ_key": "mine"}, **options | SAFE
+        )
         assert "mine" == middleware.environ_key
         settings = {"session.environ_key": "theirs"}
-        overridden = SessionMiddleware(_count, settings, "mine", **options | _SAFE)
+        overridden = SessionMiddleware(count_visits, settings, "mine", **options | SAFE)
         assert "mine" == overridden.environ_key
         assert "environ_key" not in middleware.options
 
@@ -309,7 +301,7 @@ class TestOptions:
     def test_other_settings_are_ignored(self, options: Options) -> None:
         """Settings of the application that have no prefix are ignored."""
         settings = {"here": "/", "timeout": "soon", "cache.type": "memory"}
-        middleware = SessionMiddleware(_count, settings, **options, **_SAFE)
+        middleware = SessionMiddleware(count_visits, settings, **options, **SAFE)
         assert not settings.keys() & middleware.options.keys()
 
 
@@ -319,7 +311,7 @@ class TestWarnings:
     def _warnings(self, **options: Any) -> list[str]:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
-            SessionMiddleware(_count, name="core_session", **options)
+            SessionMiddleware(count_visits, name="core_session", **options)
         assert {InsecureSessionWarning} >= {each.category for each in caught}
         assert {__file__} >= {each.filename for each in caught}
         return [str(each.message).split()[0] for each in caught]
@@ -337,14 +329,14 @@ class TestWarnings:
         assert ["session.secret"] == self._warnings(secret="x" * 15, secure=False)
         assert [] == self._warnings(secret="é" * 8, secure=False)
         with pytest.warns(InsecureSessionWarning, match="token_urlsafe"):
-            SessionMiddleware(_count, name="core_session", secret="short", secure=False)
+            SessionMiddleware(count_visits, name="core_session", secret="short", secure=False)
 
     def test_warnings_can_be_silenced(self) -> None:
         """One filter silences both warnings."""
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             warnings.simplefilter("ignore", InsecureSessionWarning)
-            SessionMiddleware(_count, name="core_session")
+            SessionMiddleware(count_visits, name="core_session")
 
 
 class TestCheckAtStart:
@@ -385,72 +377,3 @@ class TestCheckAtStart:
         before = set(threading.enumerate())
         _make(options, check_at_start=True)
         wait_until(lambda: before.issuperset(threading.enumerate()))
-
-
-class TestPaste:
-    """egg:beaker_mongo_soajs#session."""
-
-    def _ini(self, path: Path, options: Options, text: str) -> Any:
-        ini = path / "site.ini"
-        lines = "\n".join(f"{name} = {item}" for name, item in (options | _SAFE).items())
-        ini.write_text(
-            textwrap.dedent(text) + lines + "\n"
-            "[app:count]\npaste.app_factory = tests.test_middleware:count_app\n"
-        )
-        return TestApp(loadapp(f"config:{ini}"))
-
-    @pytest.mark.parametrize(
-        "text",
-        [
-            """
-            [pipeline:main]
-            pipeline = sessions count
-            [filter:sessions]
-            use = egg:beaker_mongo_soajs#session
-            timeout = 60
-            """,
-            """
-            [filter-app:main]
-            use = egg:beaker_mongo_soajs#session
-            next = count
-            beaker.session.timeout = 60
-            check_at_start = true
-            """,
-            """
-            [DEFAULT]
-            session.timeout = 60
-            [app:main]
-            use = count
-            filter-with = sessions
-            [filter:sessions]
-            use = egg:beaker_mongo_soajs#session
-            """,
-        ],
-        ids=["filter", "filter-app", "defaults"],
-    )
-    def test_filters(self, options: Options, tmp_path: Path, database: Db, text: str) -> None:
-        """An INI file alone configures the sessions of an application."""
-        browser = self._ini(tmp_path, options, text)
-        assert ["1", "2"] == [browser.get("/").text for _ in range(2)]
-        left = only_document(database)["expires"] - utc_now()
-        assert timedelta(seconds=100) < left <= timedelta(seconds=181)
-
-    def test_wrong_options(self, options: Options, tmp_path: Path) -> None:
-        """An invalid option in the file is an error when the file is loaded."""
-        with pytest.raises(ConfigError, match="timeout"):
-            self._ini(
-                tmp_path,
-                options,
-                """
-                [filter-app:main]
-                use = egg:beaker_mongo_soajs#session
-                next = count
-                timeout = soon
-                """,
-            )
-
-    def test_entry_points(self) -> None:
-        """Both kinds of filter are registered under the name session."""
-        for group in ("paste.filter_factory", "paste.filter_app_factory"):
-            found = {each.name for each in entry_points(group=group) if "mongo_soajs" in each.value}
-            assert {"session"} == found
