@@ -56,7 +56,7 @@ def pytest_configure() -> None:
         CHECK.learn(options)
         return read(cls, options, *args)
 
-    DbConfig._read = classmethod(learn_and_read)  # type: ignore[assignment]
+    DbConfig._read = classmethod(learn_and_read)  # type: ignore[assignment]  # it is replaced
 
 
 def pytest_warning_recorded(warning_message: warnings.WarningMessage) -> None:

@@ -11,6 +11,7 @@ from tests.applications.transcript import Transcript
 from tests.conftest import Db
 
 Settings = dict[str, Any]
+Changes = dict[str, str | None]
 
 _WORKERS = 2
 _HARDENED = {"pyramid.includes": "beaker_mongo_soajs.pyramid", "session.secure": "false"}
@@ -21,7 +22,7 @@ class ApplicationContract:
 
     ini: ClassVar[str]
     """The section ``app:main`` of the INI file, with ``%(here)s`` as the folder of the file."""
-    changes: ClassVar[dict[str, str | None]]
+    changes: ClassVar[Changes]
     """The changed lines. ``None`` removes a line, ``MONGO`` is the URL of the database."""
     hardened: ClassVar[dict[str, str]] = _HARDENED
     """The further lines for MongoSession."""

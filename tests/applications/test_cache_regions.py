@@ -2,14 +2,14 @@
 
 from collections.abc import Callable
 from html import escape
-from typing import Any
+from typing import Any, ClassVar
 
 from beaker.cache import cache_managers, cache_region, region_invalidate
 from pyramid.config import Configurator
 from pyramid.request import Request
 from pyramid.response import Response
 
-from tests.applications.contract import ApplicationContract, Settings
+from tests.applications.contract import ApplicationContract, Changes, Settings
 from tests.applications.transcript import Transcript
 from tests.conftest import Db
 
@@ -59,7 +59,7 @@ class TestCatalogue(ApplicationContract):
         session.secret = a secret of the site
         session.httponly = true
     """
-    changes = {  # noqa: RUF012 - a setting of the test
+    changes: ClassVar[Changes] = {
         "cache.type": "ext:mongodb_soajs",
         "cache.url": "MONGO",
         "session.type": "ext:mongodb_soajs",

@@ -1,7 +1,7 @@
 """A content management system on Pyramid: translated flash messages, and uploads in the session."""
 
 from html import escape
-from typing import Any
+from typing import Any, ClassVar
 
 from pyramid import i18n
 from pyramid.config import Configurator
@@ -10,7 +10,7 @@ from pyramid.httpexceptions import HTTPFound
 from pyramid.request import Request
 from pyramid.response import Response
 
-from tests.applications.contract import ApplicationContract, Settings
+from tests.applications.contract import ApplicationContract, Changes, Settings
 from tests.applications.transcript import Transcript
 from tests.conftest import Db
 
@@ -76,7 +76,7 @@ class TestCms(ApplicationContract):
         session.httponly = true
         session.cookie_on_exception = true
     """
-    changes = {  # noqa: RUF012 - a setting of the test
+    changes: ClassVar[Changes] = {
         "session.type": "ext:mongodb_soajs",
         "session.url": "MONGO",
         "session.data_dir": None,

@@ -2,14 +2,14 @@
 
 from collections.abc import Iterable
 from html import escape
-from typing import Any
+from typing import Any, ClassVar
 
 from beaker.middleware import SessionMiddleware
 from markupsafe import Markup
 from webob import Request, Response
 
 import beaker_mongo_soajs
-from tests.applications.contract import ApplicationContract, Settings
+from tests.applications.contract import ApplicationContract, Changes, Settings
 from tests.applications.transcript import Transcript
 from tests.conftest import Db
 
@@ -62,11 +62,11 @@ class TestDataPortal(ApplicationContract):
         beaker.session.cookie_expires = true
         beaker.session.timeout = 3600
     """
-    changes = {  # noqa: RUF012 - a setting of the test
+    changes: ClassVar[Changes] = {
         "beaker.session.type": "ext:mongodb_soajs",
         "beaker.session.url": "MONGO",
     }
-    hardened = {"beaker.session.secure": "false"}  # noqa: RUF012 - a setting of the test
+    hardened: ClassVar[dict[str, str]] = {"beaker.session.secure": "false"}
 
     @staticmethod
     def make(settings: Settings) -> Any:

@@ -3,7 +3,9 @@
 import subprocess
 import sys
 from pathlib import Path
+from typing import ClassVar
 
+from tests.applications.contract import Changes
 from tests.applications.installed import InstalledContract
 from tests.applications.transcript import Transcript
 from tests.conftest import Db
@@ -15,7 +17,7 @@ class TestKallithea(InstalledContract):
     """Kallithea, with the INI file and the database that its own commands make."""
 
     random = r'(?:_token" type="hidden" value="|_token = \("|Server instance: )([\w-]+)'
-    changes = {  # noqa: RUF012 - a setting of the test
+    changes: ClassVar[Changes] = {
         "session.type": "ext:mongodb_soajs",
         "session.url": "MONGO",
     }

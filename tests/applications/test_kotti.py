@@ -1,5 +1,8 @@
 """The content management system Kotti: ``tox run -e applications-kotti``."""
 
+from typing import ClassVar
+
+from tests.applications.contract import Changes
 from tests.applications.installed import InstalledContract
 from tests.applications.transcript import Transcript
 from tests.conftest import Db
@@ -27,13 +30,13 @@ class TestKotti(InstalledContract):
         session.httponly = true
     """
     random = r'name="(?:csrf_token|uid)" value="(\w+)"'
-    changes = {  # noqa: RUF012 - a setting of the test
+    changes: ClassVar[Changes] = {
         "session.type": "ext:mongodb_soajs",
         "session.url": "MONGO",
         "session.data_dir": None,
         "session.lock_dir": None,
     }
-    hardened = {  # noqa: RUF012 - a setting of the test
+    hardened: ClassVar[dict[str, str]] = {
         "pyramid.includes": "pyramid_tm beaker_mongo_soajs.pyramid",
         "session.secure": "false",
     }

@@ -1,8 +1,8 @@
 """A collaboration platform, whose code passes the options of all of Beaker's backends."""
 
-from typing import Any
+from typing import Any, ClassVar
 
-from tests.applications.contract import Settings
+from tests.applications.contract import Changes, Settings
 from tests.applications.test_shop import TestShop as Shop
 
 
@@ -26,7 +26,7 @@ class TestPlatform(Shop):
         session.httponly = true
         session.invalidate_corrupt = true
     """
-    changes = {  # noqa: RUF012 - a setting of the test
+    changes: ClassVar[Changes] = {
         "session.type": "ext:mongodb_soajs",
         "session.url": "MONGO",
     }

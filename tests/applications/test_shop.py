@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 from html import escape
-from typing import Any
+from typing import Any, ClassVar
 
 from beaker.session import Session
 from pyramid.config import Configurator
@@ -11,7 +11,7 @@ from pyramid.interfaces import ISessionFactory
 from pyramid.request import Request
 from pyramid.response import Response
 
-from tests.applications.contract import ApplicationContract, Settings
+from tests.applications.contract import ApplicationContract, Changes, Settings
 from tests.applications.transcript import Transcript
 from tests.conftest import Db
 
@@ -77,7 +77,7 @@ class TestShop(ApplicationContract):
         session.timeout = 1800
         session.httponly = true
     """
-    changes = {  # noqa: RUF012 - a setting of the test
+    changes: ClassVar[Changes] = {
         "session.type": "ext:mongodb_soajs",
         "session.data_dir": None,
         "session.url": "MONGO",

@@ -46,7 +46,7 @@ class Terminal:
             stderr=slave,
             start_new_session=True,
             # So that Ctrl-C in the terminal interrupts the process.
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # noqa: PLW1509
+            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # noqa: PLW1509 - nothing else does it
         )
         os.close(slave)
         self.output = ""

@@ -44,7 +44,7 @@ def test_values_are_read() -> None:
 def test_groups_cannot_be_changed() -> None:
     """The groups of a configuration are read-only."""
     with pytest.raises(TypeError):
-        read(EXAMPLE).url_param["maxPoolSize"] = 8  # type: ignore[index]
+        read(EXAMPLE).url_param["maxPoolSize"] = 8  # type: ignore[index]  # it is immutable
 
 
 def test_configuration_survives_pickling() -> None:

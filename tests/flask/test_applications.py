@@ -37,7 +37,7 @@ class TestFlash:
 
         def add(_: FlaskSession) -> None:
             flask.flash(Markup("<b>bold</b>"))
-            flask.flash(LazyProxy(lambda: "translated"))  # type: ignore[arg-type]
+            flask.flash(LazyProxy(lambda: "translated"))  # type: ignore[arg-type]  # no str
 
         browser.request(add)
         bold, translated = browser.request(lambda _: get_flashed_messages())

@@ -230,5 +230,5 @@ class TestFlaskWtf:
         client = app.test_client()
         token = self.token(client.get("/"))
         with client.session_transaction() as found:
-            found.regenerate_id()  # type: ignore[attr-defined]
+            found.regenerate_id()  # type: ignore[attr-defined]  # Flask names its own
         assert b"done" == client.post("/api", headers={"X-CSRFToken": token}).data

@@ -84,7 +84,7 @@ class FlaskSite(Site):
         def serve(environ: dict[str, Any], start_response: Any) -> Any:
             return app({**create_environ(), **environ}, start_response)
 
-        self._wsgi = serve  # type: ignore[assignment]
+        self._wsgi = serve  # type: ignore[assignment]  # a function
 
     def _act(self) -> str:
         flask.request.environ["scenarios.handle"](Idioms(flask.session))

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -100,15 +101,16 @@ class TestFailovers:
             for _ in range(_FAILOVERS):
                 before = [visitor.steps for visitor in visitors]
                 wait_until(lambda: _steps_down(replica_set), 60.0)
-                wait_until(
-                    lambda before=before: all(  # type: ignore[misc]
-                        visitor.steps > steps or visitor.errors
-                        for visitor, steps in zip(visitors, before, strict=True)
-                    ),
-                    60.0,
-                )
+                wait_until(partial(_have_continued, visitors, before), 60.0)
         finally:
             stop.set()
             for visitor in visitors:
                 visitor.thread.join()
         assert [] == [error for visitor in visitors for error in visitor.errors]
+
+
+def _have_continued(visitors: list[Visitor], before: list[int]) -> bool:
+    return all(
+        visitor.steps > steps or visitor.errors
+        for visitor, steps in zip(visitors, before, strict=True)
+    )

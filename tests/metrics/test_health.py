@@ -1,6 +1,7 @@
 """``SessionStore.ping()`` and the health check."""
 
 import time
+from typing import Any
 
 import pytest
 from webtest import TestApp
@@ -17,16 +18,16 @@ from tests.application import Site
 from tests.conftest import Options
 
 
-def _application(environ: object, start_response: object) -> list[bytes]:
-    start_response("200 OK", [("Content-Type", "text/plain")])  # type: ignore[operator]
+def _application(environ: object, start_response: Any) -> list[bytes]:
+    start_response("200 OK", [("Content-Type", "text/plain")])
     return [b"the application"]
 
 
-def _browser(options: Options, **more: float) -> TestApp:
+def _browser(options: Options, **more: Any) -> TestApp:
     settings = {f"session.{name}": value for name, value in options.items()}
     settings |= {"session.secret": "x" * 32, "session.secure": False}
     app = SessionMiddleware(_application, settings)
-    return TestApp(HealthCheck(app, app.store, **more))  # type: ignore[arg-type]
+    return TestApp(HealthCheck(app, app.store, **more))
 
 
 def test_ping(options: Options) -> None:

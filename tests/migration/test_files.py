@@ -2,7 +2,7 @@
 
 import dbm
 import importlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
@@ -126,11 +126,11 @@ class TestWritten:
     """A request asks for a session that the old application saves at that time."""
 
     def _find(
-        self, source: DbmSource, cookie: str, write: object, patch: pytest.MonkeyPatch
+        self, source: DbmSource, cookie: str, write: Callable[[], object], patch: pytest.MonkeyPatch
     ) -> bool:
         def attempts(_: float) -> Iterator[int]:
             yield 1
-            write()  # type: ignore[operator]
+            write()
             yield 2
 
         patch.setattr(files, "attempts", attempts)

@@ -20,7 +20,7 @@ from beaker_mongo_soajs import (
 )
 from beaker_mongo_soajs.metrics import on_event
 from beaker_mongo_soajs.sources.database import BeakerTable
-from tests.application import COOKIE, KEYS, Site, live_documents
+from tests.application import COOKIE, KEYS, Site, live_documents, only_document
 from tests.conftest import Db, Options
 from tests.effort import times
 from tests.migration.conftest import MakeSite
@@ -78,7 +78,7 @@ class TestMoved:
         cookie = old.cookie(VALUES, **KEYS)
         visitor = make_each_site(old, {"trustPickles": False}, **KEYS).visitor(cookie)
         assert VALUES == visitor.read()
-        assert isinstance(database.sessions.find_one()["session"], str)  # type: ignore[index]
+        assert isinstance(only_document(database)["session"], str)
         visitor.save(more=1)
         assert VALUES | {"more": 1} == visitor.read()
 
@@ -86,7 +86,7 @@ class TestMoved:
         """Plain sessions are encrypted on their way, if the new application has a key."""
         visitor = make_each_site(table, **KEYS).visitor(table.cookie(VALUES))
         assert VALUES == visitor.read()
-        assert isinstance(database.sessions.find_one()["session"], str)  # type: ignore[index]
+        assert isinstance(only_document(database)["session"], str)
 
     def test_decrypted(self, old: Old, make_each_site: MakeSite, database: Db) -> None:
         """With the old key, encrypted sessions are stored without it."""
@@ -94,7 +94,7 @@ class TestMoved:
         source = {"encryptKey": KEYS["encrypt_key"], "validateKey": KEYS["validate_key"]}
         visitor = make_each_site(old, {"trustPickles": False, **source}).visitor(cookie)
         assert VALUES == visitor.read()
-        assert "ann" == database.sessions.find_one()["session"]["user"]  # type: ignore[index]
+        assert "ann" == only_document(database)["session"]["user"]
 
     def test_kept(self, old: Old, make_site: MakeSite) -> None:
         """With ``keep``, the session stays in the old backend as well."""
@@ -122,7 +122,7 @@ class TestMoved:
         cookie = table.cookie(PLAIN)
         before = datetime.datetime.now(datetime.UTC).replace(tzinfo=None)
         make_site(table, timeout=1000).visitor(cookie).read()
-        expires = database.sessions.find_one()["expires"]  # type: ignore[index]
+        expires = only_document(database)["expires"]
         assert 900 < (expires - before).total_seconds() < 1300
 
     def test_past_its_timeout(self, table: Old, make_each_site: MakeSite, database: Db) -> None:

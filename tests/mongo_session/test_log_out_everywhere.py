@@ -2,6 +2,7 @@
 
 import itertools
 import threading
+from functools import partial
 from typing import Any
 
 import pytest
@@ -49,7 +50,7 @@ class TestDestroyWhere:
             ]
             for thread in threads:
                 thread.start()
-            wait_until(lambda moved=moved: all(moved))  # type: ignore[misc]
+            wait_until(partial(all, moved))
             store = MongoSession({}, use_cookies=False, **options).store
             if end == "clear":
                 store.clear()

@@ -78,7 +78,7 @@ class TestIsSame:
         assert is_same(one, other)
         assert not is_same(one, OrderedDict(b=[2], a=1))
         # Only the parts are equal: the pickles of these sets are not.
-        assert is_same(deque([set([8, 16])]), deque([set([16, 8])]))  # noqa: C405
+        assert is_same(deque([set([8, 16])]), deque([set([16, 8])]))  # noqa: C405 - likewise
 
 
 class TestChanges:
