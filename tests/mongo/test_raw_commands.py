@@ -4,7 +4,10 @@ import bson
 import pytest
 from bson.raw_bson import RawBSONDocument
 
+from beaker_mongo_soajs import SessionStore
 from beaker_mongo_soajs.mongo.raw_commands import _only_document
+from tests.conftest import Options
+from tests.recorder import Commands
 
 FOUND = {"_id": "a", "session": {"n": 1}}
 
@@ -22,3 +25,12 @@ def test_answer_of_a_find(cursor: dict[str, object], found: dict[str, object] | 
     """The document is found in the answer, whatever the order of its fields."""
     raw = _only_document(RawBSONDocument(bson.encode(cursor)))
     assert found == (None if raw is None else bson.decode(raw))
+
+
+@pytest.mark.parametrize("level", ["local", None])
+def test_read_concern(options: Options, commands: Commands, level: str | None) -> None:
+    """A read of a session has the configured read concern, and none without the option."""
+    more = {} if level is None else {"URLParam.readConcernLevel": level}
+    SessionStore(options | more).get("a")
+    sent = commands.started[0].command.get("readConcern")
+    assert sent == (None if level is None else {"level": level})
