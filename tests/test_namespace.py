@@ -136,13 +136,17 @@ class TestNamespaceManager:
         assert unpack(base64.b64encode(data).decode()) is None
         assert unpack("no base64: é") is None
 
-    def test_memory_of_options(self, options: Options) -> None:
+    def test_memory_of_options(self, options: Options, monkeypatch: pytest.MonkeyPatch) -> None:
         """Options made anew for each request take up no more memory, and are never confused."""
-        for number in range(300):
+        monkeypatch.setattr(registry, "_MOST_OPTIONS", 16)
+        monkeypatch.setattr(identity_cache, "_MOST_ENTRIES", 16)
+        for cache in (registry._by_options, registry._by_identity._entries):
+            cache.clear()
+        for number in range(40):
             stores = registry.find_stores(600, options | {"store": {"touchAfter": number % 2}})
             assert number % 2 == stores.config.store.touch_after
-        assert len(registry._by_options) <= registry._MOST_OPTIONS
-        assert len(registry._by_identity._entries) <= identity_cache._MOST_ENTRIES
+        assert len(registry._by_options) <= 16
+        assert len(registry._by_identity._entries) <= 16
 
     def test_stores_are_shared_by_equal_options(self, mongo_url: str, database_name: str) -> None:
         """Namespaces share stores if, and only if, their options are equal."""
