@@ -7,7 +7,7 @@ import subprocess
 import sys
 import textwrap
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack
 from functools import partial
 from importlib.metadata import version
@@ -80,16 +80,20 @@ def pytest_report_header() -> str:
     return f"beaker {version('beaker')}, pymongo {pymongo.version}, {server}, {effort()} effort"
 
 
-def pytest_collection() -> None:
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
     """Look for no garbage while the tests are collected: it takes seconds, and finds little."""
     gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Let the longest tests come first, so that no worker waits for them at the end."""
     items.sort(key=lambda item: item.path.name != "test_packaging.py")
-    gc.freeze()
-    gc.enable()
 
 
 @pytest.hookimpl(optionalhook=True)
