@@ -105,6 +105,24 @@ class TestBesideRequests:
         (create,) = [event for event in commands.for_indexes if "create" in event.command_name]
         assert ["session.user_1"] == [index["name"] for index in create.command["indexes"]]
 
+    @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+    def test_an_error_that_nobody_foresaw(
+        self, options: Options, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """After an error of any kind, the next request does not try again at once."""
+        attempts: list[object] = []
+
+        def fail(collection: object) -> None:
+            attempts.append(collection)
+            raise ZeroDivisionError
+
+        monkeypatch.setattr(module, "existing_indexes", fail)
+        store = SessionStore(options)
+        for session_id in ("a", "b"):
+            store.set(session_id, {})
+            wait_for_indexes()
+        assert 1 == len(attempts)
+
     def test_no_indexes(self, options: Options, database: Db, commands: Commands) -> None:
         """With store.createIndexes false, no index is looked for and none is made."""
         store = SessionStore(options | {"store.createIndexes": False, "store.indexes": "session.a"})
