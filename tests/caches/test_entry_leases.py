@@ -64,6 +64,19 @@ def test_a_lease_never_shortens_the_lifetime(
     assert (expire is None) is (before["expires"] is None)
 
 
+def test_an_extended_lease_outlives_the_ttl_index(options: Options, database: Db) -> None:
+    """The date of an entry moves with a lease that is extended, so that the lease is kept."""
+    lease = CacheStore(DbConfig.from_options(options)).lease("things", b"key")
+    assert lease.acquire(wait=False)
+    soon = datetime.datetime(2020, 1, 1)
+    database.cache.update_one({}, {"$set": {"expires": soon, "acquired_until": soon}})
+    assert lease.extend()
+    document = database.cache.find_one()
+    assert document is not None
+    assert soon < document["acquired_until"] <= document["expires"]
+    assert lease.release()
+
+
 def test_a_late_release_keeps_the_lease_of_another(options: Options, database: Db) -> None:
     """The release of a lease that ran out does not delete the lease of the next owner."""
     store = CacheStore(DbConfig.from_options(options))
