@@ -255,9 +255,11 @@ class TestCreation:
         lock = cache.namespace.get_creation_lock(b"key")
         lock.acquire()
         cache.put("key", 1)
-        assert not other.namespace.get_creation_lock(b"key").acquire(wait=False)
+        others = other.namespace.get_creation_lock(b"key")
+        assert not others.acquire(wait=False)
         lock.release()
-        assert other.namespace.get_creation_lock(b"key").acquire(wait=False)
+        assert others.acquire(wait=False)
+        others.release()
 
     def test_a_nested_creation_keeps_the_lock(self, options: Options) -> None:
         """A value that is stored within its own creation does not release the outer lock."""
@@ -292,7 +294,9 @@ class TestCreation:
             thread.submit(reader.acquire_read_lock).result(30)
             with pytest.raises(LockTimeout):
                 cache.namespace.get_creation_lock(b"key").acquire()
-            assert cache.namespace.get_creation_lock(b"key").acquire_read_lock(wait=False)
+            another = cache.namespace.get_creation_lock(b"key")
+            assert another.acquire_read_lock(wait=False)
+            another.release_read_lock()
             thread.submit(reader.release_read_lock).result(30)
 
     def test_an_ended_creation_leaves_the_next_one_alone(self, cache: Cache) -> None:

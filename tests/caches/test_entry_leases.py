@@ -167,10 +167,12 @@ def test_locks_are_let_go(cache: Cache, name: str) -> None:
         with pytest.raises(LockError):
             getattr(lock, f"release_{name}_lock")()
 
+    # Other tests leave locks of threads that have ended.
+    others = set(creation_lock._holds)
     assert holder.acquire()
     for act in (ask_in_vain, release_in_vain):
         with ThreadPoolExecutor(1) as thread:
             thread.submit(act).result()
-        assert 1 == len(creation_lock._holds)
+        assert 1 == len(creation_lock._holds.keys() - others)
     holder.release()
-    assert {} == creation_lock._holds
+    assert set() == creation_lock._holds.keys() - others
