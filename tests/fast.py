@@ -29,11 +29,12 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Deselect the slow tests."""
     if config.getoption("fast"):
-        config.hook.pytest_deselected(items=[item for item in items if _is_slow(item)])
-        items[:] = [item for item in items if not _is_slow(item)]
+        config.hook.pytest_deselected(items=[item for item in items if is_slow(item)])
+        items[:] = [item for item in items if not is_slow(item)]
 
 
-def _is_slow(item: pytest.Item) -> bool:
+def is_slow(item: pytest.Item) -> bool:
+    """Tell whether a test is left out: it starts processes or servers, or waits for seconds."""
     return bool(
         item.get_closest_marker("slow")
         or _FOLDERS.intersection(item.path.parts)

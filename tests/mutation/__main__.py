@@ -1,22 +1,22 @@
 """Change a module in one place after another, and look whether its tests notice.
 
 ``python -m tests.mutation MODULE…`` prints the mutants that the tests do not notice, and the score
-of each module. ``pyproject.toml`` names the tests of each module, in ``[tool.mutation.tests]``.
+of each module. A mutant is tried by the tests that run its line.
 """
 
 import argparse
 import subprocess
 import sys
 import tempfile
-import time
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from tests.mutation.mutants import Mutant, draw_mutants
 from tests.mutation.runner import PACKAGE, Runner
+from tests.mutation.selection import Selection, load_selection
 from tests.repository import ROOT
 
 _SERVE = """
@@ -26,10 +26,6 @@ with MongoServer(for_tests=True, args=["--setParameter", "ttlMonitorEnabled=fals
     print(server.url, flush=True)
     sys.stdin.read()
 """
-# A mutant may loop for ever.
-_SLOWEST = 3.0
-_LEAST_SECONDS = 30.0
-_MOST_SECONDS = 1800.0
 
 
 class Score(NamedTuple):
@@ -57,11 +53,9 @@ class Score(NamedTuple):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return 1 if a mutant was not noticed."""
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["mutation"]
-    tests: dict[str, list[str]] = settings["tests"]
     parser = argparse.ArgumentParser(prog="python -m tests.mutation", description=__doc__)
     parser.add_argument("modules", nargs="*", help="for example sessions/record; all by default")
     parser.add_argument("--most", type=int, default=settings["most"], help="mutants of a module")
-    parser.add_argument("--tests", nargs="+", help="other tests than those of pyproject.toml")
     parser.add_argument("--all", action="store_true", help="all mutants, which takes hours")
     given = parser.parse_args(arguments)
     modules = given.modules or all_modules()
@@ -69,11 +63,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not (ROOT / PACKAGE / f"{name}.py").exists():
             parser.error(f"{name} is no module: write for example sessions/record")
     scores = []
+    selection = load_selection()
     with _server() as url, tempfile.TemporaryDirectory(prefix="mutation-") as folder:
         runner = Runner(url, Path(folder))
         for name in modules:
-            most = None if given.all else given.most
-            scores.append(_try(runner, name, given.tests or tests_of(name, tests), most))
+            scores.append(_try(runner, selection, name, None if given.all else given.most))
             print(scores[-1].line, flush=True)
     if len(scores) > 1:
         noticed = sum(score.noticed for score in scores)
@@ -91,34 +85,20 @@ def all_modules() -> list[str]:
     return sorted(name for name in names if not name.endswith(("__init__", "__main__")))
 
 
-def tests_of(module: str, tests: Mapping[str, list[str]]) -> list[str]:
-    """Return the tests of a module: all tests if none are named.
-
-    :param module: its name.
-    :param tests: the tests by the names of modules and folders.
-    """
-    folder = module.rpartition("/")[0]
-    return tests.get(module) or tests.get(folder) or ["tests"]
-
-
-def _try(runner: Runner, name: str, tests: list[str], most: int | None) -> Score:
-    module = f"{name}.py"
-    start = time.monotonic()
-    if not runner.passes(tests, _MOST_SECONDS):
-        sys.exit(f"{runner.last_log}\nThe tests of {name} fail without any mutation.")
-    seconds = max(_LEAST_SECONDS, _SLOWEST * (time.monotonic() - start))
-    mutants = draw_mutants((ROOT / PACKAGE / module).read_text(), most, name)
+def _try(runner: Runner, selection: Selection, name: str, most: int | None) -> Score:
+    source = (ROOT / PACKAGE / f"{name}.py").read_text()
+    mutants = draw_mutants(source, most, name)
     equivalents = _equivalents(name)
     survivors = []
     equivalent = 0
     for number, mutant in enumerate(mutants, 1):
         if (mutant.before, mutant.after) in equivalents:
             equivalent += 1
-        elif runner.passes(tests, seconds, module, mutant.source):
+        elif not runner.notices(selection.rounds(name, source, mutant.line), name, mutant.source):
             survivors.append(mutant)
-            print(f"{module}:{mutant}", flush=True)
+            print(f"{name}.py:{mutant}", flush=True)
         print(f"\r{number} of {len(mutants)} ", end="", file=sys.stderr, flush=True)
-    return Score(module, len(mutants) - equivalent - len(survivors), survivors, equivalent)
+    return Score(name, len(mutants) - equivalent - len(survivors), survivors, equivalent)
 
 
 def _equivalents(name: str) -> set[tuple[str, str]]:

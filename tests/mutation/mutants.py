@@ -80,7 +80,11 @@ def _occurrences(source: str) -> Iterator[tuple[str, int, tuple[int, int]]]:
 def _mutate(source: str, name: str, index: int) -> str | None:
     if name == "remove":
         return _remove(source, _removable(source)[index])
-    changed: str | None = mutate_code(source, OPERATOR_PROVIDERS["core"][name](), index)
+    try:
+        changed: str | None = mutate_code(source, OPERATOR_PROVIDERS["core"][name](), index)
+    except AttributeError:
+        # The operator for exceptions fails for one of another module: "except queue.Empty".
+        return None
     return changed
 
 
@@ -110,7 +114,7 @@ def _remove(source: str, statement: ast.stmt) -> str:
 
 
 def _meaning(source: str) -> str | None:
-    """Return a form in which annotations and docstrings do not count; ``None`` if it is invalid."""
+    """Return a form in which annotations and slots do not count; ``None`` if it is invalid."""
     try:
         tree = ast.parse(source)
     except SyntaxError:
@@ -122,6 +126,8 @@ def _meaning(source: str) -> str | None:
             node.returns = None
         elif isinstance(node, ast.AnnAssign):
             node.annotation = ast.Constant(None)
+        elif isinstance(node, ast.Call):
+            node.keywords = [each for each in node.keywords if each.arg != "slots"]
     return ast.dump(tree)
 
 

@@ -1,8 +1,6 @@
 """Run tests on a changed copy of the package, each time in a fork of this process.
 
-The fork has the libraries already, but not the package, and uses a server that is running. Most
-mutants are noticed there within a second. The others are tried again by the tests that need a
-server of their own.
+The fork has the libraries already, but not the package, and uses a server that is running.
 """
 
 import os
@@ -17,33 +15,46 @@ from pathlib import Path
 
 import pytest
 
+from tests.mutation.selection import Round
 from tests.repository import ROOT
 
 PACKAGE = "beaker_mongo_soajs"
 _IMPORTED = "ignore:Module already imported:pytest.PytestAssertRewriteWarning"
-_LIBRARIES = ("beaker.cache", "beaker.middleware", "hypothesis", "pymongo", "webob", "webtest")
+_LIBRARIES = (
+    *("beaker.cache", "beaker.middleware", "bottle", "cryptography.fernet", "django.test", "flask"),
+    *("hypothesis", "pymongo", "pyramid.testing", "webob", "webtest"),
+)
 _ARGUMENTS = (
     *("-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "-W", _IMPORTED),
     # A mutant may wait for ever.
     *("-o", "timeout=60"),
 )
 _POLL_SECONDS = 0.02
+# A mutant may loop for ever.
+_SLOWEST = 4.0
+_LEAST_SECONDS = 40.0
 
 
-class _Selection:
-    """A plugin that keeps the tests that need a server of their own, or all others."""
+class _Chosen:
+    """A plugin that keeps the chosen tests, in their order, and names the first that fails.
 
-    def __init__(self, *, own_server: bool) -> None:
-        self._own_server = own_server
+    :param tests: their node ids.
+    :param report: the path of the file for the node id of the test that failed.
+    """
+
+    def __init__(self, tests: Sequence[str], report: Path) -> None:
+        self._order = {test: number for number, test in enumerate(tests)}
+        self._report = report
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Deselect the other tests."""
-        names = "fixturenames"
-        items[:] = [
-            item
-            for item in items
-            if ("mongo_server" in getattr(item, names, ())) == self._own_server
-        ]
+        chosen = [item for item in items if item.nodeid in self._order]
+        items[:] = sorted(chosen, key=lambda item: self._order[item.nodeid])
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Write the name of a test that fails."""
+        if report.failed:
+            self._report.write_text(report.nodeid)
 
 
 class Runner:
@@ -57,42 +68,55 @@ class Runner:
         self._url = url
         self._folder = folder
         self._number = 0
-        self._empty: set[tuple[object, ...]] = set()
-        self.last_log = ""
+        self._passes_unchanged: dict[str, bool] = {}
         for name in _LIBRARIES:
             import_module(name)
         assert PACKAGE not in sys.modules, "the forks have to import their own copy"
 
-    def passes(
-        self, tests: Sequence[str], seconds: float, module: str = "", source: str = ""
-    ) -> bool:
-        """Return whether all tests pass.
+    def notices(self, rounds: Sequence[Round], module: str, source: str) -> str | None:
+        """Return the test that notices a change, or ``None``.
 
-        :param tests: the files and folders with the tests.
-        :param seconds: a longer run is a failure.
-        :param module: the path of a changed module in the package; empty for none.
+        A test that fails without the change as well does not count.
+
+        :param rounds: the tests.
+        :param module: the name of the changed module.
         :param source: its source.
         """
+        for each in rounds:
+            tests = [test for test in each.tests if self._passes_unchanged.get(test, True)]
+            while tests:
+                failed = self._run(each._replace(tests=tests), module, source)
+                if failed is None or "::" not in failed:
+                    break
+                if failed not in self._passes_unchanged:
+                    alone = Round([failed], each.own_server, _LEAST_SECONDS)
+                    self._passes_unchanged[failed] = self._run(alone) is None
+                if self._passes_unchanged[failed]:
+                    break
+                tests.remove(failed)
+            else:
+                continue
+            if failed is not None:
+                return failed
+        return None
+
+    def _run(self, chosen: Round, module: str = "", source: str = "") -> str | None:
+        """Return the test that fails, or another word for a failure; ``None`` if none fails."""
         self._number += 1
         copy = self._folder / str(self._number)
         shutil.copytree(ROOT / PACKAGE, copy / PACKAGE)
         if module:
-            (copy / PACKAGE / module).write_text(source)
-        passed = True
-        for own_server in (False, True):
-            if module and (own_server, *tests) in self._empty:
-                continue
-            status = self._wait(self._fork(copy, tests, own_server=own_server), seconds)
-            if status == pytest.ExitCode.NO_TESTS_COLLECTED:
-                self._empty.add((own_server, *tests))
-            elif status != pytest.ExitCode.OK:
-                passed = False
-                break
-        self.last_log = (copy / "log").read_text(errors="replace")
+            (copy / PACKAGE / f"{module}.py").write_text(source)
+        seconds = _LEAST_SECONDS + _SLOWEST * chosen.seconds
+        status = self._wait(self._fork(copy, chosen), seconds)
+        report = copy / "failed"
+        failed = report.read_text() if report.exists() else f"exit status {status}"
         shutil.rmtree(copy)
-        return passed
+        return (
+            None if status in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED) else failed
+        )
 
-    def _fork(self, copy: Path, tests: Sequence[str], *, own_server: bool) -> int:
+    def _fork(self, copy: Path, chosen: Round) -> int:
         child = os.fork()
         if child:
             return child
@@ -103,13 +127,18 @@ class Runner:
             os.dup2(log, 1)
             os.dup2(log, 2)
             sys.path.insert(0, str(copy))
-            os.environ |= {"HYPOTHESIS_STORAGE_DIRECTORY": str(copy), "TEST_EFFORT": "tenth"}
+            os.environ |= {
+                "HYPOTHESIS_STORAGE_DIRECTORY": str(copy),
+                "PYTHONPATH": str(copy),
+                "TEST_EFFORT": "tenth",
+            }
             os.environ.pop("CI", None)
-            if not own_server:
+            if not chosen.own_server:
                 os.environ["MONGODB_URL"] = self._url
             os.chdir(ROOT)
-            arguments = [*_ARGUMENTS, *tests]
-            status = pytest.main(arguments, plugins=[_Selection(own_server=own_server)])
+            files = dict.fromkeys(test.partition("::")[0] for test in chosen.tests)
+            plugin = _Chosen(chosen.tests, copy / "failed")
+            status = pytest.main([*_ARGUMENTS, *files], plugins=[plugin])
         except BaseException:  # noqa: BLE001 - the fork must end here
             traceback.print_exc()
         finally:
