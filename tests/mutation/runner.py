@@ -15,17 +15,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.mutation.selection import Round
+from tests.mutation.selection import IMPORTED, Round
 from tests.repository import ROOT
 
 PACKAGE = "beaker_mongo_soajs"
-_IMPORTED = "ignore:Module already imported:pytest.PytestAssertRewriteWarning"
 _LIBRARIES = (
     *("beaker.cache", "beaker.middleware", "bottle", "cryptography.fernet", "django.test", "flask"),
     *("hypothesis", "pymongo", "pyramid.testing", "webob", "webtest"),
 )
 _ARGUMENTS = (
-    *("-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "-W", _IMPORTED),
+    *("-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "-W", IMPORTED),
     # A mutant may wait for ever.
     *("-o", "timeout=60"),
 )

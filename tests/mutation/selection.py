@@ -16,6 +16,9 @@ from tests.mutation.places import place_at
 from tests.repository import ROOT
 
 FILE = ROOT / ".cache" / "mutation.json"
+IMPORTED = "ignore:Module already imported:pytest.PytestAssertRewriteWarning"
+"""The option ``-W`` of pytest, as a plugin has imported modules with assertions."""
+
 _LEFT_OUT = {"applications", "browser", "demo", "frameworks", "interleavings", "tools"}
 """Folders whose tests run the package in other processes, or for minutes."""
 _NEAR_SECONDS = 6.0
@@ -150,13 +153,15 @@ def _measure(digests: Mapping[str, str]) -> dict[str, Measured]:
         subprocess.run(
             [
                 *(sys.executable, "-m", "pytest", "-q", "-n", "auto", "--dist", "worksteal"),
-                *("-p", "tests.mutation.coverage_plugin", *digests),
+                *("-p", "tests.mutation.coverage_plugin", "-W", IMPORTED, *digests),
             ],
             cwd=ROOT,
             env=os.environ | {"MUTATION_COVERAGE": folder, "TEST_EFFORT": "tenth"},
             stdout=subprocess.DEVNULL,
             check=False,
         )
+        if not any(Path(folder).iterdir()):
+            sys.exit("The tests cannot be measured: run them by pytest to see why.")
         return merge(Path(folder), digests)
 
 
