@@ -104,15 +104,15 @@ class Selection:
     def _first(
         self, tests: Iterable[str], module: str, seconds: float, files: int | None = None
     ) -> list[str]:
-        """Return the tests that are nearest to a module, for so many seconds.
+        """Return the tests that are nearest to a module, the quickest first, for so many seconds.
 
-        One case of each test function comes before its other cases.
+        Without a module, one case of each test function comes before its other cases.
         """
         order: dict[str, tuple[int, int]] = {}
         cases: Counter[str] = Counter()
         for test in sorted(tests, key=self._seconds.__getitem__):
             function = test.partition("[")[0]
-            order[test] = (-_nearness(test, module), cases[function])
+            order[test] = (-_nearness(test, module), 0 if module else cases[function])
             cases[function] += 1
         chosen: list[str] = []
         seen: set[str] = set()
