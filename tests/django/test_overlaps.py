@@ -14,6 +14,17 @@ from tests.django.support import begin, read, stored
 pytestmark = pytest.mark.usefixtures("settings")
 
 
+def begin_overlap() -> tuple[str, SessionStore]:
+    """Return a session with an unsaved change, and its key; another request has changed n to 2."""
+    session_key = begin(n=1)
+    session = SessionStore(session_key)
+    session["m"] = 1
+    other = SessionStore(session_key)
+    other["n"] = 2
+    other.save()
+    return session_key, session
+
+
 class TestOverlaps:
     """A session that another request changes, moves or ends."""
 
@@ -87,24 +98,14 @@ class TestOverlaps:
 
     def test_load_does_not_change_what_is_compared(self) -> None:
         """An explicit load() beside the cached session does not undo another request's changes."""
-        session_key = begin(n=1)
-        session = SessionStore(session_key)
-        session["m"] = 1
-        other = SessionStore(session_key)
-        other["n"] = 2
-        other.save()
+        session_key, session = begin_overlap()
         assert {"n": 2} == session.load()
         session.save()
         assert {"n": 2, "m": 1} == read(session_key)
 
     def test_locked(self) -> None:
         """locked() loads the session again, and saves it."""
-        session_key = begin(n=1)
-        session = SessionStore(session_key)
-        session["m"] = 1
-        other = SessionStore(session_key)
-        other["n"] = 2
-        other.save()
+        session_key, session = begin_overlap()
         with session.locked():
             session["n"] += 1
             with pytest.raises(LockTimeout), SessionStore(session_key).locked(timeout=0.1):
