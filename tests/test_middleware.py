@@ -227,12 +227,14 @@ class TestOptions:
     def test_old_prefix(self, options: Options, *, as_arguments: bool) -> None:
         """The prefix session_ is used, with a DeprecationWarning, as by Beaker."""
         old = {"session_timeout": "60", "session_key": "sid"}
-        with pytest.warns(DeprecationWarning, match="session_timeout, session_key"):
+        with pytest.warns(DeprecationWarning, match="session_timeout, session_key") as warned:
             middleware = (
                 SessionMiddleware(count_visits, None, **options | SAFE | old)
                 if as_arguments
                 else SessionMiddleware(count_visits, old, **options | SAFE)
             )
+        # Beaker's own warnings name its module.
+        assert __file__ in {warning.filename for warning in warned}
         assert (60, "sid") == (middleware.options["timeout"], middleware.options["key"])
         assert not [name for name in middleware.options if name.startswith("session_t")]
 

@@ -76,11 +76,8 @@ def read_settings(
         for name, value in options.items()
         if not name.startswith(prefixed) or name in BEAKER_OPTIONS
     }
-    given, arguments = (
-        strip_old_prefix(settings, stacklevel + 1) | strip_prefixes(settings)
-        for settings in (config, options)
-    )
-    arguments |= bare
+    given = strip_old_prefix(config, stacklevel + 1) | strip_prefixes(config)
+    arguments = strip_old_prefix(options, stacklevel + 1) | strip_prefixes(options) | bare
     if not given and not arguments:
         _check_missing_prefix(config)
     overridden = {
