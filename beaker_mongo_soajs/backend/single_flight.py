@@ -106,7 +106,7 @@ class SingleFlight:
         while self.is_running:
             left = deadline - time.monotonic()
             try:
-                return self._outcome.result(max(0, min(left, _LOOK_SECONDS)))
+                return self._outcome.result(min(left, _LOOK_SECONDS))
             except TimeoutError:
                 if left <= 0:
                     raise
