@@ -38,6 +38,26 @@ def test_a_later_end_is_kept(kind_options: Options, database: Db) -> None:
     assert later == only_document(database)["expires"]
 
 
+def test_a_read_beside_a_save(kind_options: Options, caplog: pytest.LogCaptureFixture) -> None:
+    """A request that only read leaves a newer save alone, and may save later on."""
+    site = Site(kind_options | KEYS | {"store.touchAfter": 0})
+    visitor = site.visitor()
+    visitor.save(n=1)
+    other = site.visitor(visitor.cookie)
+
+    def act(session: Any) -> None:
+        assert 1 == session["n"]
+        other.save(n=2)
+        session._session().save(accessed_only=True)
+        assert {"n": 2} == other.read()
+        session["n"] = 3
+        session.save()
+
+    visitor.request(act)
+    assert {"n": 3} == visitor.read()
+    assert "dropped" not in caplog.text
+
+
 def test_how_often_a_save_encrypts(
     kind: type[Session], kind_options: Options, monkeypatch: pytest.MonkeyPatch
 ) -> None:
