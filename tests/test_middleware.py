@@ -142,7 +142,7 @@ class TestOptions:
             ({"encrypt_key": "a key", "crypto_type": "cryptography"}, "validate_key"),
             ({"data_serializer": "yaml"}, None),
             ({"crypto_type": "rot13"}, None),
-            ({"encrypt_nonce_bits": 5}, "encrypt_nonce_bits"),
+            *(({"encrypt_nonce_bits": bits}, "encrypt_nonce_bits") for bits in (0, 5, 1032)),
             ({"servres": "db1"}, "servres"),
             ({"collection": ""}, "collection"),
             ({"store": {"touchAfter": 100}, "timeout": 60}, "store.touchAfter"),
@@ -268,6 +268,11 @@ class TestOptions:
     def test_timeout(self, options: Options, value: object, expected: int | None) -> None:
         """The timeout may have a unit, and the text None means no timeout."""
         assert expected == _make(options, timeout=value).options.get("timeout")
+
+    @pytest.mark.parametrize("bits", [8, 1024])
+    def test_encrypt_nonce_bits(self, options: Options, bits: int) -> None:
+        """The nonce of an encrypted session has 8 to 1024 bits."""
+        assert bits == _make(options, encrypt_nonce_bits=bits).options["encrypt_nonce_bits"]
 
     @pytest.mark.parametrize("value", ["2w", "1209600", timedelta(weeks=2)])
     def test_cookie_expires(self, options: Options, value: object) -> None:

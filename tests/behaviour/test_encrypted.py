@@ -7,7 +7,7 @@ import pytest
 from beaker.session import Session
 from beaker.util import JsonSerializer
 
-from beaker_mongo_soajs import SerializationError
+from beaker_mongo_soajs import MongoSession, SerializationError
 from tests.application import KEYS, Site, only_document
 from tests.conftest import Db, Options
 from tests.recorder import Commands
@@ -104,3 +104,16 @@ def test_a_session_without_times(kind_options: Options, database: Db) -> None:
     before = only_document(database)["session"]
     visitor.save(n=2)
     assert before.keys() <= only_document(database)["session"].keys()
+
+
+@pytest.mark.parametrize("content", [["user", "ann"], {"n": 1, "_accessed_time": "soon"}], ids=str)
+def test_a_ciphertext_of_something_else(options: Options, database: Db, content: Any) -> None:
+    """A ciphertext that is not that of a session is an error, and stays as it is."""
+    own = {"session_class": MongoSession, "invalidate_corrupt": False}
+    visitor = Site(options | KEYS | own).visitor()
+    visitor.save(n=1)
+    text = visitor.request(lambda session: session._session()._encrypt_data(content))
+    database.sessions.update_one({}, {"$set": {"session": text}})
+    with pytest.raises(SerializationError, match="decrypted text is not a session"):
+        visitor.read()
+    assert text == only_document(database)["session"]
