@@ -26,7 +26,7 @@ _LIBRARIES = (
 _ARGUMENTS = (
     *("-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "-W", IMPORTED),
     # A mutant may wait for ever.
-    *("-o", "timeout=60"),
+    *("-o", "timeout=30"),
 )
 _POLL_SECONDS = 0.02
 # A mutant may loop for ever.
