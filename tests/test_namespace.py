@@ -212,6 +212,13 @@ class TestContainer:
             value = make("key", {}, "things", createfunc=create, **options)
             assert value.get_value() == {"n": 1, "set": {1, 2}}
 
+    def test_timeout_of_a_cache(self, options: Options) -> None:
+        """The timeout of a session is an error for a cache, which has expire."""
+        with pytest.raises(ConfigError, match="Use expire") as caught:
+            Cache("things", type="ext:mongodb_soajs", timeout=60, **options)
+        assert "timeout" == caught.value.option
+        assert Cache("things", type="ext:mongodb_soajs", timeout=None, **options).namespace
+
     def test_session_is_an_ordinary_key_of_a_cache(self, options: Options, database: Db) -> None:
         """A cache can have a key named session, which is not a session."""
         namespace = MongoNamespaceManager("things", **options)
