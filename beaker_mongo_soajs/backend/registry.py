@@ -62,9 +62,8 @@ def _find_by_value(timeout: float | None, options: dict[str, Any], usage: Usage 
     )
     entry = _by_options.get(key)
     if entry is None:
-        if usage == "cache" and timeout is not None:
-            options = options | {"timeout": timeout}
-        config = DbConfig.from_options(options, usage)
+        # For a cache, a timeout is an error.
+        config = DbConfig.from_options(options | {"timeout": timeout}, usage)
         log_start_warnings(config)
         if usage == "session" and timeout is None:
             log_idle_warning(config)
