@@ -299,6 +299,19 @@ class TestCreation:
             another.release_read_lock()
             thread.submit(reader.release_read_lock).result(30)
 
+    def test_a_reader_waits_for_the_writer(self, options: Options, commands: Commands) -> None:
+        """A reader acquires the lock as soon as the writer has released it."""
+        namespace = open_cache(options).namespace
+        writer, reader = (namespace.get_creation_lock(b"key") for _ in range(2))
+        writer.acquire()
+        commands.clear()
+        with ThreadPoolExecutor(1) as thread:
+            acquired = thread.submit(reader.acquire_read_lock)
+            wait_until(lambda: commands.names)
+            writer.release()
+            assert acquired.result(30)
+            thread.submit(reader.release_read_lock).result(30)
+
     def test_an_ended_creation_leaves_the_next_one_alone(self, cache: Cache) -> None:
         """A thread that finds a creation ended does not remove one that began meanwhile."""
         lock = cache.namespace.get_creation_lock(b"key")
