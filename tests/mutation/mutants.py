@@ -114,7 +114,10 @@ def _remove(source: str, statement: ast.stmt) -> str:
 
 
 def _meaning(source: str) -> str | None:
-    """Return a form in which annotations and slots do not count; ``None`` if it is invalid."""
+    """Return a form in which annotations, slots and the ``*`` of a signature do not count.
+
+    ``None`` if it is invalid.
+    """
     try:
         tree = ast.parse(source)
     except SyntaxError:
@@ -122,6 +125,10 @@ def _meaning(source: str) -> str | None:
     for node in ast.walk(tree):
         if isinstance(node, ast.arg):
             node.annotation = None
+        elif isinstance(node, ast.arguments):
+            node.args = [*node.posonlyargs, *node.args, *node.kwonlyargs]
+            node.defaults += [default for default in node.kw_defaults if default is not None]
+            node.posonlyargs, node.kwonlyargs, node.kw_defaults = [], [], []
         elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             node.returns = None
         elif isinstance(node, ast.AnnAssign):
