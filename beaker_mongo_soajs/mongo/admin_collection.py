@@ -47,6 +47,7 @@ class AdminCollection(StoreCollection):
         """
         more: Document = {} if sorted_by is None else _sort_by_index(sorted_by, direction)
         while True:
+            bound = None
             try:
                 bound = self._get()
                 found = bound.raw.find(query, batch_size=at_once, **more, **bound.exact)
@@ -57,7 +58,7 @@ class AdminCollection(StoreCollection):
                     # There is no such index.
                     more = {}
                     continue
-                if self._binding.lacks_collation(error):
+                if self._binding.lacks_collation(error, bound):
                     continue
                 raise_translated(error, self.namespace, reads=True, config=self.config)
             return

@@ -56,19 +56,20 @@ class Binding:
             self._bound = bound = (self._bind(), now)
         return bound[0]
 
-    def lacks_collation(self, error: Exception) -> bool:
+    def lacks_collation(self, error: Exception, bound: Bound | None) -> bool:
         """Tell whether the server knows no collations; if so, send none from now on.
 
         :param error: the error of a command.
+        :param bound: the collection to which it was sent, if that was bound.
         """
-        key = self._config.connection_key
         if (
-            key in _without_collation
+            bound is None
+            or not bound.exact
             or not isinstance(error, OperationFailure)
             or "collation" not in str(error).lower()
         ):
             return False
-        _without_collation.add(key)
+        _without_collation.add(self._config.connection_key)
         self._bound = None
         return True
 

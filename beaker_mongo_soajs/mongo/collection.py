@@ -98,6 +98,7 @@ class StoreCollection:
         :param or_primary: whether to ask the primary if a secondary does not find the document: the
             secondary may be behind.
         """
+        bound = None
         try:
             bound = self._get()
             first = bound.primary if from_primary else bound.raw
@@ -105,7 +106,7 @@ class StoreCollection:
             if document is None and or_primary and first is not bound.primary:
                 document = find_without_cursor(bound.primary, stored_id, bound.exact)
         except DRIVER_ERRORS as error:
-            if not self._binding.lacks_collation(error):
+            if not self._binding.lacks_collation(error, bound):
                 raise_translated(error, self.namespace, reads=True, config=self.config)
             return self.find_one_raw(stored_id, from_primary=from_primary, or_primary=or_primary)
         return document
@@ -135,12 +136,13 @@ class StoreCollection:
         :param projection: the fields to read.
         """
         while True:
+            bound = None
             try:
                 bound = self._get()
                 for document in bound.raw.find(query, projection, **bound.exact):
                     yield bytes(document.raw)
             except DRIVER_ERRORS as error:
-                if self._binding.lacks_collation(error):
+                if self._binding.lacks_collation(error, bound):
                     continue
                 raise_translated(error, self.namespace, reads=True, config=self.config)
             return
@@ -360,12 +362,14 @@ class StoreCollection:
         :param reads: whether it changes nothing.
         :param collides: whether an ``_id`` that exists is a :class:`_Collision`.
         """
+        bound = None
         try:
-            return command(self._get())
+            bound = self._get()
+            return command(bound)
         except DRIVER_ERRORS as error:
             if collides and isinstance(error, DuplicateKeyError) and is_duplicate_id(error):
                 raise _Collision from None
-            if not self._binding.lacks_collation(error):
+            if not self._binding.lacks_collation(error, bound):
                 raise_translated(error, self.namespace, reads=reads, config=self.config)
         return self._run(command, reads=reads, collides=collides)
 
