@@ -22,7 +22,7 @@ from pymongo import MongoClient, monitoring
 from pymongo.database import Database
 
 import beaker_mongo_soajs
-from beaker_mongo_soajs import MongoSession
+from beaker_mongo_soajs import MongoSession, SessionStore
 from beaker_mongo_soajs.testing import MongodNotFound, MongoServer, ReplicaSet, find_mongod
 from tests.effort import effort
 from tests.faults import fail_point as open_fail_point
@@ -161,6 +161,9 @@ def store_url(mongo_url: str, request: pytest.FixtureRequest) -> Iterator[str]:
         return
     server: MongoServer = request.getfixturevalue("mongo_server")
     with PlainServer(server.port) as plain:
+        # The first command finds out that the server knows no collations, and is sent again.
+        with SessionStore({"url": plain.url, "name": "plain"}) as store:
+            store.get("id")
         yield plain.url
 
 

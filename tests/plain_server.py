@@ -4,6 +4,7 @@ It is a proxy in front of a real ``mongod``: what those servers refuse, it refus
 that they give. Everything else is the real server's.
 """
 
+import os
 import socket
 import socketserver
 import struct
@@ -12,6 +13,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Self
 
 import bson
+import pytest
+
+needs_mongodb = pytest.mark.skipif(
+    "PLAIN_SERVER" in os.environ, reason="a server without MongoDB's later features"
+)
+"""Marks tests of what only MongoDB itself supports."""
 
 _HEADER = struct.Struct("<iiii")
 _OP_MSG = 2013

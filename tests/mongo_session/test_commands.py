@@ -13,12 +13,14 @@ from beaker_mongo_soajs.mongo.documents import utc_now
 from tests.application import only_document
 from tests.conftest import Db, Options
 from tests.mongo_session.support import VARIANTS, MakeSite, age, login
+from tests.plain_server import needs_mongodb
 from tests.recorder import Commands
 
 
 class TestCommands:
     """The commands of each kind of request."""
 
+    @needs_mongodb
     def test_a_request_that_reads(
         self, make_site: MakeSite, commands: Commands, database: Db
     ) -> None:
@@ -40,6 +42,7 @@ class TestCommands:
         assert {"moved_to": 1} == part["u"]["$pop"]
         assert {"session._accessed_time", "expires"} == part["u"]["$max"].keys()
 
+    @needs_mongodb
     @pytest.mark.parametrize(
         ("level", "expected"), [(None, None), ("local", {"level": "local"})], ids=str
     )

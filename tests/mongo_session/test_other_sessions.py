@@ -12,6 +12,7 @@ from tests.application import Site, live_documents
 from tests.conftest import Db, Options
 from tests.mongo_session.hosts import HOSTS, make_host
 from tests.mongo_session.support import VARIANTS, MakeSite
+from tests.plain_server import needs_mongodb
 from tests.recorder import Commands
 
 
@@ -57,7 +58,7 @@ class TestDestroyOthers:
         ("key", "value"),
         [
             ("_user_id", lambda user: {"_user_id": user}),
-            ("auth.userid", lambda user: {"auth.userid": user}),
+            pytest.param("auth.userid", lambda user: {"auth.userid": user}, marks=needs_mongodb),
             ("auth.userid", lambda user: {"auth": {"userid": user}}),
         ],
     )
