@@ -195,6 +195,13 @@ class TestOptions:
         middleware = SessionMiddleware(count_visits, {"session.timeout": "60"}, **arguments)
         assert expected == middleware.options.get("timeout")
 
+    @pytest.mark.parametrize("first", ["Timeout", "timeout"])
+    def test_a_blank_option_overrides_nothing(self, options: Options, first: str) -> None:
+        """Of two spellings of an option, a blank one counts as absent."""
+        values = {"Timeout": "60", "timeout": " "}
+        given = {first: values.pop(first)} | values
+        assert 60 == SessionMiddleware(count_visits, **options | SAFE | given).options["timeout"]
+
     def test_keys_that_beaker_cannot_encode(self, options: Options) -> None:
         """A key that is not ASCII text is an error before the first save."""
         keys = {"encrypt_key": "clé", "validate_key": "key", "crypto_type": "cryptography"}
