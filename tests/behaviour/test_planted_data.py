@@ -81,7 +81,7 @@ _HEAVY: dict[str, Callable[[], Any]] = {
     "hexadecimal integer": lambda: _tagged("int", "0x" + _DIGITS),
     "hexadecimal key": lambda: _tagged("set", [_tagged("int", "0x" + _DIGITS)] * 10),
     "decimal of a megabyte": lambda: _tagged("decimal", _DIGITS),
-    "fraction with an exponent": lambda: _tagged("fraction", "1E+3000000"),
+    "fraction with an exponent": lambda: _tagged("fraction", "1E+300000000"),
     "fraction of a megabyte": lambda: _tagged("fraction", f"{_DIGITS}/7"),
     "range of decimals": lambda: _tagged("range", [0, _SMALL_EXPONENT, 1]),
     "time span of decimals": lambda: _tagged("timedelta", [_SMALL_EXPONENT, 0, 0]),

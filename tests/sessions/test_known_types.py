@@ -17,6 +17,7 @@ from typing import Any, Self
 
 import bson
 import pytest
+from bson.int64 import Int64
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -53,6 +54,25 @@ class _Guarded(enum.Enum):
     def _missing_(cls, value: object) -> Self:
         _CALLS.append(value)
         return cls(1)
+
+
+_Texts = enum.StrEnum(
+    "_Texts",
+    {
+        "bytes": "YQ==",
+        "complex": "(1+0j)",
+        "date": "2026-01-01",
+        "decimal": "1",
+        "float": "1e+20",
+        "fraction": "1/2",
+        "int": "0x5",
+        "int64": "5",
+        "uuid": "00000000-0000-0000-0000-000000000000",
+        "zone": "UTC",
+    },
+    module=__name__,
+)
+"""Members that are texts, and could have methods of the application; named after tags."""
 
 
 class _Checked(namedtuple("_Checked", ["x"])):  # noqa: PYI024 - a class with a constructor
@@ -144,6 +164,14 @@ class TestPlantedNames:
         assert [] == _CALLS
         assert type(built) is _Checked
         assert (1,) == built
+
+    @pytest.mark.parametrize("member", _Texts)
+    def test_a_text_of_another_class(self, member: enum.StrEnum) -> None:
+        """A member of an enumeration of texts, which may have methods, is not parsed as a text."""
+        assert _decode(NativeCodec(), _tagged(member.name, str(member))) is not None
+        tree = NativeCodec().encode({"v": member}, _CONTEXT)["v"]
+        with pytest.raises(SerializationError):
+            _decode(NativeCodec(), _tagged(member.name, tree))
 
     def test_code_of_a_module_is_not_called(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Decoding computes no attribute of a module or of an object in it."""
@@ -259,10 +287,10 @@ class TestUnstorable:
             (defaultdict(lambda: 0), "default_factory"),
             (_Access.READ | _Access.WRITE, "combination"),
             (_local_member(), "top level"),
-            (10**20_000, "12000 digits"),
-            (Decimal("9" * 20_000), "12000 digits"),
-            (Fraction(1, 10**5000), "2400 digits"),
-            (IPv6Address("fe80::1%" + "x" * 200), "200 characters"),
+            (2**40_000, "12000 digits"),
+            (Decimal("9" * 12_001), "12000 digits"),
+            (Fraction(1, 2**8000), "2400 digits"),
+            (IPv6Address("fe80::1%" + "x" * 193), "200 characters"),
             (tuple.__new__(Point, (1,)), "other items"),
             (_own_zone(), "time zone"),
         ],
@@ -326,6 +354,23 @@ class TestUnstorable:
         with pytest.raises(SerializationError) as caught:
             NativeCodec().encode({"v": object()}, _CONTEXT)
         assert "data_serializer" not in str(caught.value)
+
+    @pytest.mark.parametrize(
+        "value",
+        [
+            -(2**40_000) + 1,
+            Decimal("9" * 12_000),
+            Fraction(2**8000 - 1, 2**8000 - 3),
+            IPv6Address("fe80::1%" + "x" * 192),
+            Int64(-(2**63)),
+            Int64(2**63 - 1),
+        ],
+        ids=["integer", "decimal", "fraction", "address", "least int64", "greatest int64"],
+    )
+    def test_the_longest_values(self, value: object) -> None:
+        """The longest values that can be stored are read again."""
+        tree = NativeCodec().encode({"v": value}, _CONTEXT)
+        assert {"v": value} == NativeCodec().decode(tree, _CONTEXT)
 
     def test_pickle_keeps_them(self) -> None:
         """With store.pickle, a value of a known type that cannot be tagged is pickled."""
