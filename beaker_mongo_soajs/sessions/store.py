@@ -356,8 +356,10 @@ class SessionStore:
 def _own_options(options: Mapping[str, object] | str) -> Mapping[str, object] | str:
     """Check that no option has Beaker's prefix: a backend ignores those, a store must not."""
     for name in () if isinstance(options, str) else options:
-        if isinstance(name, str) and name.lower().startswith(PREFIXES):
-            bare = name.rpartition(".")[2]
+        lower = name.lower() if isinstance(name, str) else ""
+        prefix = next((prefix for prefix in PREFIXES if lower.startswith(prefix)), None)
+        if prefix is not None:
+            bare = name[len(prefix) :]
             raise ConfigError(
                 f"{name} has Beaker's prefix, and a SessionStore takes options without it.",
                 option=name,

@@ -118,8 +118,9 @@ class TestSessionStore:
         ("name", "words"),
         [
             ("session.servers", "Leave the prefix off, as in servers"),
-            ("beaker.session.store.touchAfter", "Beaker's prefix"),
-            ("SESSION.NAME", "attribute store"),
+            ("beaker.session.store.touchAfter", "as in store.touchAfter"),
+            ("session_servers", "as in servers"),
+            ("SESSION.NAME", "as in NAME; or take the store"),
             ("timeout", "timeout=seconds"),
         ],
     )
