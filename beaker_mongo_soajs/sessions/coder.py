@@ -1,15 +1,17 @@
 """How the session of one request is stored: its cipher, its serializer and its storage form."""
 
+from contextlib import suppress
 from typing import Any
 
 from beaker_mongo_soajs.config.node_crypto import encrypted_twice
+from beaker_mongo_soajs.exceptions import SerializationError
 from beaker_mongo_soajs.mongo.documents import Document
 from beaker_mongo_soajs.sessions.changes import Changes, changes_between
 from beaker_mongo_soajs.sessions.document import SessionDocuments
 from beaker_mongo_soajs.sessions.encryption import Cipher, encrypt, unencrypted, without_key
 from beaker_mongo_soajs.sessions.express import MakeCookie
 from beaker_mongo_soajs.sessions.native_update import FieldChanges, field_changes
-from beaker_mongo_soajs.sessions.serializer import Serializer, as_json_if_possible, through_json
+from beaker_mongo_soajs.sessions.serializer import Serializer, through_json
 from beaker_mongo_soajs.sessions.stored import StorageForm, StoredSession
 
 
@@ -121,8 +123,10 @@ class SessionCoder:
         """
         loaded = self.documents.peek(known)
         if self.serializer == "json":
-            # Lists that were tuples before are no change of this request.
-            loaded = as_json_if_possible(loaded)
+            # Lists that were tuples before are no change of this request. A request with pickle may
+            # have saved what JSON cannot hold.
+            with suppress(SerializationError):
+                loaded = through_json(loaded)
         return changes_between(loaded, session)
 
     def fields(self, stored: StoredSession, changes: Changes) -> FieldChanges:

@@ -24,17 +24,6 @@ def through_json(session: dict[Any, Any]) -> dict[Any, Any]:
     return made
 
 
-def as_json_if_possible(session: dict[Any, Any]) -> dict[Any, Any]:
-    """Return a session as :func:`through_json` does, or unchanged if JSON cannot hold it.
-
-    :param session: the session.
-    """
-    try:
-        return through_json(session)
-    except (SerializationError, RecursionError):
-        return session
-
-
 def json_text(session: dict[Any, Any]) -> str:
     """Return the JSON of a session, as Beaker's own serializer writes it.
 

@@ -154,6 +154,28 @@ class TestNewId:
         assert {"n": 3} == store.get("new id")
 
 
+class TestJson:
+    """Records with ``data_serializer = json``."""
+
+    @pytest.mark.parametrize(
+        ("pickled", "saved", "found"),
+        [
+            ({"a": b"x", "n": 1}, {"n": 2}, {"n": 2}),
+            ({"a": (1,), "n": 1}, {"a": [1], "n": 2}, {"a": (1,), "n": 2}),
+        ],
+        ids=["bytes", "tuple"],
+    )
+    def test_what_a_request_with_pickle_saved(
+        self, store: SessionStore, pickled: Options, saved: Options, found: Options
+    ) -> None:
+        """Bytes in the stored session prevent no save, and a tuple that became a list is kept."""
+        store.set("id", pickled)
+        record = store.record(serializer="json")
+        record.load("id")
+        record.save("id", saved)
+        assert found == store.get("id")
+
+
 class TestEncrypted:
     """Encrypted sessions."""
 
