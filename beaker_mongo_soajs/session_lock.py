@@ -12,7 +12,7 @@ from beaker_mongo_soajs.sessions.changes import ACCESSED_TIME, Changes, merged
 from beaker_mongo_soajs.sessions.coder import SessionCoder
 from beaker_mongo_soajs.sessions.common import CommonSession
 from beaker_mongo_soajs.sessions.document import is_time
-from beaker_mongo_soajs.sessions.encryption import EncryptedText, check_cipher
+from beaker_mongo_soajs.sessions.encryption import check_cipher
 from beaker_mongo_soajs.sessions.record import COOKIE_KEYS, SessionRecord
 from beaker_mongo_soajs.sessions.store import SessionStore
 
@@ -39,9 +39,7 @@ class SessionCipher:
         :raises SerializationError: when it is not the text of a session.
         """
         try:
-            session = self._decrypt(EncryptedText(text) if self.is_encryption else text)
-        except SerializationError:
-            raise
+            session = self._decrypt(text)
         except Exception as error:  # noqa: BLE001 - garbage may fail in any step
             raise SerializationError(
                 f"The stored session cannot be decrypted ({type(error).__name__}).",

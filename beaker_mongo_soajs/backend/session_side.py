@@ -20,7 +20,7 @@ from beaker_mongo_soajs.backend.payload import HandOver, pack, through_pickle, u
 from beaker_mongo_soajs.exceptions import BeakerMongoError, SerializationError, StoreError
 from beaker_mongo_soajs.sessions.changes import ACCESSED_TIME, Snapshot
 from beaker_mongo_soajs.sessions.document import first_time, is_time
-from beaker_mongo_soajs.sessions.encryption import EncryptedText, check_cipher
+from beaker_mongo_soajs.sessions.encryption import check_cipher
 from beaker_mongo_soajs.sessions.lifetime import CREATION_TIME
 from beaker_mongo_soajs.sessions.record import COOKIE_KEYS
 from beaker_mongo_soajs.sessions.serializer import Serializer, json_text, through_json
@@ -59,7 +59,7 @@ class _PassedText:
 
     def decrypt(self, text: str) -> str:
         """Return the text, for the Session to read."""
-        return EncryptedText(text) if self.is_encryption else text
+        return text
 
     def touch(self, text: str, accessed_time: float) -> str:
         """Return what the Session made, which set the access time itself."""

@@ -11,7 +11,6 @@ from typing import Literal, TypeVar
 import bson
 import pymongo
 from bson.errors import BSONError
-from bson.raw_bson import RawBSONDocument
 from pymongo import IndexModel, WriteConcern
 from pymongo.errors import DuplicateKeyError, InvalidOperation
 
@@ -382,8 +381,3 @@ class StoreCollection:
 
 class _Collision(Exception):
     """An upsert found another document with its ``_id``."""
-
-
-def _bytes(document: RawBSONDocument | None) -> bytes | None:
-    # A part of the server's answer is no more than a view of it.
-    return None if document is None else bytes(document.raw)

@@ -1,4 +1,4 @@
-"""Encrypted sessions: the ciphers of Beaker that are safe to use, and texts that must be decrypted.
+"""Encrypted sessions: the ciphers of Beaker that are safe to use.
 
 Beaker unpickles what it decrypted. Ciphertext without authentication can be changed without the
 key, because all pickles begin alike. Write access to the database would then be enough to run code
@@ -6,7 +6,7 @@ in the application.
 """
 
 from collections.abc import Callable
-from typing import Any, NoReturn, Protocol
+from typing import Any, Protocol
 
 from beaker_mongo_soajs.exceptions import ConfigError, SerializationError
 
@@ -96,25 +96,3 @@ def without_key() -> SerializationError:
         hint="Set the encrypt_key and validate_key that it was saved with, or store.nodeCrypto if"
         " connect-mongo saved it. SessionStore cannot read what encrypt_key encrypted.",
     )
-
-
-class EncryptedText(str):
-    """A text from the database that must be decrypted before it is unpickled.
-
-    With an ``encrypt_key``, ``Session._decrypt_data`` splits the text by slices. Without one it
-    decodes the whole text and unpickles it, which would run a planted pickle: that is refused.
-    """
-
-    __slots__ = ()
-
-    def encode(self, *_: object, **__: object) -> NoReturn:
-        """Refuse to be decoded whole.
-
-        :raises SerializationError: always.
-        """
-        raise SerializationError(
-            "The stored session is encrypted, or made by an unknown serializer.",
-            path="session",
-            hint="Set the encrypt_key and validate_key that it was saved with. Without them, only "
-            "sub-documents and JSON are loaded from the database.",
-        )
