@@ -209,6 +209,17 @@ class TestSending:
         session.save()
         assert changes == is_sent(session)
 
+    def test_no_cookies(self, options: Options) -> None:
+        """With ``use_cookies`` off, a change is saved, and no cookie is set."""
+        header = begin(options, cookie_expires=_DAY)
+        own: Options = {"cookie_expires": _DAY, "use_cookies": False}
+        own["id"] = open_session(options, header).id
+        session = open_session(options, **own)
+        session["user"] = "bob"
+        session.save()
+        assert not is_sent(session)
+        assert "bob" == open_session(options, **own)["user"]
+
     def test_new_sessions(self, options: Options) -> None:
         """A visitor without values gets no cookie."""
         session = open_session(options)
