@@ -6,10 +6,11 @@ frames up the stack.
 """
 
 import inspect
+from types import FrameType
 
 from beaker.session import Session
 
-_MOST_FRAMES = 12
+_MOST_FRAMES = 13
 """A Session calls its namespace manager directly; a subclass of either may be in between."""
 
 
@@ -18,24 +19,21 @@ def find_session(session_id: str) -> Session | None:
 
     :param session_id: the id, or the name of a cache.
     """
-    frame = inspect.currentframe()
-    for _ in range(_MOST_FRAMES):
-        frame = None if frame is None else frame.f_back
-        if frame is None:
-            break
-        session = frame.f_locals.get("self")
-        if isinstance(session, Session):
-            return session if session.id == session_id else None
-    return None
+    frame = _frame_of_session()
+    session: Session | None = None if frame is None else frame.f_locals["self"]
+    return session if session is not None and session.id == session_id else None
 
 
 def saves_access_only() -> bool:
     """Check whether the Session that saves now saves no more than the access time."""
+    frame = _frame_of_session()
+    return frame is not None and frame.f_locals.get("accessed_only") is True
+
+
+def _frame_of_session() -> FrameType | None:
     frame = inspect.currentframe()
     for _ in range(_MOST_FRAMES):
         frame = None if frame is None else frame.f_back
-        if frame is None:
-            break
-        if frame.f_code.co_name == "save" and isinstance(frame.f_locals.get("self"), Session):
-            return frame.f_locals.get("accessed_only") is True
-    return False
+        if frame is None or isinstance(frame.f_locals.get("self"), Session):
+            return frame
+    return None
