@@ -1,7 +1,6 @@
 """Session ids in a request's ``Cookie`` header."""
 
 import functools
-import hashlib
 import hmac
 import re
 from collections.abc import Sequence
@@ -9,7 +8,8 @@ from collections.abc import Sequence
 _MOST_COOKIES = 200
 """Browsers keep at most 180 cookies of a site; only a forged header holds more of one name."""
 
-_SIGNATURE_LENGTH = hashlib.sha1(usedforsecurity=False).digest_size * 2
+_SIGNATURE_LENGTH = 40
+"""The length of an HMAC with SHA-1 in hexadecimal, as Beaker makes it."""
 
 # http.cookies writes a value with other characters in quotes, with octal and single escapes.
 _ESCAPE = re.compile(r"\\(?:([0-3][0-7][0-7])|(.))", re.DOTALL)
@@ -43,7 +43,7 @@ def session_ids(header: str | None, name: str, secrets: Sequence[str] = ()) -> l
     return list(found)
 
 
-@functools.lru_cache(maxsize=64)
+@functools.lru_cache
 def _pattern(name: str) -> re.Pattern[str]:
     # Possessive: what was skipped is never tried again.
     return re.compile(rf";[ \t]*+{re.escape(name)}[ \t]*+=[ \t]*+([^;]++)")

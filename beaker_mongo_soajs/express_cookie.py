@@ -95,7 +95,7 @@ def _lower(value: object) -> object:
     return value.lower() if isinstance(value, str) else value is True
 
 
-@functools.lru_cache(maxsize=64)
+@functools.lru_cache
 def _pattern(name: str) -> re.Pattern[str]:
     # Possessive: what was skipped is never tried again.
     return re.compile(rf";[ \t]*+{re.escape(name)}[ \t]*+=[ \t]*+([^;]*+)")

@@ -137,7 +137,7 @@ def _check(*values: Any) -> None:
         _check_once.__wrapped__(*values)
 
 
-@functools.lru_cache(maxsize=64, typed=True)
+@functools.lru_cache(typed=True)
 def _check_once(
     name: object, domain: object, path: object, same_site: object, secure: bool, httponly: bool
 ) -> None:

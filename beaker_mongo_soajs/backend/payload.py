@@ -27,7 +27,7 @@ _ZLIB_HEAD = b"x"
 _BEAKER_SERIALIZERS = (PickleSerializer, JsonSerializer)
 
 
-@functools.lru_cache(maxsize=64)
+@functools.lru_cache
 def _serializes_as_beaker(kind: type[Session]) -> bool:
     """Check that a class does not override what makes and reads Beaker's payload."""
     methods = ("_encrypt_data", "_decrypt_data")

@@ -70,7 +70,7 @@ class SessionLock:
             lease.release()
 
 
-@functools.lru_cache(maxsize=64)
+@functools.lru_cache
 def _locks(config: DbConfig) -> Locks:
     # One for each configuration, so that indexes are made once.
     return Locks(config)

@@ -151,6 +151,7 @@ class TestCookies:
             ({"timeout": 1800, "cookie_expires": 1_209_600}, {"originalMaxAge": 1_209_600_000}),
             ({"timeout": 1800, "cookie_expires": False}, {"originalMaxAge": 1_800_000}),
             ({"cookie_expires": False, "expireAfter": 86_400_000}, {"originalMaxAge": 86_400_000}),
+            ({"cookie_expires": datetime.datetime(2001, 1, 1)}, {"originalMaxAge": None}),
             ({"samesite": "Strict", "secure": True}, {"sameSite": "strict", "secure": True}),
             ({"samesite": None}, {"sameSite": None}),
             ({"cookie_path": "/shop"}, {"path": "/shop"}),
