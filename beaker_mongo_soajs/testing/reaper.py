@@ -39,7 +39,7 @@ class Target:
             return
 
     def _kill(self) -> None:
-        if sys.platform == "linux" and self._descriptor is not None:
+        if self._descriptor is not None:
             signal.pidfd_send_signal(self._descriptor, signal.SIGKILL)
             select.select([self._descriptor], [], [], _GONE_WITHIN_SECONDS)
             return

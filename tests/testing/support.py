@@ -8,11 +8,14 @@ def alive(pid: int) -> bool:
     """Return whether a process runs."""
     try:
         os.kill(pid, 0)
+        status = Path(f"/proc/{pid}/stat").read_text()
     except ProcessLookupError:
         return False
+    except FileNotFoundError:
+        # It has ended meanwhile, unless the system has no /proc.
+        return not Path("/proc/self").exists()
     # A zombie still has a process id.
-    status = Path(f"/proc/{pid}/stat")
-    return not status.exists() or status.read_text().rpartition(")")[2].split()[0] != "Z"
+    return status.rpartition(")")[2].split()[0] != "Z"
 
 
 def program(path: Path, text: str) -> Path:

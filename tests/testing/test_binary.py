@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from beaker_mongo_soajs.testing import MongodNotFound, find_mongod
+from beaker_mongo_soajs.testing import MongodNotFound, MongoServer, ServerError, find_mongod
 from tests.testing.support import program
 
 
@@ -39,11 +39,7 @@ class TestFindMongod:
         assert program(tmp_path / "bin/mongod", "") == find_mongod()
 
     def test_the_package_comes_last(self, tmp_path: Path) -> None:
-        """Without any other program, the one in the package is used."""
-        assert self._packaged(tmp_path) == find_mongod()
-
-    def test_the_package_is_not_imported(self, tmp_path: Path) -> None:
-        """The package is searched without running its code."""
+        """Without any other program, the one in the package is used, without running its code."""
         binary = self._packaged(tmp_path)
         (tmp_path / "site/fiftyone/__init__.py").write_text("raise SystemExit('imported')")
         assert binary == find_mongod()
@@ -76,3 +72,11 @@ class TestFindMongod:
         assert "\n" not in message
         for remedy in ("beaker_mongo_soajs[testserver]", "PATH", "MONGOD", "MONGODB_URL"):
             assert remedy in message
+
+
+@pytest.mark.parametrize("stream", ["", ">&2"])
+def test_a_program_of_another_kind_is_an_error(tmp_path: Path, stream: str) -> None:
+    """The output of a program without a version is quoted in the error, up to 500 characters."""
+    other = program(tmp_path / "other", f"printf '%0500d%d' 7 9 {stream}; exit 1")
+    with pytest.raises(ServerError, match=r"it says: 0{499}7$"):
+        _ = MongoServer(binary=other).version

@@ -2,6 +2,7 @@
 
 import socket
 import stat
+import time
 from pathlib import Path
 
 import pytest
@@ -24,22 +25,25 @@ class TestMongoServer:
     """The class ``MongoServer``."""
 
     def test_it_takes_commands(self, server: MongoServer) -> None:
-        """A started server answers at its URL, with its version and port."""
+        """A server answers at its URL and nowhere else; for tests, its TTL indexes act quickly."""
         with Client(server.url) as client:
             assert client.server_info()["version"] == server.version
             assert [("127.0.0.1", server.port)] == list(client.nodes)
             assert server.pid == client.admin.command("serverStatus")["pid"]
-
-    def test_it_listens_on_the_loopback_address_only(self, server: MongoServer) -> None:
-        """The server listens on no other address and on no socket file."""
-        with Client(server.url) as client:
             options = client.admin.command("getCmdLineOpts")["parsed"]["net"]
+            status = client.admin.command("getParameter", 1, ttlMonitorSleepSecs=1)
         assert "127.0.0.1" == options["bindIp"]
         assert not Path(f"/tmp/mongodb-{server.port}.sock").exists()
+        assert 1 == status["ttlMonitorSleepSecs"]
 
     def test_its_data_are_private_and_removed(self, temporary: Path) -> None:
         """Other users cannot read the data folder, which is removed with the server."""
-        with MongoServer() as server:
+        server = MongoServer()
+        assert 0 == server.port
+        with server, Client(server.url) as client:
+            # Fail points are for tests alone.
+            answer = client.admin.command("getParameter", 1, enableTestCommands=1)
+            assert not answer["enableTestCommands"]
             assert 0o700 == stat.S_IMODE(server.folder.stat().st_mode)
             assert [server.folder] == list(temporary.iterdir())
         assert [] == list(temporary.iterdir())
@@ -93,12 +97,6 @@ class TestMongoServer:
         with Client(server.url) as client:
             assert 1 == client.admin.command("ping")["ok"]
 
-    def test_a_paused_server_can_be_stopped(self, server: MongoServer) -> None:
-        """A paused server can be stopped as quickly as any other."""
-        server.pause()
-        server.stop()
-        assert not server.running
-
     def test_a_server_that_ignores_the_request_is_killed(
         self, temporary: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -113,16 +111,19 @@ class TestMongoServer:
         assert not alive(pid)
         server.close()
 
-    def test_a_stopped_server_says_so(self, server: MongoServer) -> None:
-        """Methods that need a running server raise an error that says there is none."""
+    def test_a_paused_server_can_be_stopped(self, server: MongoServer) -> None:
+        """It stops as quickly as any other; methods that need a running server say there is none.
+
+        ``close`` and ``stop`` do nothing then.
+        """
+        server.pause()
+        start = time.monotonic()
         server.stop()
+        assert time.monotonic() - start < 15
         for action in (server.kill, server.pause, server.resume, lambda: server.pid):
             with pytest.raises(ServerError, match="is not running"):
                 action()
         assert "not running" in repr(server)
-
-    def test_a_closed_server_can_be_closed_again(self, server: MongoServer) -> None:
-        """``close`` and ``stop`` do nothing if no server runs."""
         server.close()
         server.close()
         server.stop()
@@ -137,10 +138,14 @@ class TestMongoServer:
         assert pid == server.pid
 
     def test_the_error_has_the_end_of_the_log(self, temporary: Path) -> None:
-        """A server that ends at once raises an error with the end of its log."""
+        """A server that ends at once raises an error with the end of its log: 12 short lines."""
         with pytest.raises(ServerError, match=r"(?is)ended with 2; .*unrecognised.*nonsense"):
             MongoServer(args=["--nonsense"]).start()
         assert [] == list(temporary.iterdir())
+        talking = program(temporary / "talking", "printf '%0999d\\n' $(seq 20); exit 1")
+        with pytest.raises(ServerError, match="ended with 1; ") as failure:
+            MongoServer(binary=talking).start()
+        assert ["0" * 400] * 12 == str(failure.value).splitlines()[1:]
 
     def test_a_program_that_cannot_run_is_an_error(self, temporary: Path) -> None:
         """A file that is not a program is named in the error."""
@@ -152,12 +157,6 @@ class TestMongoServer:
         with pytest.raises(ServerError, match="broken --version does not run"):
             _ = MongoServer(binary=broken).version
         assert [broken] == list(temporary.iterdir())
-
-    def test_a_program_of_another_kind_is_an_error(self, tmp_path: Path) -> None:
-        """The output of a program without a version is quoted in the error."""
-        other = program(tmp_path / "other", "echo I am a teapot")
-        with pytest.raises(ServerError, match="I am a teapot"):
-            _ = MongoServer(binary=other).version
 
     def test_a_server_that_is_never_ready_is_an_error(
         self, temporary: Path, monkeypatch: pytest.MonkeyPatch
@@ -191,22 +190,20 @@ class TestMongoServer:
                 assert port != server.port
                 assert server.pid == client.admin.command("serverStatus")["pid"]
 
+    def test_if_every_port_is_taken_the_start_fails(
+        self, temporary: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """After five ports that other processes took, the last error is raised."""
+        ports = iter(range(50001, 50999))
+        monkeypatch.setattr("beaker_mongo_soajs.testing.server.free_port", lambda: next(ports))
+        with pytest.raises(PortInUse):
+            MongoServer(binary=program(temporary / "late", "exit 48")).start()
+        assert 50006 == next(ports)
+
     def test_variables_are_passed_on(self, tmp_path: Path) -> None:
         """The program gets the variables of ``env`` in addition to those of this process."""
         asked = program(tmp_path / "asked", 'echo "db version v$NUMBER"; test -n "$PATH"')
         assert "1.2.3" == MongoServer(binary=asked, env={"NUMBER": "1.2.3"}).version
-
-    def test_expired_documents_go_within_seconds(self, server: MongoServer) -> None:
-        """With ``for_tests`` a TTL index removes documents within seconds."""
-        with Client(server.url) as client:
-            status = client.admin.command("getParameter", 1, ttlMonitorSleepSecs=1)
-        assert 1 == status["ttlMonitorSleepSecs"]
-
-    def test_fail_points_are_for_tests_alone(self) -> None:
-        """Without ``for_tests`` the server refuses test commands."""
-        with MongoServer() as server, Client(server.url) as client:
-            answer = client.admin.command("getParameter", 1, enableTestCommands=1)
-        assert not answer["enableTestCommands"]
 
 
 class TestMongodbUrl:

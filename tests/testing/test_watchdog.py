@@ -1,13 +1,17 @@
 """A server ends with the process that started it."""
 
+import io
 import json
 import os
 import signal
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from beaker_mongo_soajs.testing import MongoServer
+from beaker_mongo_soajs.testing import MongoServer, reaper
 from tests.conftest import RunPython, StartPython
 from tests.testing.support import alive
 from tests.waiting import wait_until
@@ -27,8 +31,11 @@ class TestOwnership:
     def test_it_ends_with_its_owner(
         self, start_python: StartPython, how: signal.Signals | None
     ) -> None:
-        """Server and folder are removed after their owner is killed, ends, or forgets them."""
-        owner = start_python(_SERVING + "    sys.stdin.read()")
+        """Server and folder are removed after their owner is killed, ends, or forgets them.
+
+        A server that is paused, too.
+        """
+        owner = start_python(_SERVING + "    server.pause(); sys.stdin.read()")
         assert owner.stdout is not None
         pid, folder = json.loads(owner.stdout.readline())
         assert alive(pid)
@@ -36,14 +43,6 @@ class TestOwnership:
             owner.communicate()
         else:
             owner.send_signal(how)
-        wait_until(lambda: not alive(pid) and not Path(folder).exists())
-
-    def test_a_paused_server_ends_with_its_owner(self, start_python: StartPython) -> None:
-        """A paused server also ends after its owner is killed."""
-        owner = start_python(_SERVING + "    server.pause(); sys.stdin.read()")
-        assert owner.stdout is not None
-        pid, folder = json.loads(owner.stdout.readline())
-        owner.kill()
         wait_until(lambda: not alive(pid) and not Path(folder).exists())
 
     def test_a_forked_child_leaves_the_server_alone(self, run_python: RunPython) -> None:
@@ -87,3 +86,55 @@ class TestOwnership:
     def test_an_interrupt_does_not_reach_the_server(self, server: MongoServer) -> None:
         """The server has a session of its own, so Ctrl-C in the terminal does not reach it."""
         assert server.pid == os.getsid(server.pid)
+
+
+class TestReaper:
+    """The process that watches a server."""
+
+    @pytest.fixture(params=["linux", "darwin"])
+    def sleeping(
+        self, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+    ) -> Iterator[subprocess.Popen[bytes]]:
+        """Return a process that is stopped, with and without descriptors of processes."""
+        with subprocess.Popen(["sleep", "60"]) as process:
+            process.send_signal(signal.SIGSTOP)
+            # A process that has ended exists until its parent waits for it.
+            threading.Thread(target=process.wait).start()
+            monkeypatch.setattr("sys.platform", request.param)
+            monkeypatch.setattr("os.kill", self._kill)
+            yield process
+            process.kill()
+
+    @staticmethod
+    def _kill(pid: int, number: int, kill: Callable[[int, int], None] = os.kill) -> None:
+        # The id 0 would end the tests.
+        assert pid > 0
+        assert number in (0, signal.SIGKILL)
+        kill(pid, number)
+
+    @pytest.mark.parametrize(("lines", "ends"), [("{0}", True), ("{0} 0", False), ("0 {0}", True)])
+    def test_the_last_line_counts(
+        self,
+        sleeping: subprocess.Popen[bytes],
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        lines: str,
+        *,
+        ends: bool,
+    ) -> None:
+        """When the input ends, the process of its last line has ended, and the folder is gone."""
+        text = "\n".join(lines.format(sleeping.pid).split())
+        monkeypatch.setattr("sys.stdin", io.StringIO(text))
+        reaper.main(str(tmp_path))
+        assert ends != alive(sleeping.pid)
+        assert not tmp_path.exists()
+
+    def test_an_id_that_is_used_again(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A process that got the id of the one to end is not killed."""
+        with subprocess.Popen(["sleep", "60"]) as other, subprocess.Popen(["true"]) as ended:
+            target = reaper.Target(ended.pid)
+            ended.wait()
+            monkeypatch.setattr(target, "_pid", other.pid)
+            target.end()
+            assert alive(other.pid)
+            other.kill()
