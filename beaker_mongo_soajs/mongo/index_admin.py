@@ -39,7 +39,7 @@ class IndexState:
     name: str
     fields: tuple[str, ...]
     state: str
-    size: int | None = None
+    size: int | None
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -52,8 +52,8 @@ class Build:
     """
 
     names: tuple[str, ...]
-    done: int = 0
-    total: int = 0
+    done: int
+    total: int
 
 
 class IndexAdmin(AdminCollection):

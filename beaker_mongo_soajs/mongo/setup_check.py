@@ -35,7 +35,7 @@ _ACTIONS = ("find", "insert", "update", "remove")
 Client = MongoClient[Document]
 
 
-def check_setup(config: DbConfig, wait_seconds: float = 10.0) -> Iterator[Finding]:
+def check_setup(config: DbConfig, wait_seconds: float) -> Iterator[Finding]:
     """Check the set-up that a configuration describes, one thing after the other.
 
     :param config: the configuration.
