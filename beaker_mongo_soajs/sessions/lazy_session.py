@@ -32,6 +32,12 @@ class LazySession(CommonSession):
     ignored_keys: frozenset[str] = frozenset()
     """A session with these keys alone counts as empty."""
 
+    # From the load on.
+    _created: float
+    _accessed: float
+    _is_cleared: bool
+    _is_new: bool
+
     def __init__(self, store: SessionStore, ids: Sequence[str]) -> None:
         self._store = store
         self._own_record = store.record()
@@ -39,10 +45,7 @@ class LazySession(CommonSession):
         self.id, *self._other_ids = ids or [new_session_id()]
         self.has_cookie = bool(ids)
         self._values: dict[Any, Any] | None = None
-        self._is_new = False
         self._has_failed = False
-        self._is_cleared = False
-        self._created = self._accessed = 0.0
 
     @property
     def store(self) -> SessionStore:

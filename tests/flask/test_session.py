@@ -47,9 +47,16 @@ class TestMapping:
         assert {"b": 2, "c": 3} == browser.read()
 
     def test_a_new_session_is_empty(self, browser: Browser) -> None:
-        """A new session has no keys, not even those that the stored document has for times."""
+        """A new session has no keys, also none for times, and a save of it keeps its id."""
         assert browser.read() == {}
-        assert not browser.request(bool)
+
+        def save(session: FlaskSession) -> bool:
+            assert not session
+            before = session.id
+            session.save()
+            return before == session.id
+
+        assert browser.request(save)
 
     def test_new(self, browser: Browser) -> None:
         """``new`` is true until the session has been stored."""

@@ -1,5 +1,6 @@
 """New session ids: regenerate_id()."""
 
+import time
 from typing import Any
 
 import pytest
@@ -20,12 +21,13 @@ class TestRegenerate:
     """New session ids: regenerate_id()."""
 
     def test_the_session_moves(self, make_site: MakeSite, database: Db, variant: Options) -> None:
-        """After regenerate_id() the data is stored under the new id only."""
+        """After regenerate_id() data and access time are stored under the new id only."""
         site = make_site(**variant)
         visitor = site.visitor()
         visitor.save(cart=["a"])
-        old = visitor.cookie
+        old, between = visitor.cookie, time.time()
         visitor.request(login)
+        assert visitor.request(lambda session: session.last_accessed) > between
         assert old != visitor.cookie
         assert {"cart": ["a"], "user": "ann"} == visitor.read()
         assert {} == site.visitor(old).read()

@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
-from beaker_mongo_soajs import MongoSession, SerializationError, SessionStore
+from beaker_mongo_soajs import MongoSession, SerializationError, SessionStore, StoreError
 from beaker_mongo_soajs.mongo.documents import utc_now
 from beaker_mongo_soajs.sessions.writer import SessionWriter
 from tests.application import KEYS
-from tests.conftest import Db, Options
+from tests.conftest import Db, FailPoint, Options
+from tests.mongo_session.support import REFUSED
 from tests.recorder import Commands
 
 SOON = utc_now().replace(microsecond=0) + timedelta(days=1)
@@ -259,6 +260,18 @@ class TestEnds:
         record.set_lifetime(None, SOON)
         record.save("new id", {"n": 2})
         assert {"expires": SOON, "endsAt": SOON}.items() <= self.stored(database).items()
+
+    def test_a_change_of_the_id_that_fails_keeps_it(
+        self, store: SessionStore, database: Db, fail_point: FailPoint
+    ) -> None:
+        """A session whose change of id is undone ends on its own date."""
+        record = store.record()
+        record.create("id", {"n": 1})
+        record.set_lifetime(None, SOON)
+        with fail_point("insert", error_code=REFUSED), pytest.raises(StoreError):
+            record.save("new id", {"n": 2})
+        assert {"n": 1} == store.get("id")
+        assert SOON == self.stored(database)["expires"]
 
     def test_the_past(self, store: SessionStore, database: Db) -> None:
         """A session whose date has passed is absent, even if its document expires later."""
