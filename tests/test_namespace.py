@@ -20,6 +20,7 @@ from beaker_mongo_soajs import (
     StoreUnavailable,
 )
 from beaker_mongo_soajs.backend import identity_cache, registry
+from beaker_mongo_soajs.backend.payload import unpack
 from beaker_mongo_soajs.namespace import MongoContainer, SessionNamespaceManager
 from tests.application import only_document
 from tests.conftest import Db, FailPoint, Options
@@ -37,13 +38,19 @@ class TestNamespaceManager:
         assert namespace.timeout == 720
         assert namespace.client.admin.command("ping")["ok"] == 1.0
 
-    def test_session_is_a_key_of_its_namespace(self, options: Options) -> None:
-        """A session's namespace has one key, which can be tested, deleted and removed."""
-        session = Session({}, use_cookies=False, type="ext:mongodb_soajs", **options)
+    @pytest.mark.parametrize("serializer", ["json", "pickle"])
+    def test_session_is_a_key_of_its_namespace(self, options: Options, serializer: str) -> None:
+        """A session's namespace has one key, with the payload that the session's own Session makes.
+
+        It can be tested, deleted and removed.
+        """
+        made: Options = {"type": "ext:mongodb_soajs", "data_serializer": serializer, **options}
+        session = Session({}, use_cookies=False, **made)
         session["user"] = "ann"
         session.save()
         namespace = SessionNamespaceManager(session.id, **options)
         assert "session" in namespace
+        assert serializer == (unpack(namespace["session"]) or [None, None])[1]
         assert namespace.keys() == ["session"]
         del namespace["session"]
         assert "session" not in namespace

@@ -1,12 +1,14 @@
 """Commands that are sent without PyMongo's own methods."""
 
+from contextlib import suppress
+
 import bson
 import pytest
 from bson.raw_bson import RawBSONDocument
 
-from beaker_mongo_soajs import SessionStore
+from beaker_mongo_soajs import SessionStore, StoreError
 from beaker_mongo_soajs.mongo.raw_commands import _only_document
-from tests.conftest import Options
+from tests.conftest import FailPoint, Options
 from tests.recorder import Commands
 
 FOUND = {"_id": "a", "session": {"n": 1}}
@@ -34,3 +36,23 @@ def test_read_concern(options: Options, commands: Commands, level: str | None) -
     SessionStore(options | more).get("a")
     sent = commands.started[0].command.get("readConcern")
     assert sent == (None if level is None else {"level": level})
+
+
+@pytest.mark.parametrize(
+    ("timeout_ms", "expected"), [(60_000, ["find", "find"]), (300, ["find"])], ids=["left", "over"]
+)
+def test_time_of_two_attempts(
+    options: Options,
+    commands: Commands,
+    fail_point: FailPoint,
+    timeout_ms: int,
+    expected: list[str],
+) -> None:
+    """A read that failed is tried again with what is left of timeoutMS, if anything is left."""
+    store = SessionStore(options | {"URLParam.timeoutMS": timeout_ms})
+    with fail_point("find", close_connection=True, block_ms=1000, times=1), suppress(StoreError):
+        store.get("a")
+    assert expected == commands.names
+    limits = [event.command["maxTimeMS"] for event in commands.started]
+    assert max(limits) <= timeout_ms
+    assert 500 * (len(limits) - 1) <= limits[0] - limits[-1]
