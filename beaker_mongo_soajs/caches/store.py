@@ -95,7 +95,7 @@ class CacheStore:
         :param namespace: the namespace.
         :param key: the key in the namespace.
         """
-        start = perf_counter() if listeners else 0.0
+        start = perf_counter()
         entry = read_entry(self._collection.find_one(_id(namespace, key)) or {})
         if listeners:
             is_hit = entry is not None and entry.is_fresh

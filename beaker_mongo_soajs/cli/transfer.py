@@ -83,7 +83,7 @@ def _finish_export(app: Application, result: ExportResult, output_format: str, w
         # Standard output has the sessions.
         app.output.message(f"Exported {result.sessions} sessions.")
     elif output_format == "json":
-        app.output.json(asdict(result))
+        app.output.json(result._asdict())
     else:
         resumed = f", {result.resumed} of them before" if result.resumed else ""
         app.output.text(f"Exported {result.sessions} sessions{where}{resumed}.")

@@ -1,5 +1,6 @@
 """The commands of an operator to a collection: scans, aggregations, inserts of many documents."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import cast
 
@@ -105,10 +106,10 @@ class AdminCollection(StoreCollection):
             return {}, 0
         # One document for each shard.
         stats = [each["storageStats"] for each in found]
-        sizes: dict[str, int] = {}
-        for name, size in (item for each in stats for item in each["indexSizes"].items()):
-            sizes[name] = sizes.get(name, 0) + size
-        return sizes, sum(each["storageSize"] for each in stats)
+        sizes = Counter[str]()
+        for each in stats:
+            sizes.update(each["indexSizes"])
+        return dict(sizes), sum(each["storageSize"] for each in stats)
 
     def insert_missing(self, documents: Sequence[bytes]) -> int:
         """Insert the documents whose ``_id`` does not exist; return how many that were.

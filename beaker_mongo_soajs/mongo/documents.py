@@ -26,7 +26,6 @@ class _Int64Decoder(TypeDecoder):
 # Dates are naive UTC, as users of Beaker expect. A date outside Python's years becomes the nearest
 # one that Python has.
 CODEC_OPTIONS: CodecOptions[Document] = CodecOptions(
-    tz_aware=False,
     datetime_conversion=DatetimeConversion.DATETIME_CLAMP,
     type_registry=TypeRegistry([_Int64Decoder()]),
 )
@@ -34,7 +33,7 @@ CODEC_OPTIONS: CodecOptions[Document] = CodecOptions(
 # Types that another program may have stored stay as they are, so that the document can be encoded
 # again without a loss.
 EXACT_OPTIONS: CodecOptions[Document] = CodecOptions(
-    tz_aware=False, datetime_conversion=DatetimeConversion.DATETIME_MS
+    datetime_conversion=DatetimeConversion.DATETIME_MS
 )
 
 RAW_OPTIONS: CodecOptions[RawBSONDocument] = CodecOptions(document_class=RawBSONDocument)

@@ -1,7 +1,7 @@
 """What a check found."""
 
-from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 from beaker_mongo_soajs.exceptions import BeakerMongoError
 
@@ -14,8 +14,7 @@ class Level(Enum):
     PROBLEM = "✗"
 
 
-@dataclass(frozen=True)
-class Finding:
+class Finding(NamedTuple):
     """Say what was checked, and what was found. It has no secrets.
 
     :param level: how serious it is.
@@ -68,4 +67,5 @@ def failed(topic: str, error: BeakerMongoError) -> Finding:
     remedy = error.hint or ""
     for done in ("Nothing was changed. ", "Nothing was sent. "):
         remedy = remedy.removeprefix(done)
-    return problem(topic, str(error.args[0]), remedy)
+    (message,) = error.args
+    return problem(topic, message, remedy)

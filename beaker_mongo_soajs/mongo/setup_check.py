@@ -8,7 +8,6 @@ import errno
 import socket
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -127,7 +126,7 @@ class _Check:
             )
         finding = failed("connection", self._translated(error))
         remedy = self._find_remedy(str(error))
-        return replace(finding, remedy=remedy) if remedy else finding
+        return finding._replace(remedy=remedy) if remedy else finding
 
     def _find_remedy(self, reason: str) -> str | None:
         """Return what to do about a server that cannot be reached, if the reason says that."""

@@ -27,7 +27,7 @@ def wait_for_database(config: DbConfig, wait_seconds: float) -> None:
         )
         for _ in attempts(wait_seconds, _LONGEST_PAUSE_SECONDS):
             try:
-                sessions.find_one({"_id": ""}, {"_id": 1})
+                sessions.find_one({"_id": ""})
             except DRIVER_ERRORS as error:
                 failure = translated(error, namespace, reads=True, config=config)
                 if not isinstance(failure, StoreUnavailable):

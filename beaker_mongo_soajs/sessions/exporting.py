@@ -3,9 +3,8 @@
 import hashlib
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, NamedTuple
 
 import bson
 
@@ -23,8 +22,7 @@ _IS_SESSION = {"$type": ["object", "string"], "$not": {"$type": "array"}}
 OnProgress = Callable[[int], object]
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class ExportResult:
+class ExportResult(NamedTuple):
     """Say what an export wrote.
 
     :param sessions: how many sessions are in the file.

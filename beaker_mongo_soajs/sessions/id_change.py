@@ -180,7 +180,7 @@ class IdChanges:
         :param stored_id: the ``_id`` of its document.
         :returns: how many sessions were deleted, 1 or 0.
         """
-        start = perf_counter() if listeners else 0.0
+        start = perf_counter()
         count = self._destroy(stored_id)
         if listeners and count:
             emit("session.destroyed", self._collection.namespace, stored_id, start=start)
@@ -214,7 +214,7 @@ class IdChanges:
         :param query: the filter.
         :returns: how many sessions were deleted.
         """
-        start = perf_counter() if listeners else 0.0
+        start = perf_counter()
         query = query | {"barrier": {"$exists": False}, MARK: {"$exists": False}}
         # $min leaves an expires of null alone: the TTL index must not remove open tombstones before
         # their new ids are barred.

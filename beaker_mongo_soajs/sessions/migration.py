@@ -13,7 +13,7 @@ MOST_NAMED = 100
 """How many sessions that cannot be stored are named; all of them are counted."""
 
 
-@dataclass(repr=False)
+@dataclass
 class Migration:
     """What became of the sessions of an old backend.
 
@@ -36,8 +36,8 @@ def migrate(
     mover: SessionMover,
     coder: SessionCoder,
     *,
-    dry_run: bool = False,
-    on_progress: Callable[[int], object] | None = None,
+    dry_run: bool,
+    on_progress: Callable[[int], object],
 ) -> Migration:
     """Move all sessions of an old backend.
 
@@ -59,6 +59,5 @@ def migrate(
             migration.failed += 1
             if len(migration.named) < MOST_NAMED:
                 migration.named.append((short_handle(entry.session_id), str(error)))
-        if on_progress is not None:
-            on_progress(migration.seen)
+        on_progress(migration.seen)
     return migration

@@ -66,7 +66,7 @@ class SessionMover:
         entry = self.source.find(session_id)
         if entry is None:
             # Another request may have moved it since this one looked here.
-            found = self._writer.find(stored_id, from_primary=True)
+            found = self._writer.find(stored_id)
             if found is None:
                 self._report("session.missed", stored_id)
             return found
@@ -75,7 +75,7 @@ class SessionMover:
             self._report("session.expired", stored_id)
             return None
         # Whichever request inserted it, or ended it.
-        return self._writer.find(stored_id, from_primary=True)
+        return self._writer.find(stored_id)
 
     def store(self, entry: Entry, coder: SessionCoder, *, dry_run: bool = False) -> Move:
         """Store a session of the old backend, and delete it there.

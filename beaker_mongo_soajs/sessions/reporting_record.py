@@ -17,7 +17,7 @@ class ReportingRecord(SessionRecord):
 
     def find(self, session_id: object, timeout: float | None = None) -> Any:
         """Load a session, and report whether it was loaded or is past its timeout."""
-        start = perf_counter() if listeners else 0.0
+        start = perf_counter()
         try:
             session = super().find(session_id, timeout)
         except SerializationError:
@@ -31,7 +31,7 @@ class ReportingRecord(SessionRecord):
 
     def load(self, session_id: object) -> bool:
         """Load a session without decoding it, and report that."""
-        start = perf_counter() if listeners else 0.0
+        start = perf_counter()
         try:
             is_loaded = super().load(session_id)
         except SerializationError:
@@ -52,7 +52,7 @@ class ReportingRecord(SessionRecord):
 
     def create(self, session_id: str, session: dict[Any, Any]) -> bool:
         """Store a new session, unless another one has the id, and report it."""
-        start = perf_counter() if listeners else 0.0
+        start = perf_counter()
         is_stored = super().create(session_id, session)
         if listeners and is_stored:
             self._report("session.created", start)
@@ -62,7 +62,7 @@ class ReportingRecord(SessionRecord):
         self, session_id: str, session: dict[Any, Any], changes: Changes | None = None
     ) -> str | None:
         """Save what changed, and report it."""
-        start = perf_counter() if listeners else 0.0
+        start = perf_counter()
         event = super().save(session_id, session, changes)
         if listeners and event and not self.is_destroyed:
             self._report(event, start)

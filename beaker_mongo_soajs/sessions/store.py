@@ -131,7 +131,7 @@ class SessionStore:
             "$set": fields,
             "$unset": CONTROL_FIELDS | {"dataSerializer": "", "signature": ""},
         }
-        start = perf_counter() if listeners else 0.0
+        start = perf_counter()
         existed = self._collection.update({"_id": stored_id}, update, upsert=True)
         if listeners:
             event = "session.saved" if existed else "session.created"

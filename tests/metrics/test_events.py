@@ -4,16 +4,17 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import pytest
 
-from beaker_mongo_soajs import MongoSession, SessionStore, metrics
+from beaker_mongo_soajs import MongoSession, SerializationError, SessionStore, metrics
 from beaker_mongo_soajs.log_records import forget_warnings
 from beaker_mongo_soajs.metrics import NAMES, Event, on_event
 from beaker_mongo_soajs.sessions.stored import StoredId
 from tests.application import Site
+from tests.caches.support import open_cache
 from tests.conftest import Db, Options
 from tests.metrics.causes import CAUSES, MORE, SECRET, SESSION_ID
 
@@ -80,13 +81,24 @@ class TestEvents:
         assert [] == made
 
     def test_durations(self, options: Options) -> None:
-        """The duration of a load and of a save includes the commands to the server."""
+        """The duration of an operation includes its commands to the server."""
+        store = SessionStore(options)
+        record = store.record()
+        cache = open_cache(options)
         with listening() as events:
-            record = SessionStore(options).record()
             record.save(SESSION_ID, {"user": "ann"})
             record.find(SESSION_ID)
-        assert ["session.created", "session.loaded"] == [event.name for event in events]
-        assert all(event.seconds and event.seconds > 0.0001 for event in events)
+            store.set(SESSION_ID, {"user": "bob"})
+            store.get(SESSION_ID)
+            store.destroy(SESSION_ID)
+            record.create(SESSION_ID, {"user": "ann"})
+            store.destroy_where(user="ann")
+            assert "key" not in cache
+        session_names = "created loaded saved loaded destroyed created destroyed".split()
+        assert [*(f"session.{name}" for name in session_names), "cache.miss"] == [
+            event.name for event in events
+        ]
+        assert all(event.seconds and 0.0001 < event.seconds < 60 for event in events)
 
     def test_counts(self, options: Options) -> None:
         """The end of several sessions at once is one event with their number."""
@@ -112,6 +124,35 @@ class TestRequests:
         assert ["session.created", *["session.loaded"], *["session.loaded", "session.saved"]] == (
             names
         )
+
+    def test_unreadable(self, kind_options: Options, database: Db) -> None:
+        """A session that cannot be read raises one event, with its handle, for both kinds."""
+        database.sessions.insert_one({"_id": SESSION_ID, "session": 5})
+        visitor = Site(kind_options | {"invalidate_corrupt": False}).visitor(SESSION_ID)
+        with listening() as events, suppress(SerializationError):
+            visitor.read()
+        handle = StoredId(SESSION_ID).handle[:8]
+        assert [("session.unreadable", handle)] == [(event.name, event.handle) for event in events]
+
+    @pytest.mark.parametrize(
+        ("old", "name"),
+        [
+            (None, "session.missed"),
+            ({"session": {"_accessed_time": 5.0}}, "session.expired"),
+        ],
+        ids=["absent", "expired"],
+    )
+    def test_an_old_backend_without_the_session(
+        self, options: Options, database: Db, old: Options | None, name: str
+    ) -> None:
+        """A session that is not moved from the old backend counts as missed or expired, once."""
+        if old is not None:
+            database.old.insert_one({"_id": SESSION_ID} | old)
+        source = {"type": "ext:mongodb_soajs", "collection": "old"}
+        store = SessionStore(options | {"store.migrateFrom": source})
+        with listening() as events:
+            assert store.get(SESSION_ID) is None
+        assert [name] == [event.name for event in events]
 
     def test_past_its_timeout(self, options: Options, database: Db) -> None:
         """A session that is past Beaker's timeout counts as expired, and is destroyed."""
@@ -175,7 +216,7 @@ class TestCost:
         def with_sites() -> None:
             # The code of an event site, as in ReportingRecord.load.
             for _ in range(rounds):
-                start = time.perf_counter() if metrics.listeners else 0.0
+                start = time.perf_counter()
                 if metrics.listeners:
                     metrics.emit("session.loaded", start=start)
 

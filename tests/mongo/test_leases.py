@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from beaker_mongo_soajs import DbConfig, Locks, LockTimeout, StoreUnavailable
+from beaker_mongo_soajs.mongo import leases
 from tests.conftest import Db, FailPoint, ForkPython, Options
 from tests.recorder import Commands
 from tests.waiting import wait_for_indexes, wait_until
@@ -70,9 +71,9 @@ class TestExclusive:
 
     def test_names_are_different_locks(self, locks: Locks) -> None:
         """Each name is a separate lock."""
-        leases = [locks.lease(name) for name in ODD_NAMES]
-        assert all(lease.acquire(wait=False) for lease in leases)
-        assert all(lease.release() for lease in leases)
+        odd = [locks.lease(name) for name in ODD_NAMES]
+        assert all(lease.acquire(wait=False) for lease in odd)
+        assert all(lease.release() for lease in odd)
 
     def test_commands(self, locks: Locks, commands: Commands) -> None:
         """To acquire and to release take one command each, on the document's id."""
@@ -98,11 +99,20 @@ class TestExclusive:
                 locks.lease("name").acquire(timeout_seconds=0.3)
         assert 0.3 <= caught.value.waited_seconds <= time.monotonic() - start
 
-    def test_wait_without_a_limit_of_its_own(self, locks: Locks, options: Options) -> None:
+    def test_wait_without_a_limit_of_its_own(
+        self, locks: Locks, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         """By default, a lock is waited for during four leases."""
-        with locks.lease("name"), pytest.raises(LockTimeout) as caught:
-            make_locks(options, 0.2).lease("name").acquire()
-        assert 0.8 <= caught.value.waited_seconds
+        limits: list[float] = []
+
+        def attempts(limit: float) -> list[int]:
+            limits.append(limit)
+            return []
+
+        monkeypatch.setattr(leases, "attempts", attempts)
+        with pytest.raises(LockTimeout):
+            locks.lease("name").acquire()
+        assert [4 * 600.0] == limits
 
     def test_held_lease_is_not_acquired_again(self, locks: Locks) -> None:
         """Acquiring a lease that is held is an error."""
