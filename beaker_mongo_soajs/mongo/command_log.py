@@ -53,7 +53,7 @@ class _CommandFilter(logging.Filter):
         entry = self._clients.get(key)
         if entry is None or entry[0]() is not client:
             self._clients[key] = entry = (weakref.ref(client), set())
-            weakref.finalize(client, self._clients.pop, key, None).atexit = False
+            weakref.finalize(client, self._clients.pop, key, None)
         entry[1].add(namespace)
 
     def filter(self, record: logging.LogRecord) -> bool:

@@ -13,7 +13,7 @@ MOST_NAMED = 100
 """How many sessions that cannot be stored are named; all of them are counted."""
 
 
-@dataclass
+@dataclass(repr=False)
 class Migration:
     """What became of the sessions of an old backend.
 

@@ -3,6 +3,7 @@
 import datetime
 import gc
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 from beaker.cache import Cache
@@ -17,6 +18,9 @@ from tests.caches.support import open_cache
 from tests.conftest import Db, Options
 from tests.recorder import Commands
 from tests.waiting import wait_until
+
+PAST = datetime.datetime(2020, 1, 1)
+FUTURE = datetime.datetime(2100, 1, 1)
 
 
 def test_a_release_keeps_the_value_of_another_caller(cache: Cache, database: Db) -> None:
@@ -68,13 +72,34 @@ def test_an_extended_lease_outlives_the_ttl_index(options: Options, database: Db
     """The date of an entry moves with a lease that is extended, so that the lease is kept."""
     lease = CacheStore(DbConfig.from_options(options)).lease("things", b"key")
     assert lease.acquire(wait=False)
-    soon = datetime.datetime(2020, 1, 1)
-    database.cache.update_one({}, {"$set": {"expires": soon, "acquired_until": soon}})
+    database.cache.update_one({}, {"$set": {"expires": PAST, "acquired_until": PAST}})
     assert lease.extend()
     document = database.cache.find_one()
     assert document is not None
-    assert soon < document["acquired_until"] <= document["expires"]
+    assert PAST < document["acquired_until"] <= document["expires"]
     assert lease.release()
+
+
+@pytest.mark.parametrize("known", [None, PAST, FUTURE, "text"], ids=str)
+def test_dates_of_an_entry_that_has_changed(options: Options, database: Db, known: Any) -> None:
+    """A lease extends what is stored now, and not what its owner has read before.
+
+    It is removed by the TTL index if its owner crashes, unless it is part of a value that never
+    expires. An expired value is removed at once.
+    """
+    stored_id = {"ns": "things", "key": b"key"}
+    entry = {"_id": stored_id, "value": b""}
+    for stored in ("gone", None, PAST, FUTURE, "text"):
+        database.cache.delete_many({})
+        if stored != "gone":
+            database.cache.insert_one(entry | {"expires": stored})
+        lease = CacheStore(DbConfig.from_options(options)).lease("things", b"key")
+        lease.begin(entry | {"expires": known})
+        assert lease.attempt(claim=False)
+        (document,) = database.cache.find()
+        ends = stored if stored in (None, FUTURE) else document["acquired_until"]
+        assert (ends, stored not in ("gone", PAST)) == (document["expires"], "value" in document)
+        assert lease.release()
 
 
 def test_a_late_release_keeps_the_lease_of_another(options: Options, database: Db) -> None:
@@ -82,7 +107,7 @@ def test_a_late_release_keeps_the_lease_of_another(options: Options, database: D
     store = CacheStore(DbConfig.from_options(options))
     late, held = (store.lease("things", b"key") for _ in range(2))
     assert late.acquire(wait=False)
-    database.cache.update_one({}, {"$set": {"acquired_until": datetime.datetime(2020, 1, 1)}})
+    database.cache.update_one({}, {"$set": {"acquired_until": PAST}})
     assert held.acquire(wait=False)
     assert not late.release()
     document = database.cache.find_one()

@@ -18,6 +18,7 @@ from bson.codec_options import CodecOptions
 from bson.raw_bson import RawBSONDocument
 
 from beaker_mongo_soajs import SessionStore
+from beaker_mongo_soajs.sessions import exporting
 from tests.cli.conftest import Run
 from tests.cli.support import run
 from tests.conftest import IMPORTS, Client, Db, FailPoint
@@ -275,6 +276,22 @@ class TestKills:
             child.kill()
         result = json.loads(command_there("export", str(path), "--format", "json").stdout)
         assert (0, 0) == (result["sessions"], result["resumed"])
+
+
+@pytest.mark.parametrize("block", range(1, 30))
+@pytest.mark.parametrize("end", [b"", b'{"_id":', b'{"_id": "c"}'])
+def test_end_of_an_unfinished_export(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, block: int, end: bytes
+) -> None:
+    """An incomplete last line is cut off, in whatever blocks the file is read."""
+    monkeypatch.setattr(exporting, "_BLOCK", block)
+    path = tmp_path / "x.part"
+    whole = b'{"_id": "a"}\n{"_id": "bb"}\n'
+    path.write_bytes(whole + end)
+    with path.open("r+b") as file:
+        assert (2, "bb") == exporting._recover(file)
+        assert len(whole) == file.tell()
+    assert whole == path.read_bytes()
 
 
 def _size(paths: Iterator[Path]) -> int:

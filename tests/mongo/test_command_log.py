@@ -1,5 +1,6 @@
 """PyMongo's debug log of commands."""
 
+import gc
 import logging
 from collections.abc import Iterator
 from typing import Any
@@ -7,9 +8,11 @@ from typing import Any
 import pytest
 from beaker.cache import Cache
 
-from beaker_mongo_soajs import MongoSession, StoreRefused, close_clients
+from beaker_mongo_soajs import MongoSession, SessionStore, StoreRefused, close_clients
+from beaker_mongo_soajs.mongo import command_log
 from tests.application import Site
 from tests.conftest import Client, Db, Options
+from tests.waiting import wait_for_indexes, wait_until
 
 _DATA = "the-name-of-the-user"
 
@@ -116,6 +119,18 @@ def test_other_collections_of_a_client(
     assert any("order-of-the-day" in text for text in texts if "Command started" in text)
     assert any("order-of-the-day" in text for text in texts if "Command succeeded" in text)
     assert [] == [text for text in texts if _DATA in text or (visitor.cookie or "") in text]
+
+
+def test_clients_are_let_go(options: Options) -> None:
+    """Nothing of a client stays in memory when nobody uses the client any more."""
+    clients = command_log._filter._clients
+    others = set(clients)
+    with SessionStore(options | {"URLParam.appName": "let go"}) as store:
+        store.get("id")
+        assert 1 == len(clients.keys() - others)
+        wait_for_indexes()
+    del store
+    wait_until(lambda: gc.collect() >= 0 and not clients.keys() - others)
 
 
 def test_levels_that_change(log: pytest.LogCaptureFixture, options: Options, database: Db) -> None:
