@@ -1,24 +1,11 @@
 """Secrets, session ids and data in the texts that objects of the package show."""
 
-import importlib
-import inspect
-import pkgutil
 import traceback
-from dataclasses import is_dataclass
-from types import ModuleType
 from typing import Any
 
 import pytest
 
-from beaker_mongo_soajs import (
-    ConfigError,
-    DbConfig,
-    Locks,
-    SessionStore,
-    StoreRefused,
-    mongo,
-    sessions,
-)
+from beaker_mongo_soajs import ConfigError, DbConfig, Locks, SessionStore, StoreRefused
 from beaker_mongo_soajs.caches.store import CacheStore
 from beaker_mongo_soajs.config.endpoint import Endpoint
 from beaker_mongo_soajs.mongo.client import check_client, get_client
@@ -31,23 +18,6 @@ _AWS = {
     "URLParam.authMechanismProperties": {"AWS_SESSION_TOKEN": _SECRET},
     "credentials": {"username": "key id", "password": _SECRET},
 }
-
-
-@pytest.mark.parametrize("package", [mongo, sessions], ids=["mongo", "sessions"])
-def test_data_classes(package: ModuleType) -> None:
-    """The repr of a data class shows no values, and only results that grow can be changed."""
-    names = [each.name for each in pkgutil.iter_modules(package.__path__, f"{package.__name__}.")]
-    found = [
-        each
-        for name in names
-        for each in vars(importlib.import_module(name)).values()
-        if inspect.isclass(each) and is_dataclass(each) and each.__module__ == name
-    ]
-    params: dict[str, Any] = {each.__name__: vars(each)["__dataclass_params__"] for each in found}
-    assert params
-    assert [] == [name for name, each in params.items() if each.repr]
-    changing = {name for name, each in params.items() if not each.frozen}
-    assert changing <= {"ImportResult", "Migration"}
 
 
 @pytest.mark.parametrize(

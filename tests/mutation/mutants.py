@@ -17,6 +17,7 @@ from cosmic_ray.plugins import OPERATOR_PROVIDERS
 _LEFT_OUT = frozenset({"VariableReplacer", "VariableInserter"})
 # They change nothing: the package compares types, None and members of enumerations by identity.
 _WITHOUT_EFFECT = ("_Is_Eq", "_IsNot_NotEq")
+_FLAGS = frozenset({"frozen", "repr", "slots"})
 _REMOVABLE = (ast.Expr, ast.AugAssign, ast.Delete, ast.Raise)
 
 
@@ -114,7 +115,9 @@ def _remove(source: str, statement: ast.stmt) -> str:
 
 
 def _meaning(source: str) -> str | None:
-    """Return a form in which annotations, slots and the ``*`` of a signature do not count.
+    """Return a form in which annotations and the ``*`` of a signature do not count.
+
+    Nor do flags of dataclasses: tests/test_house.py checks which are frozen and have a repr.
 
     ``None`` if it is invalid.
     """
@@ -133,8 +136,8 @@ def _meaning(source: str) -> str | None:
             node.returns = None
         elif isinstance(node, ast.AnnAssign):
             node.annotation = ast.Constant(None)
-        elif isinstance(node, ast.Call):
-            node.keywords = [each for each in node.keywords if each.arg != "slots"]
+        elif isinstance(node, ast.Call) and ast.unparse(node.func) == "dataclass":
+            node.keywords = [each for each in node.keywords if each.arg not in _FLAGS]
     return ast.dump(tree)
 
 
