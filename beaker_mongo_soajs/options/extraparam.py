@@ -162,7 +162,6 @@ TLS_ROWS: tuple[Row, ...] = (
     ),
 )
 SECRETS = frozenset({"sslKey", "sslPass"})
-DEFAULTS: dict[Path, bool] = {("db", "slaveOk"): True, ("db", "native_parser"): True}
 
 SOCKET: tuple[Row, ...] = (
     ("noDelay", coerce.BOOLEAN, NoEffect("PyMongo always sets TCP_NODELAY"), "", "true"),
@@ -246,7 +245,6 @@ ROWS = tuple(
         kind,
         effect,
         doc,
-        default=DEFAULTS.get((*group, name)),
         reference=reference,
         secret=name in SECRETS,
     )

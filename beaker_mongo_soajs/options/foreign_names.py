@@ -77,7 +77,7 @@ FOREIGN_NAMES = {
 CACHE_EXPIRY = "Use expire, Beaker's option for caches, in seconds."
 
 
-def find_advice(name: str, *, cache: bool = False) -> str | None:
+def find_advice(name: str, *, cache: bool) -> str | None:
     """Find what to use instead of an option of another package.
 
     :param name: the unknown name, at the top level of the options

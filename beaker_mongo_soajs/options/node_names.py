@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import Any
 
 from beaker_mongo_soajs.options import coerce
-from beaker_mongo_soajs.options.coerce import Kind
 from beaker_mongo_soajs.options.extraparam import (
     AUTO_RECONNECT,
     CONNECTS_TO_ALL,
@@ -23,7 +22,7 @@ from beaker_mongo_soajs.options.extraparam import (
     Row,
     latency_row,
 )
-from beaker_mongo_soajs.options.option import Effect, Keyword, NoEffect, Option
+from beaker_mongo_soajs.options.option import Keyword, NoEffect, Option
 
 _PYTHON_TYPES = NoEffect("the store converts values to Python types itself")
 _ONE_TOPOLOGY = NoEffect("PyMongo always discovers and monitors servers that way")
@@ -125,13 +124,7 @@ def _option(path: tuple[str, ...], row: Row, **more: Any) -> Option:
     return Option((*path, name), kind, effect, doc, secret=name in SECRETS, **more)
 
 
-def _top(name: str, because: str) -> Option:
-    kind: Kind = coerce.ANYTHING
-    effect: Effect = NoEffect(because)
-    return Option((name,), kind, effect, secret=True)
-
-
-TOP_ROWS = tuple(_top(name, because) for name, because in _TOP)
+TOP_ROWS = tuple(Option((name,), coerce.ANYTHING, NoEffect(because)) for name, because in _TOP)
 ROWS = (
     *(_option(("URLParam",), row) for row in URLPARAM_ROWS),
     *(

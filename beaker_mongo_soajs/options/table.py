@@ -49,20 +49,13 @@ for _path in TABLE:
         _CHILDREN.setdefault(_path[:_depth], {})[_segment.lower()] = _segment
 
 
-def _join_names() -> dict[str, Path]:
-    """Return the names with underscores instead of dots, as environment variables have them."""
-    joined: dict[str, list[Path]] = {}
-    for path in (*GROUPS, *TABLE):
-        joined.setdefault("_".join(path).lower(), []).append(path)
-    return {name: paths[0] for name, paths in joined.items() if len(paths) == 1}
-
-
-_JOINED = _join_names()
+_JOINED: dict[str, Path] = {"_".join(path).lower(): path for path in (*GROUPS, *TABLE)}
+"""The names with underscores instead of dots, as environment variables have them."""
 
 _NAMES = frozenset(".".join(path).lower() for path in TABLE)
 
 _MOST_NAMES = 20
-"""A group with more options than this is not listed in an error."""
+"""A group with so many options is not listed in an error."""
 
 _SIBLING_RATIO = 0.6
 _LEAF_RATIO = 0.8
@@ -115,7 +108,7 @@ def _unknown(
 ) -> ConfigError:
     full = show_name(".".join((*group, name)))
     segments = name.split(".")[len(reached) - len(group) :]
-    advice = None if reached or len(segments) > 1 else find_advice(name, cache=cache)
+    advice = None if reached else find_advice(name, cache=cache)
     return ConfigError(
         f"There is no option {full}.",
         option=full,
@@ -124,17 +117,18 @@ def _unknown(
 
 
 def _suggest(reached: Path, segments: list[str], known: Iterable[str]) -> str:
-    close = find_close_names(reached, segments[0], known)
-    if len(segments) > 1:
-        rest = ".".join(segments[1:])
-        close = [f"{first}.{rest}" for first in close if _exists(f"{first}.{rest}")]
-        close = close or find_close_names(reached, segments[-1])
+    first, *inner = segments
+    close = find_close_names(reached, first, known)
+    if inner:
+        rest = ".".join(inner)
+        close = [f"{group}.{rest}" for group in close if _exists(f"{group}.{rest}")]
+        close = close or find_close_names(reached, inner[-1])
     if close:
         return f"Did you mean {' or '.join(close)}?"
     names = sorted(_CHILDREN.get(reached, {}).values())
     if not reached:
         names = ["name", "servers", "url", "collection", "credentials", "URLParam", "store"]
-    if not 0 < len(names) < _MOST_NAMES:
+    if not names or len(names) >= _MOST_NAMES:
         return "Remove it, or correct its name."
     where = f"the options of {'.'.join(reached)}" if reached else "the most common options"
     return f"Remove it, or correct its name: {where} are {', '.join(names)}."
@@ -152,7 +146,7 @@ def find_close_names(group: Path, name: str, known: Iterable[str] = ()) -> list[
     :param known: further names to suggest
     :returns: at most four full names, the closest first
     """
-    wanted = name.strip().lower()[:64]
+    wanted = name.strip().lower()
 
     def score(candidates: Iterable[tuple[str, str]], least: float) -> dict[str, float]:
         ratios = {
@@ -165,8 +159,7 @@ def find_close_names(group: Path, name: str, known: Iterable[str] = ()) -> list[
         (spelling, ".".join((*group, spelling))) for spelling in _CHILDREN.get(group, {}).values()
     ]
     scores = score([*siblings, *((other, other) for other in known)], _SIBLING_RATIO)
-    if max(scores.values(), default=0) < _CERTAIN_RATIO:
+    if all(ratio < _CERTAIN_RATIO for ratio in scores.values()):
         scores |= score([(path[-1], ".".join(path)) for path in TABLE], _LEAF_RATIO)
-    best = max(scores.values(), default=0)
     ranked = sorted(scores, key=lambda full: (-scores[full], full.count(".")))
-    return [full for full in ranked if scores[full] >= best - _MARGIN][:4]
+    return [full for full in ranked if scores[full] >= scores[ranked[0]] - _MARGIN][:4]

@@ -80,8 +80,8 @@ CONNECT_TIMEOUT_DOC = (
 )
 SOCKET_TIMEOUT_DOC = "Milliseconds to wait for an answer on an open connection; 0 = no limit."
 BUFFER_DOC = (
-    f"0: without a server, an operation fails after {FAIL_AT_ONCE_MS / 1000:g} s. Any other"
-    " number: it waits for a server. `serverSelectionTimeoutMS` overrides it."
+    f"0: without a server, an operation fails after {FAIL_AT_ONCE_MS} ms. Any other number: it"
+    " waits for a server. `serverSelectionTimeoutMS` overrides it."
 )
 
 

@@ -256,6 +256,7 @@ class TestErrors:
         ("store.touchAfter", "5m", 300),
         ("store.touchAfter", "500ms", 0.5),
         ("store.lockLease", "1m", 60),
+        ("store.maxLifetime", "1h", 3600),
         ("store.autoRemoveInterval", "1h", 60),
     ],
 )

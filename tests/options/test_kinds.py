@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 
 from beaker_mongo_soajs.options.coerce import InvalidValue, check_encodable
 from beaker_mongo_soajs.options.option import Path as OptionPath
-from beaker_mongo_soajs.options.table import TABLE, find_path
+from beaker_mongo_soajs.options.table import ROWS, TABLE, find_path
 
 
 def read(name: str, raw: Any) -> Any:
@@ -120,6 +121,40 @@ def test_durations_with_units(text: str, milliseconds: int) -> None:
     assert milliseconds == read("expireAfter", text)
 
 
+_NUMBERS = [
+    row.name for row in ROWS if re.match("number|whole|milli|seconds|minutes", row.kind.name)
+]
+_LARGEST = 2_147_483_647
+_FOREVER = 31_536_000_000_000
+_BOUNDS: dict[str, tuple[float, float]] = {
+    "expireAfter": (60_000, _FOREVER),
+    "touchAfter": (0, _FOREVER),
+    "autoRemoveInterval": (0.5, _FOREVER),
+    "maxLifetime": (0.5, _FOREVER),
+    "lockLease": (0.5, _FOREVER),
+    "iterations": (1, 10_000_000),
+    "ivLength": (8, 128),
+    "w": (1, 50),
+    "bufferMaxEntries": (-1, _LARGEST),
+    "zlibCompressionLevel": (-1, 9),
+    "heartbeatFrequencyMS": (500, _LARGEST),
+    "haInterval": (500, _LARGEST),
+    "maxConnecting": (1, _LARGEST),
+    "maxStalenessSeconds": (90, _LARGEST),
+}
+"""The least and the greatest value of an option in any group, if these are not 0 and 2**31 - 1."""
+
+
+@pytest.mark.parametrize("name", _NUMBERS)
+def test_bounds(name: str) -> None:
+    """Every number has a least and a greatest value, and none beyond is accepted."""
+    least, most = _BOUNDS.get(name.rpartition(".")[2], (0, _LARGEST))
+    assert (least, most) == (read(name, least), read(name, most))
+    for beyond in (0 if least == 0.5 else least - 1, most + 1):
+        with pytest.raises(InvalidValue):
+            read(name, beyond)
+
+
 def test_depth_of_a_value() -> None:
     """A value may hold twenty levels of lists, and no more."""
 
@@ -144,6 +179,12 @@ def test_depth_of_a_value() -> None:
         ("credentials.password", "none", False),
         ("name", None, False),
         ("name", "null", False),
+        ("stringify", None, False),
+        ("servers", None, False),
+        ("expireAfter", "null", False),
+        ("store.lockLease", "null", False),
+        ("store.autoRemoveInterval", "null", False),
+        ("store.nodeCrypto.secret", "null", False),
         ("collection", "", False),
     ],
 )
