@@ -113,9 +113,11 @@ def _print_table(app: Application, rows: Iterable[tuple[str, Row]]) -> None:
 def _make_table(rows: Iterable[tuple[str, Row]], *, show_header: bool) -> Table:
     now = utc_now()
     table = Table(box=None, header_style="bold", pad_edge=False, show_header=show_header)
-    for name, width in (("Handle", 8), ("User", 8), ("Began", 9), ("Last use", 9), ("Expires", 8)):
-        table.add_column(name, no_wrap=name != "User", min_width=width)
-    table.add_column("Size", justify="right", no_wrap=True, min_width=7)
+    table.add_column("Handle")
+    table.add_column("User", min_width=8)
+    for name, width in (("Began", 9), ("Last use", 9), ("Expires", 8)):
+        table.add_column(name, no_wrap=True, min_width=width)
+    table.add_column("Size", justify="right", min_width=7)
     for handle, row in rows:
         table.add_row(
             handle,

@@ -1,7 +1,8 @@
 """What the command line prints: text on a terminal and in pipes, and JSON."""
 
+import functools
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -60,14 +61,14 @@ class Output:
         :param renderables: what to print, one below the other.
         """
         for renderable in renderables:
-            self.console.print(renderable, markup=False, highlight=False, emoji=False)
+            self.console.print(renderable)
 
     def message(self, text: str) -> None:
         """Print a message to standard error.
 
         :param text: one or more sentences.
         """
-        self.messages.print(text, markup=False, highlight=False, emoji=False, soft_wrap=True)
+        self.messages.print(text, soft_wrap=True)
 
     @contextmanager
     def status(self, what: str) -> Iterator[None]:
@@ -130,9 +131,7 @@ def json_value(value: object) -> object:
     :param value: the value.
     """
     if isinstance(value, datetime):
-        return to_iso(value)
-    if isinstance(value, Mapping):
-        return dict(value)
+        return to_iso(value if value.tzinfo is None else value.astimezone(UTC))
     return str(value)
 
 
@@ -145,7 +144,9 @@ def to_iso(moment: datetime) -> str:
 
 
 def _make_console(*, stderr: bool) -> Console:
-    console = _PipeConsole(stderr=stderr, highlight=False)
-    if not console.is_terminal:
-        console = _PipeConsole(stderr=stderr, highlight=False, width=_WIDE)
-    return console
+    # Texts of users are shown as they are.
+    make = functools.partial(
+        _PipeConsole, stderr=stderr, markup=False, highlight=False, emoji=False
+    )
+    console = make()
+    return console if console.is_terminal else make(width=_WIDE)

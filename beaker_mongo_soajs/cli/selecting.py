@@ -91,13 +91,12 @@ def shorten(handles: Sequence[str], least: int = SHORT_LENGTH) -> list[str]:
     :param handles: the handles, in full.
     :param least: how many characters at least.
     """
-    short = [handle[:least] for handle in handles]
-    length = least
-    while len(set(short)) < len(set(handles)):
-        length += 1
-        counts = {each: short.count(each) for each in set(short)}
-        short = [
-            handle[:length] if counts[each] > 1 else each
-            for handle, each in zip(handles, short, strict=True)
-        ]
-    return short
+    distinct = set(handles)
+
+    def first_of(handle: str) -> str:
+        first = handle[:least]
+        while sum(other.startswith(first) for other in distinct) > 1:
+            first = handle[: len(first) + 1]
+        return first
+
+    return [first_of(handle) for handle in handles]

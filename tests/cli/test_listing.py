@@ -12,9 +12,12 @@ import pytest
 from bson import ObjectId
 
 from beaker_mongo_soajs import MongoSession, SessionStore
+from beaker_mongo_soajs.cli import listing
 from beaker_mongo_soajs.cli.selecting import shorten
+from beaker_mongo_soajs.sessions.inventory import SessionInventory
 from beaker_mongo_soajs.sessions.stored import StoredId
 from tests.cli.conftest import DAY, Run
+from tests.cli.terminal import plain
 from tests.conftest import Db, Options
 
 
@@ -51,6 +54,7 @@ class TestList:
             (("--where", "n=5"), ["None", "ann"]),
             (("--where", "cart=tea"), []),
             (("--idle", "1h"), ["ann", "bob"]),
+            (("--limit", "-1"), ["None", "ann", "ann", "bob"]),
             (("--older", "2d"), ["ann", "bob"]),
             (("--older", "30d", "--idle", "1d"), ["ann"]),
         ],
@@ -71,16 +75,23 @@ class TestList:
         assert "" == everything.stderr
         rows = [*csv.DictReader(io.StringIO(everything.stdout))]
         assert {StoredId(id_).handle for id_ in store.ids()} == {row["handle"] for row in rows}
+        for limit, length in ((1000, 8), (1001, 40)):
+            row, *_ = json.loads(command("list", "--limit", str(limit), "--format", "json").stdout)
+            assert length == len(row["handle"])
 
-    def test_table(self, store: SessionStore, command: Run) -> None:
-        """The table has ages in words, and no colour in a pipe."""
-        lines = command("list", "--user", "bob").stdout.splitlines()
-        assert ["Handle", "User", "Began", "Last use", "Expires", "Size"] == re.split(
-            r"  +", lines[0].strip()
-        )
-        assert re.search(r"bob +3 d ago +2 h ago +in 1[34] d +1\d\d B", lines[1])
-        assert "\x1b" not in "".join(lines)
+    def test_table(
+        self, store: SessionStore, command: Run, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The table has ages in words, and no colour in a pipe. Its parts have one header."""
+        head, row = command("list", "--user", "bob").stdout.splitlines()
+        assert "Handle    User      Began      Last use   Expires      Size" == head
+        found = r"[0-9a-f]{8}  bob       3 d ago    2 h ago    in 1[34] d     1\d\d B"
+        assert re.fullmatch(found, row)
         assert "There are no such sessions.\n" == command("list", "--user", "carl").stdout
+        monkeypatch.setattr(listing, "_ROWS_AT_ONCE", 2)
+        lines = command("list").stdout.splitlines()
+        assert [head] == [line for line in lines if not re.match("[0-9a-f]{8}  ", line)]
+        assert 5 == len(lines)
 
     def test_latest_first(self, store: SessionStore, command: Run, database: Db) -> None:
         """With the TTL index, the sessions that expire last come first."""
@@ -134,9 +145,10 @@ class TestShow:
     def test_values_are_masked(self, handle: str, command: Run) -> None:
         """Keys are shown, and values only with --reveal."""
         masked = command("show", handle)
-        assert re.search(r"device +\*\*\* \(str, length 5\)", masked.stdout)
+        assert "\nStored as  a sub-document  " in masked.stdout
+        assert "\nValues\n  user            *** (str, length 3)\n  device   " in masked.stdout
         assert "phone" not in masked.stdout
-        assert re.search(r"device +phone", command("show", handle, "--reveal").stdout)
+        assert "\n  device          phone  " in command("show", handle, "--reveal").stdout
 
     def test_upper_case(self, handle: str, command: Run) -> None:
         """Handles may be typed in upper case."""
@@ -151,6 +163,24 @@ class TestShow:
         masked = json.loads(command("show", handle, "--format", "json").stdout)
         assert "*** (int)" == masked["values"]["n"]
 
+    def test_any_type(self, store: SessionStore, command: Run) -> None:
+        """Values that JSON has no type for are shown as similar ones, and aware dates in UTC."""
+        zone = datetime.timezone(datetime.timedelta(hours=9))
+        at = datetime.datetime(2026, 1, 31, 12, tzinfo=zone)
+        values: dict[str, Any] = {"cart": ("tea", {2}), "days": {1: {"at": at}}, "none": None}
+        shown = {"cart": ["tea", [2]], "days": {"1": {"at": "2026-01-31T03:00:00Z"}}, "none": None}
+        store.set("various", values)
+        arguments = ("show", StoredId("various").handle, "--reveal")
+        revealed = json.loads(command(*arguments, "--format", "json").stdout)["values"]
+        assert shown == {name: revealed[name] for name in shown}
+        assert f"\n  days  {json.dumps(shown['days'])}" in command(*arguments).stdout
+
+    def test_a_race(self, handle: str, command: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A session may end while it is looked for."""
+        monkeypatch.setattr(SessionInventory, "read", lambda *_: None)
+        result = command("show", handle)
+        assert (1, True) == (result.exit_code, "has ended meanwhile" in result.stderr)
+
     def test_unknown_and_ambiguous_handles(
         self, store: SessionStore, command: Run, database: Db
     ) -> None:
@@ -158,21 +188,19 @@ class TestShow:
         unknown = command("show", "0" * 40)
         assert 1 == unknown.exit_code
         assert "No session has a handle that begins with 0000" in unknown.stderr
-        handles: dict[str, str] = {}
-        for number in range(40):
-            handle = StoredId(str(number)).handle
-            if handle[0] in handles:
-                break
-            handles[handle[0]] = handle
-            store.set(str(number), {"n": number})
-        store.set(str(number), {})
-        ambiguous = command("show", handle[0])
-        assert 2 == ambiguous.exit_code
-        assert f"The handle {handle[0]} is ambiguous:" in ambiguous.stderr
-        assert handle[:2] in ambiguous.stderr
-        wrong = command("show", "ann")
-        assert 2 == wrong.exit_code
-        assert "0-9 and a-f" in wrong.stderr
+        ids = [StoredId(str(n)) for n in range(400) if StoredId(str(n)).handle[0] == "e"]
+        database.sessions.delete_many({})
+        database.sessions.insert_many([{"_id": id_, "session": {}} for id_ in ids[:11]])
+        shown = ", ".join(sorted(shorten([id_.handle for id_ in sorted(ids[:11])[:10]], 2)))
+        begin = "The handle e is ambiguous: {} sessions begin with it. Give more characters: "
+        for count, end in ((11, f"{shown} and 1 more.\n"), (10, f"{shown}.\n")):
+            ambiguous = command("show", "e")
+            assert 2 == ambiguous.exit_code
+            assert ambiguous.stderr.endswith(begin.format(count) + end)
+            database.sessions.delete_one({"_id": max(ids[:11])})
+        for wrong in ("ann", "", "e" * 41):
+            result = command("show", wrong)
+            assert (2, True) == (result.exit_code, "0-9 and a-f" in result.stderr)
 
     def test_ended_sessions(self, handle: str, command: Run, database: Db) -> None:
         """Expired documents have no handle any more."""
@@ -189,11 +217,31 @@ class TestShow:
         assert "ann" not in shown.stdout
 
 
+def test_a_narrow_terminal(
+    store: SessionStore, command: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a narrow terminal, only texts of users are wrapped, and no character is replaced."""
+    for name, value in (("FORCE_COLOR", "1"), ("COLUMNS", "61"), ("NO_COLOR", "")):
+        monkeypatch.setenv(name, value)
+    now = time.time()
+    user = "a :tea: [b] of 6 words"
+    times = {"_creation_time": now - 1410, "_accessed_time": now - 750}
+    store.set("wide", {"user": user, "a long key": "x" * 99} | times)
+    _, first, *others = command("list", "--user", user).stdout.splitlines()
+    assert re.fullmatch(r"[0-9a-f]{8}  a :tea:   23 min ago  12 min ago  in 1\d d     \d+ B", first)
+    assert ["[b] of 6", "words"] == [line.strip() for line in others]
+    assert "0 sessions ended.\n" == command("destroy", "--user", "carl").stdout
+    monkeypatch.setenv("COLUMNS", "30")
+    shown = plain(command("show", StoredId("wide").handle, "--reveal").stdout)
+    assert "\nUser       a :tea: [b] of 6  " in shown
+    assert f"\n  a long key      {'x' * 12}\n                  {'x' * 12}\n" in shown
+
+
 def test_short_handles() -> None:
     """Handles have eight characters, and more where these do not tell them apart."""
     assert ["a" * 8, "b" * 8] == shorten(["a" * 40, "b" * 40])
-    first, second, third = "a" * 40, "a" * 9 + "b" * 31, "c" * 40
-    assert ["a" * 10, "a" * 9 + "b", "c" * 8] == shorten([first, second, third])
+    first, second, third = "a" * 40, "a" * 8 + "b" * 32, "c" * 40
+    assert ["a" * 9, "a" * 8 + "b", "c" * 8] == shorten([first, second, third])
     assert ["a" * 8, "a" * 8] == shorten([first, first])
 
 
