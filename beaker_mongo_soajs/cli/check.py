@@ -23,8 +23,9 @@ _TOPIC_WIDTH = 14
 @option(
     "--wait",
     type=Duration(),
-    default=10.0,
-    help="How long to wait for an answer.  [default: 10s]",
+    default="10s",
+    show_default=True,
+    help="How long to wait for an answer.",
 )
 @option("--strict", is_flag=True, help="Warnings are findings, too.")
 @format_option()

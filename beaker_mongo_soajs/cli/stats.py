@@ -22,7 +22,9 @@ _PLAIN_WIDTH = 80
 
 @command()
 @option("--watch", is_flag=True, help="Repeat, until Ctrl-C.")
-@option("--every", type=Duration(), default=2.0, help="The interval of --watch.  [default: 2s]")
+@option(
+    "--every", type=Duration(), default="2s", show_default=True, help="The interval of --watch."
+)
 @format_option()
 @pass_application
 def stats(app: Application, watch: bool, every: float, output_format: str) -> None:

@@ -26,8 +26,6 @@ class Duration(click.ParamType[float]):
         :param param: its option, for the error.
         :param ctx: click's context, for the error.
         """
-        if isinstance(value, int | float):
-            return float(value)
         milliseconds = parse_duration(value)
         try:
             return float(value) if milliseconds is None else milliseconds / 1000
@@ -49,8 +47,6 @@ class Condition(click.ParamType[tuple[str, tuple[Any, ...]]]):
         :param param: its option, for the error.
         :param ctx: click's context, for the error.
         """
-        if isinstance(value, tuple):
-            return value
         key, equals, text = str(value).partition("=")
         if not equals or not all(key.split(".")) or any(p[0] == "$" for p in key.split(".")):
             self.fail("Write it as KEY=VALUE.", param, ctx)

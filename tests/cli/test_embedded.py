@@ -6,9 +6,18 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
+from click.testing import CliRunner
+from flask import Flask
+from flask.cli import ScriptInfo
 
 from beaker_mongo_soajs import SessionStore
+from beaker_mongo_soajs.cli import embedded
+from beaker_mongo_soajs.cli.app import COMMANDS
+from beaker_mongo_soajs.cli.embedded import SessionCommands
+from beaker_mongo_soajs.cli.flask_commands import sessions
+from beaker_mongo_soajs.cli.listing import show
 from tests.conftest import IMPORTS, Options
 
 _FLASK = """
@@ -18,7 +27,6 @@ from beaker_mongo_soajs.flask import MongoSessions
 app = Flask("shop")
 app.config.update(SECRET_KEY="x" * 32, BEAKER_MONGO={options!r})
 MongoSessions(app)
-bare = Flask("bare")
 """
 _FLASK_MAIN = """
 from flask.cli import FlaskGroup
@@ -52,28 +60,40 @@ def call(
     )
 
 
-@pytest.fixture
-def flask_folder(options: Options, tmp_path: Path) -> Path:
-    """Return the folder of a Flask application."""
+def test_commands(store: SessionStore, database_name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The group has all commands, for the configuration of the application, and needs rich."""
+
+    def call_group(found: object, *arguments: str) -> str:
+        return CliRunner().invoke(SessionCommands(lambda _: found, "the shop"), arguments).output
+
+    described = call_group(store, "--help")
+    assert "Inspect and manage the sessions in MongoDB." in described
+    assert all(f"\n  {command.name} " in described for command in COMMANDS)
+    assert f"{database_name}.sessions on" in call_group(store, "explain")
+    assert "the shop is a int" in call_group(7, "list")
+    group = SessionCommands(lambda _: store, "the shop")
+    assert group.get_command(click.Context(group), "show") is show
+    monkeypatch.setattr(embedded, "find_spec", lambda name: None)
+    assert 'need rich: run pip install "beaker_mongo_soajs[cli]"' in call_group(store, "list")
+
+
+def test_flask(store: SessionStore, options: Options, tmp_path: Path) -> None:
+    """``flask sessions`` uses the store of the application."""
     (tmp_path / "shop.py").write_text(_FLASK.format(options=options))
-    return tmp_path
+    arguments = ("--app", "shop:app", "sessions", "list", "--user", "ann", "--format", "json")
+    result = call(_FLASK_MAIN, *arguments, folder=tmp_path)
+    assert (0, "") == (result.returncode, result.stderr)
+    assert ["ann", "ann"] == [row["user"] for row in json.loads(result.stdout)]
 
 
-class TestFlask:
-    """``flask sessions``."""
-
-    def test_list(self, store: SessionStore, flask_folder: Path) -> None:
-        """The commands use the store of the application."""
-        arguments = ("--app", "shop:app", "sessions", "list", "--user", "ann", "--format", "json")
-        result = call(_FLASK_MAIN, *arguments, folder=flask_folder)
-        assert (0, "") == (result.returncode, result.stderr)
-        assert ["ann", "ann"] == [row["user"] for row in json.loads(result.stdout)]
-
-    def test_without_sessions(self, flask_folder: Path) -> None:
-        """Without sessions in MongoDB, the error names the application; the exit code is 2."""
-        result = call(_FLASK_MAIN, "--app", "shop:bare", "sessions", "list", folder=flask_folder)
-        assert 2 == result.returncode
-        assert "The Flask application bare has no sessions in MongoDB." in result.stderr
+def test_flask_without_sessions() -> None:
+    """Without sessions in MongoDB, the error names the application; the exit code is 2."""
+    app = Flask("bare")
+    group = click.Group("flask", {"sessions": sessions})
+    found = ScriptInfo(create_app=lambda: app)
+    result = CliRunner().invoke(group, ["sessions", "list"], obj=found)
+    assert 2 == result.exit_code
+    assert "The Flask application bare has no sessions in MongoDB." in result.stderr
 
 
 def test_django(store: SessionStore, options: Options, tmp_path: Path) -> None:

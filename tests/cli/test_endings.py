@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from beaker_mongo_soajs import SessionStore
+from beaker_mongo_soajs.cli import asking
 from beaker_mongo_soajs.sessions.stored import StoredId
 from tests.cli.conftest import Run
 from tests.conftest import Db
@@ -29,6 +30,7 @@ class TestDestroy:
             (("--user", "ann"), 2),
             (("--where", "device=phone"), 2),
             (("--user", "ann", "--where", "device=phone"), 1),
+            (("--user", "bob"), 1),
             (("--user", "carl"), 0),
         ],
         ids=str,
@@ -41,6 +43,9 @@ class TestDestroy:
         dry = json.loads(command_of_form(*start, "--dry-run").stdout)
         assert {"found": number, "destroyed": 0} == dry
         assert 4 == store.length()
+        plural = "" if number == 1 else "s"
+        dry_text = command_of_form("destroy", *arguments, "--dry-run").stdout
+        assert f"{number} session{plural} would be ended.\n" == dry_text
         done = json.loads(command_of_form(*start, "--yes").stdout)
         assert {"found": number, "destroyed": number} == done
         assert 4 - number == store.length()
@@ -67,6 +72,38 @@ class TestDestroy:
         assert "Give --yes: standard input is no terminal to ask on." in result.stderr
         assert 4 == store.length()
 
+    @pytest.mark.parametrize(
+        ("arguments", "answer", "code", "shown", "left"),
+        [
+            ("destroy --user bob", "y", 0, "1 session ended.\n", 3),
+            ("destroy --user carl", "n", 0, "0 sessions ended.\n", 4),
+            ("destroy --user ann", "n", 1, "End 2 sessions in {0}.sessions?", 4),
+            ("destroy --user ann", "", 130, "End 2 sessions in {0}.sessions?", 4),
+            ("clear", "{0}", 0, "all sessions in {0}.sessions.", 0),
+            ("clear --expired", "{0}", 0, "the documents of expired sessions in {0}.sessions.", 4),
+            ("clear", "A", 1, "Nothing was changed: the name of the database is {0}.", 4),
+            ("clear", "z", 1, "Nothing was changed: the name of the database is {0}.", 4),
+        ],
+    )
+    def test_answers(
+        self,
+        store: SessionStore,
+        command: Run,
+        database_name: str,
+        monkeypatch: pytest.MonkeyPatch,
+        arguments: str,
+        answer: str,
+        code: int,
+        shown: str,
+        left: int,
+    ) -> None:
+        """On a terminal, only the right answer ends sessions."""
+        monkeypatch.setattr(asking, "_check_terminal", lambda: None)
+        result = command(*arguments.split(), input=answer.format(database_name))
+        assert code == result.exit_code
+        assert shown.format(database_name) in result.output
+        assert left == store.length()
+
 
 class TestClear:
     """``beaker-mongo clear``."""
@@ -85,3 +122,5 @@ class TestClear:
         result = command("clear", "--expired", "--yes", "--format", "json")
         assert {"deleted": 1} == json.loads(result.stdout)
         assert 3 == store.length()
+        database.sessions.update_one({}, {"$set": {"expires": past}})
+        assert "1 document deleted.\n" == command("clear", "--expired", "--yes").stdout

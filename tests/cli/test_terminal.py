@@ -33,33 +33,13 @@ class TestTerminal:
         assert "\x1b[3" not in terminal.output
         assert "✓ configuration" in plain(terminal.output)
 
-    @pytest.mark.parametrize(("answer", "code"), [("n\n", 1), ("", 130)])
-    def test_question(
-        self,
-        store: SessionStore,
-        variables: dict[str, str],
-        tmp_path: Path,
-        answer: str,
-        code: int,
-    ) -> None:
-        """No session ends after a no or Ctrl-C; the pictures have a yes."""
+    def test_question(self, store: SessionStore, variables: dict[str, str], tmp_path: Path) -> None:
+        """No session ends after Ctrl-C; the pictures have a yes, and test_endings.py a no."""
         with Terminal("destroy", "--user", "ann", folder=tmp_path, env=variables) as terminal:
             terminal.wait_for(r"\[y/N\]")
-            assert "End 2 sessions in" in terminal.output
-            terminal.type(answer)
-            assert code == (terminal.finish() if answer else terminal.interrupt())
+            assert 130 == terminal.interrupt()
         assert 4 == store.length()
         assert "Traceback" not in terminal.output
-
-    def test_name_of_the_database(
-        self, store: SessionStore, variables: dict[str, str], tmp_path: Path
-    ) -> None:
-        """Nothing is deleted after another name than that of the database."""
-        with Terminal("clear", folder=tmp_path, env=variables) as terminal:
-            terminal.wait_for("Type the name of the database")
-            terminal.type("yes\n")
-            assert 1 == terminal.finish()
-        assert 4 == store.length()
 
     def test_interrupted_export(
         self, database: Db, variables: dict[str, str], tmp_path: Path, fail_point: FailPoint
