@@ -33,7 +33,7 @@ class TableSource(Source):
         self._table = sa.Table(
             options.table_name,
             sa.MetaData(schema=options.schema_name),
-            sa.Column(key, sa.String(255)),
+            sa.Column(key, sa.String),
             *columns,
         )
         self._key = self._table.c[key]
@@ -120,9 +120,10 @@ def _read_signed(text: str) -> dict[str, Any]:
 
     :raises SerializationError: it is not JSON; Django's pickles are not supported.
     """
-    payload = text.split(":", maxsplit=1)[0]
+    payload, _, _ = text.partition(":")
     try:
-        data = base64.urlsafe_b64decode(payload.lstrip(".") + "=" * (-len(payload.lstrip(".")) % 4))
+        # Python ignores more padding than is needed.
+        data = base64.urlsafe_b64decode(payload.lstrip(".") + "==")
         session = json.loads(zlib.decompress(data) if payload.startswith(".") else data)
     except (ValueError, zlib.error, RecursionError):
         session = None

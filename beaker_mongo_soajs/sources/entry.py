@@ -1,7 +1,6 @@
 """What an old backend stores of one session, and how that is read."""
 
 import base64
-import binascii
 import io
 import json
 import pickle
@@ -99,7 +98,7 @@ def _read_text(text: str, *, trust_pickles: bool) -> OldSession:
     """Read what Beaker's Session stores: base64 of a pickle, of compressed JSON, or ciphertext."""
     try:
         data = base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError):
+    except ValueError:
         return OldSession(None, text)
     session = read_serialized(data, trust_pickles=trust_pickles)
     return OldSession(None, text) if session is None else OldSession(session)

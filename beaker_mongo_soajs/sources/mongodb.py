@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
@@ -127,11 +128,9 @@ def read_flask(value: object) -> dict[Any, Any]:
     session = None
     if isinstance(value, bytes):
         for decode in (msgspec.msgpack.decode, msgspec.json.decode):
-            try:
+            # Garbage may fail in any way.
+            with suppress(Exception):
                 session = decode(value)
-                break
-            except Exception:  # noqa: BLE001, S112 - garbage may fail in any way
-                continue
     if not isinstance(session, dict):
         raise SerializationError(
             "The old session is neither MessagePack nor JSON of Flask-Session.",
