@@ -61,6 +61,23 @@ class TestLifetimes:
             session.save()
             assert 95 < self.left(database) <= 100
 
+    def test_the_shortest_and_the_longest(self, database: Db) -> None:
+        """Any positive number of seconds is an idle time; the longest one is 100 years."""
+        for seconds in (1, 0.5, 10**12):
+            session = SessionStore()
+            session.set_expiry(seconds)
+            session.save()
+            document = database.sessions.find_one({"_id": session.session_key})
+            assert document is not None
+            assert min(seconds, 100 * 365 * 86400) == document["idleSeconds"]
+
+    def test_a_date_to_the_millisecond(self, database: Db) -> None:
+        """The end is the last millisecond before the date."""
+        session = SessionStore()
+        session.set_expiry(datetime(2100, 1, 1, 0, 0, 0, 999_500, UTC))
+        session.save()
+        assert datetime(2100, 1, 1, 0, 0, 0, 999_000) == stored(database)["expires"]
+
     @pytest.mark.parametrize("seconds", [100, 10_000_000])
     def test_seconds(self, database: Db, seconds: int) -> None:
         """set_expiry(seconds) is an idle time, also for later requests."""
@@ -100,22 +117,24 @@ class TestLifetimes:
             later.cycle_key()
             assert 95 < self.left(database) <= 100
 
-    @pytest.mark.parametrize("expiry", [-1, -timedelta(seconds=1)])
-    def test_the_past(self, expiry: Any) -> None:
-        """A session whose end has passed is not loaded."""
+    @pytest.mark.parametrize("expiry", [-1, -0.5, -timedelta(seconds=1)])
+    def test_the_past(self, database: Db, expiry: Any) -> None:
+        """A session whose end has passed is not loaded; its document has the date."""
         session = SessionStore()
         session.set_expiry(expiry)
         session.save()
+        assert stored(database)["endsAt"] < datetime.now(UTC).replace(tzinfo=None)
         assert {} == read(session.session_key)
 
     @pytest.mark.parametrize("expiry", [None, 0])
-    def test_back_to_the_setting(self, database: Db, expiry: int | None) -> None:
-        """set_expiry(None) and set_expiry(0) return to SESSION_COOKIE_AGE."""
+    @pytest.mark.parametrize("save", [SessionStore.save, SessionStore.cycle_key])
+    def test_back_to_the_setting(self, database: Db, expiry: int | None, save: Any) -> None:
+        """set_expiry(None) and set_expiry(0) return to SESSION_COOKIE_AGE, by the next write."""
         session = SessionStore()
         session.set_expiry(60)
         session.save()
         session.set_expiry(expiry)
-        session.save()
+        save(session)
         assert self.left(database) > 1_000_000
 
     def test_clear_expired(self, database: Db) -> None:

@@ -104,9 +104,13 @@ class TestOverlaps:
         assert {"n": 2, "m": 1} == read(session_key)
 
     def test_locked(self) -> None:
-        """locked() loads the session again, and saves it."""
+        """locked() loads the session again, with the changes of this request, and saves it."""
         session_key, session = begin_overlap()
+        session["x"] = 1
+        session.save()
+        del session["x"]
         with session.locked():
+            assert "x" not in session
             session["n"] += 1
             with pytest.raises(LockTimeout), SessionStore(session_key).locked(timeout=0.1):
                 pass
@@ -149,20 +153,16 @@ class TestCycles:
         session.save()
         assert {"m": 1} == read(session.session_key)
 
-    def test_clear(self) -> None:
-        """clear() removes all values, and keeps the id."""
+    def test_clear(self, database: Db) -> None:
+        """clear() removes all values; it keeps the id, and as cycle_key(), when it began."""
         session_key = begin(n=1)
+        created = stored(database)["session"]["_creation_time"]
         session = SessionStore(session_key)
         session.clear()
         session["m"] = 1
         session.save()
         assert session_key == session.session_key
         assert {"m": 1} == read(session_key)
-
-    def test_new_id_keeps_the_creation_time(self, database: Db) -> None:
-        """cycle_key() keeps the time at which the session began."""
-        session = SessionStore(begin(n=1))
-        created = stored(database)["session"]["_creation_time"]
         session.cycle_key()
         assert created == stored(database)["session"]["_creation_time"]
 

@@ -4,6 +4,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from django.apps import apps
 from django.core.management import CommandError, call_command
 from django.test import override_settings
 
@@ -24,6 +25,8 @@ middleware = SessionMiddleware(print)
 
 def check(capsys: pytest.CaptureFixture[str]) -> str:
     """Return what ``manage.py check`` says."""
+    # Django calls it when it starts, before any of the tests.
+    apps.get_app_config("beaker_mongo_soajs").ready()
     try:
         call_command("check")
     except CommandError as error:
@@ -82,18 +85,26 @@ class TestCheck:
         ],
         indirect=["extra"],
     )
-    def test_options_without_effect(self, capsys: pytest.CaptureFixture[str], words: str) -> None:
-        """A warning names an option that Django's sessions do not use."""
+    def test_options_without_effect(
+        self, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture, words: str
+    ) -> None:
+        """A warning names an option that Django's sessions do not use, also at the start."""
         said = check(capsys)
         assert "beaker_mongo.W001" in said
         assert words in said
+        getattr(beaker_mongo_soajs.django, "SessionStore")  # noqa: B009
+        assert words in caplog.text
 
-    def test_no_server(self, capsys: pytest.CaptureFixture[str]) -> None:
-        """A warning says that no server is configured."""
+    def test_no_server(
+        self, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """A warning says that no server is configured, also at the start."""
         with override_settings(BEAKER_MONGO={"name": "core_session"}):
             said = check(capsys)
+            getattr(beaker_mongo_soajs.django, "SessionStore")  # noqa: B009
         assert "beaker_mongo.W002" in said
         assert "No server is configured" in said
+        assert "No server is configured" in caplog.text
 
     def test_another_engine(self, capsys: pytest.CaptureFixture[str]) -> None:
         """A warning says that the sessions are stored elsewhere."""
