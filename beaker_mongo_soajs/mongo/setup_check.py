@@ -177,7 +177,7 @@ class _Check:
     def _login(self) -> Iterator[Finding]:
         try:
             with pymongo.timeout(self._wait_seconds):
-                self._sessions(ReadPreference.NEAREST).find_one({"_id": ""}, {"_id": 1})
+                self._sessions(ReadPreference.NEAREST).find_one({"_id": ""})
         except DRIVER_ERRORS as error:
             code = error.code if isinstance(error, OperationFailure) else None
             if code == UNAUTHORIZED and self._config.credentials is None:

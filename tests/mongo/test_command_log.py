@@ -133,13 +133,31 @@ def test_clients_are_let_go(options: Options) -> None:
     wait_until(lambda: gc.collect() >= 0 and not clients.keys() - others)
 
 
-def test_levels_that_change(log: pytest.LogCaptureFixture, options: Options, database: Db) -> None:
-    """A reply is not mistaken for another one after the level has changed."""
-    visitor = Site(options).visitor()
+def test_levels_that_change(
+    log: pytest.LogCaptureFixture, options: Options, database: Db, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A reply is not mistaken for another one after the level has changed.
+
+    Of the commands whose replies are not logged, only the last ones are kept in memory.
+    """
+    monkeypatch.setattr(command_log, "_MOST_REQUESTS", 3)
+    requests = command_log._filter._requests
+    requests.clear()
+    visitor = Site(options | {"store.createIndexes": False}).visitor()
     visitor.save(user=_DATA)
-    for _ in range(20):
+    assert {} == requests
+
+    def hide_reply(record: logging.LogRecord) -> bool:
         log.set_level(logging.INFO, "pymongo")
-        visitor.read()
-        log.set_level(logging.DEBUG, "pymongo")
-        visitor.read()
+        return True
+
+    logger = logging.getLogger("pymongo.command")
+    with monkeypatch.context() as patch:
+        patch.setattr(logger, "filters", [*logger.filters, hide_reply])
+        for number in range(1, 6):
+            log.set_level(logging.DEBUG, "pymongo")
+            visitor.read()
+            assert min(number, 3) == len(requests)
+    log.set_level(logging.DEBUG, "pymongo")
+    visitor.read()
     assert [] == [text for text in _records(log, database) if _DATA in text]

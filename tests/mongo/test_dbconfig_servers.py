@@ -14,6 +14,7 @@ from pymongo.read_preferences import Nearest, SecondaryPreferred
 
 from beaker_mongo_soajs.config import DbConfig
 from beaker_mongo_soajs.mongo.client import get_client
+from beaker_mongo_soajs.mongo.setup_check import check_setup
 from beaker_mongo_soajs.testing import MongoServer, ReplicaSet
 from tests.conftest import Client, Options
 from tests.mongo.certificates import Certificates, encrypt_key
@@ -322,3 +323,9 @@ def test_every_form_of_seed_list(replica_set: ReplicaSet) -> None:
     for options in ({"URLParam.replicaSet": "rs"}, {}):
         config = DbConfig.from_options({"name": "shop", "servers": seeds, **SLOW, **options})
         assert replica_set.primary.port == reader(get_client(config))
+
+
+def test_check_of_three_members(replica_set: ReplicaSet) -> None:
+    """Three members are enough for the check of a set-up."""
+    config = DbConfig.from_options({"url": replica_set.url, "name": "shop"})
+    assert "rs, 3 members, one is primary" in str([*check_setup(config, 10.0)])

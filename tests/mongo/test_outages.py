@@ -2,6 +2,7 @@
 
 import os
 import threading
+from types import SimpleNamespace
 
 import pytest
 
@@ -15,9 +16,16 @@ from tests.waiting import wait_until
 def test_any_answer_ends_an_outage(
     answer: Exception | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An outage lasts until the database answers, with a refusal too."""
-    monkeypatch.setattr(module, "_FIRST_PAUSE_SECONDS", 0.0)
-    answers = [StoreUnavailable("no answer"), answer]
+    """An outage lasts until the database answers, with a refusal too; it is asked each second."""
+    pauses: list[float] = []
+    begun = threading.Event()
+
+    def sleep(seconds: float) -> None:
+        assert begun.wait(10)
+        pauses.append(seconds)
+
+    monkeypatch.setattr(module, "time", SimpleNamespace(sleep=sleep))
+    answers = [*[StoreUnavailable("no answer")] * 5, answer]
 
     def probe() -> None:
         found = answers.pop(0)
@@ -28,8 +36,10 @@ def test_any_answer_ends_an_outage(
     assert not outages.lasts
     outages.begin()
     outages.begin()
+    begun.set()
     wait_until(lambda: not outages.lasts)
     assert [] == answers
+    assert [0.1, 0.2, 0.4, 0.8, 1.0, 1.0] == pauses
 
 
 def test_a_forked_process(monkeypatch: pytest.MonkeyPatch) -> None:

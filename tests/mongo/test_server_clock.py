@@ -6,11 +6,14 @@ from collections.abc import Iterator
 
 import pytest
 from pymongo import MongoClient
+from pymongo.hello import Hello
+from pymongo.monitoring import ServerHeartbeatSucceededEvent
 
 from beaker_mongo_soajs import DbConfig, StoreRefused
 from beaker_mongo_soajs.mongo import server_clock as module
+from beaker_mongo_soajs.mongo.clock_readings import ClockReading, HeartbeatClock
 from beaker_mongo_soajs.mongo.collection import StoreCollection
-from beaker_mongo_soajs.mongo.documents import Document
+from beaker_mongo_soajs.mongo.documents import Document, utc_now
 from tests.conftest import Options
 
 
@@ -52,9 +55,10 @@ def test_minutes(
     """After a minute the server is asked again."""
     module.server_now(collection)
     real = time.monotonic
-    monkeypatch.setattr(time, "monotonic", lambda: real() + 61)
-    module.server_now(collection)
-    assert ["hello"] * 2 == asked
+    for seconds, times in ((55, 1), (60.5, 2)):
+        monkeypatch.setattr(time, "monotonic", lambda seconds=seconds: real() + seconds)
+        module.server_now(collection)
+        assert ["hello"] * times == asked
 
 
 def test_heartbeats(options: Options, asked: list[str]) -> None:
@@ -63,6 +67,26 @@ def test_heartbeats(options: Options, asked: list[str]) -> None:
     collection.clock_reading.clear()
     assert abs(module.local_clock_ahead(collection)) < 5
     assert [] == asked
+
+
+@pytest.mark.parametrize(("ahead", "expected"), [(4.5, 0), (-4.5, 0), (20, 20), (-20, -20)])
+def test_clock_of_this_machine(collection: StoreCollection, ahead: float, expected: float) -> None:
+    """A clock is wrong if it differs from the server's by more than five seconds."""
+    collection.clock_reading.set(utc_now() - datetime.timedelta(seconds=ahead))
+    assert expected == pytest.approx(module.local_clock_ahead(collection), abs=0.5)
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [{"secondary": True, "setName": "rs", "localTime": utc_now()}, {"isWritablePrimary": True}],
+    ids=["secondary", "no time"],
+)
+def test_heartbeats_that_do_not_count(reply: Document) -> None:
+    """A check of a secondary, or one without a time, brings no time."""
+    reading = ClockReading()
+    event = ServerHeartbeatSucceededEvent(0.0, Hello(reply), ("db1", 27017))
+    HeartbeatClock(reading).succeeded(event)
+    assert reading.seconds() is None
 
 
 def test_older_servers(

@@ -13,7 +13,7 @@ from beaker_mongo_soajs.mongo.findings import Finding, Level
 from beaker_mongo_soajs.mongo.setup_check import check_setup
 from beaker_mongo_soajs.testing import MongoServer, ReplicaSet
 from beaker_mongo_soajs.testing.process import free_port
-from tests.conftest import Client, Db, Options
+from tests.conftest import Client, Db, FailPoint, Options
 from tests.passwords import PASSWORD
 from tests.recorder import Commands
 from tests.waiting import wait_until
@@ -74,6 +74,22 @@ class TestSound:
         assert {} == problems(found)
         assert "does not exist yet" in str(found)
 
+    def test_oldest_version(self, options: Options, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The oldest version that was tested is no problem, and an older one is a warning."""
+        with Client(options["url"]) as client:
+            major, minor = client.server_info()["versionArray"][:2]
+        for oldest, level in (((major, minor), Level.OK), ((major, minor + 1), Level.WARNING)):
+            monkeypatch.setattr(setup_check, "_OLDEST_VERSION", oldest)
+            (version,) = [each for each in check(**options) if each.topic == "version"]
+            assert level is version.level
+            assert version.text.startswith(f"MongoDB {major}.{minor}.")
+
+    def test_own_client(self, options: Options, mongo_client: Client) -> None:
+        """With a client of the application, the server is that of the client."""
+        found = check(client=mongo_client, name=options["name"])
+        assert {} == problems(found)
+        assert "the client's server answers in" in found[1].text
+
     def test_user(self, auth_server: MongoServer) -> None:
         """A user with the role readWrite has all rights."""
         found = check(**login(auth_server, "ann"))
@@ -102,6 +118,13 @@ class TestBroken:
         )
         found = check(1.0, url=f"mongodb://127.0.0.1:{port}/shop")
         assert "Start mongod, or correct url." in only_problem("connection", found)
+
+    def test_lost_connection(self, options: Options, fail_point: FailPoint) -> None:
+        """A check that only reads does not say that something may have changed."""
+        with fail_point("buildInfo", close_connection=True):
+            text = only_problem("version", check(**options))
+        assert "did not answer" in text
+        assert "may or may not" not in text
 
     def test_unknown_host(self) -> None:
         """The name of the server has no address."""
