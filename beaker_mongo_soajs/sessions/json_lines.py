@@ -10,7 +10,6 @@ from beaker_mongo_soajs.mongo.documents import EXACT_OPTIONS
 
 _JSON: JSONOptions = JSONOptions(
     json_mode=JSONMode.CANONICAL,
-    tz_aware=False,
     datetime_conversion=DatetimeConversion.DATETIME_MS,
 )
 
@@ -28,7 +27,7 @@ def dump_line(raw: bytes) -> bytes:
     try:
         document = bson.decode(raw, EXACT_OPTIONS)
         text = json_util.dumps(document, json_options=_JSON, separators=(",", ":"))
-    except (BSONError, ValueError, RecursionError) as error:
+    except BSONError as error:
         raise DamagedLineError(type(error).__name__) from None
     line = text.encode() + b"\n"
     # Names with a dollar sign have a meaning of their own in extended JSON.

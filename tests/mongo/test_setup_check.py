@@ -1,7 +1,9 @@
 """The check of a set-up, against real servers and broken set-ups."""
 
 import datetime
+import itertools
 import json
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -243,9 +245,14 @@ class TestBroken:
     def test_clocks(
         self, options: Options, monkeypatch: pytest.MonkeyPatch, minutes: float, level: Level
     ) -> None:
-        """The clocks of this machine and of the server differ."""
-        skew = datetime.timedelta(minutes=minutes)
+        """The clocks of this machine and of the server differ.
+
+        An answer that takes two seconds shows the time of the server in the middle of these.
+        """
+        skew = datetime.timedelta(minutes=minutes, seconds=1)
         monkeypatch.setattr(setup_check, "utc_now", lambda: utc_now() - skew)
+        ticks = itertools.count(step=2)
+        monkeypatch.setattr(setup_check, "time", SimpleNamespace(monotonic=ticks.__next__))
         clock = check(**options)[-1]
         assert ("clock", level) == (clock.topic, clock.level)
         assert f"{minutes * 60:.0f}." in clock.text
