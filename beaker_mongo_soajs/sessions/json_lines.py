@@ -13,6 +13,12 @@ _JSON: JSONOptions = JSONOptions(
     datetime_conversion=DatetimeConversion.DATETIME_MS,
 )
 
+# What PyMongo raises for values that it did not write.
+_DAMAGES = (
+    *(BSONError, ValueError, TypeError, KeyError, AttributeError),
+    *(ArithmeticError, RecursionError),
+)
+
 
 class DamagedLineError(ValueError):
     """Signal a line that holds no document."""
@@ -45,5 +51,5 @@ def load_line(line: bytes) -> bytes:
     try:
         document = json_util.loads(line.decode(), json_options=_JSON)
         return bson.encode(document)
-    except (BSONError, ValueError, TypeError, KeyError, RecursionError, OverflowError) as error:
+    except _DAMAGES as error:
         raise DamagedLineError(type(error).__name__) from None

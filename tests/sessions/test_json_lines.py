@@ -29,8 +29,9 @@ def test_an_invalid_document() -> None:
     [
         *(b"", b"{", b"\xff", b"[]", b"5", b'{"a": 99999999999999999999}', b"[" * 100_000),
         *(b'{"a": {"$binary": {}}}', b'{"a": {"$binary": 5}}', b'{"a": {"$oid": "x"}}'),
+        *(b'{"a": {"$numberDecimal": "x"}}', b'{"a": {"$binary": 1, "$type": "00"}}'),
     ],
-    ids=range(10),
+    ids=range(12),
 )
 def test_lines_without_a_document(line: bytes) -> None:
     """A line that holds no document is damaged, whatever it holds."""
