@@ -10,6 +10,7 @@ import pytest
 
 from beaker_mongo_soajs import DbConfig
 from beaker_mongo_soajs.mongo import setup_check
+from beaker_mongo_soajs.mongo.client import get_client
 from beaker_mongo_soajs.mongo.documents import utc_now
 from beaker_mongo_soajs.mongo.findings import Finding, Level
 from beaker_mongo_soajs.mongo.setup_check import check_setup
@@ -266,6 +267,24 @@ class TestBroken:
                 wait_until(lambda: client.admin.command("hello")["secondary"])
             found = check(_BRIEF_SECONDS, url=replica_set.url, name="shop")
         assert "rs0 has no primary" in only_problem("replica set", found)
+
+
+@pytest.mark.parametrize(
+    ("hello", "w", "expected"),
+    [
+        ({"msg": "isdbgrid"}, "majority", ["✓ a sharded cluster", "✓ w is majority"]),
+        ({"hosts": [3, 4, 5]}, 2, ["✓ rs0, 3 members, one is primary", "✓ w is 2"]),
+        ({"hosts": [3, 4]}, 1, ["! rs0 has 2 of the three members", "! w is 1: a failover"]),
+    ],
+    ids=["sharded", "three", "two"],
+)
+def test_members(hello: dict[str, Any], w: object, expected: list[str]) -> None:
+    """Three members, or a router, and a write concern of more than one of them are fine."""
+    config = DbConfig.from_options({"name": "shop"})
+    checking = setup_check._Check(config, get_client(config), _BRIEF_SECONDS)
+    checking._hello = {"setName": "rs0"} | hello
+    found = [f"{each.level.value} {each.text}" for each in checking._describe_members(w)]
+    assert expected == [text[: len(part)] for text, part in zip(found, expected, strict=True)]
 
 
 def test_findings_have_no_secrets(auth_server: MongoServer) -> None:
