@@ -11,8 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from beaker import crypto
-from beaker.crypto import noencryption
 
 from beaker_mongo_soajs import ConfigError, SerializationError, SessionStore
 from beaker_mongo_soajs.namespace import SessionNamespaceManager
@@ -119,15 +117,6 @@ class TestSecurity:
         with pytest.raises(ConfigError, match="can be forged"):
             Site(unsigned).visitor().save(user="ann")
         assert not target.exists()
-
-    def test_ciphertext_without_a_cipher_is_refused(
-        self, options: Options, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        """If Beaker has no library that encrypts, encrypt_key is an error."""
-        monkeypatch.setitem(crypto.CRYPTO_MODULES, "none", noencryption)
-        keys = {"encrypt_key": "k" * 10, "validate_key": "v" * 10, "crypto_type": "none"}
-        with pytest.raises(ConfigError, match="found no encryption library"):
-            Site(options | keys).visitor().save(user="ann")
 
     @pytest.mark.parametrize(
         "session_id", ["", "x" * 257, "a\0b", "\ud800", "a\nb", 5, None, {"$gt": ""}], ids=type
