@@ -93,10 +93,11 @@ def test_locks(options: Options, database: Db, field: str, *, shared: bool) -> N
         assert time.monotonic() - start < LONGEST_SECONDS, (field, odd)
 
 
-def test_a_lease_that_never_ends(options: Options, database: Db) -> None:
+@pytest.mark.parametrize("until", [NEVER, [NEVER, AGES_AGO]], ids=["date", "dates"])
+def test_a_lease_that_never_ends(options: Options, database: Db, until: Any) -> None:
     """A lease of a date that no lease can have does not count."""
     cache = open_cache(options)
-    planted = {"owner": "x", "acquired_until": NEVER, "expires": NEVER}
+    planted = {"owner": "x", "acquired_until": until, "expires": NEVER}
     database.cache.insert_one({"_id": {"ns": "things", "key": b"key"}, **planted})
     start = time.monotonic()
     assert "created" == cache.get("key", createfunc=lambda: "created")

@@ -9,12 +9,14 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from beaker_mongo_soajs import DbConfig, Locks, LockTimeout, StoreUnavailable
-from beaker_mongo_soajs.mongo import leases
+from beaker_mongo_soajs.mongo import leases, renewal
+from beaker_mongo_soajs.mongo.renewal import LeaseRenewer
 from tests.conftest import Db, FailPoint, ForkPython, Options
 from tests.recorder import Commands
 from tests.waiting import wait_for_indexes, wait_until
@@ -54,6 +56,28 @@ def let_run_out(database: Db) -> None:
         if "acquired_until" in document:
             changed["acquired_until"] = past
         database.sessions_locks.update_one({"_id": document["_id"]}, {"$set": changed})
+
+
+class _Extended:
+    """A lease that is extended with certain results."""
+
+    owner_lives = True
+    namespace = "shop.sessions_locks"
+
+    def __init__(self, answers: list[bool | Exception]) -> None:
+        self.answers = answers
+        self.is_lost = False
+
+    def extend(self) -> bool:
+        """Return or raise the next result."""
+        answer = self.answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def note_lost(self) -> None:
+        """Note that."""
+        self.is_lost = True
 
 
 class TestExclusive:
@@ -215,17 +239,17 @@ class TestExpiry:
             pass
         assert locks.lease("name").acquire(timeout_seconds=10)
 
-    def test_failed_extension_is_tried_again(
-        self, options: Options, fail_point: FailPoint, commands: Commands
-    ) -> None:
-        """An extension that fails is repeated before the lease runs out."""
-        # The fourth attempt comes well before the end of the lease: a machine may stall that long.
-        locks = make_locks(options, 8)
-        with locks.lease("name") as lease:
-            with fail_point("update", error_code=96, times=3):
-                wait_until(lambda: commands.names.count("update") >= 4)
-            assert not locks.lease("name").acquire(wait=False)
-            assert lease.extend()
+    def test_when_leases_are_extended(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A lease is extended three times in its length, and four times as often after a failure.
+
+        One that was lost is not extended any more.
+        """
+        pauses: list[float] = []
+        monkeypatch.setattr(renewal, "time", SimpleNamespace(sleep=pauses.append))
+        lease = _Extended([True, StoreUnavailable("no answer"), True, False])
+        LeaseRenewer(12.0).add(lease)
+        wait_until(lambda: lease.is_lost)
+        assert ([4.0, 4.0, 1.0, 4.0], []) == (pauses, lease.answers)
 
     def test_dead_documents_vanish(self, options: Options, database: Db) -> None:
         """A TTL index removes the documents of dead owners."""

@@ -1,14 +1,17 @@
 """Commands that are sent without PyMongo's own methods."""
 
 from contextlib import suppress
+from types import SimpleNamespace
+from typing import Any
 
 import bson
 import pytest
 from bson.raw_bson import RawBSONDocument
 
-from beaker_mongo_soajs import SessionStore, StoreError
+from beaker_mongo_soajs import DbConfig, SessionStore, StoreError, StoreRefused
+from beaker_mongo_soajs.mongo.collection import StoreCollection
 from beaker_mongo_soajs.mongo.raw_commands import _only_document
-from tests.conftest import FailPoint, Options
+from tests.conftest import Db, FailPoint, Options
 from tests.recorder import Commands
 
 FOUND = {"_id": "a", "session": {"n": 1}}
@@ -29,13 +32,20 @@ def test_answer_of_a_find(cursor: dict[str, object], found: dict[str, object] | 
     assert found == (None if raw is None else bson.decode(raw))
 
 
+def test_usual_answer_of_a_find() -> None:
+    """The document is cut out of the usual answer without a decoder."""
+    cursor: Any = SimpleNamespace(raw=bson.encode({"firstBatch": [FOUND], "id": 0}))
+    assert bson.encode(FOUND) == _only_document(cursor)
+
+
 @pytest.mark.parametrize("level", ["local", None])
 def test_read_concern(options: Options, commands: Commands, level: str | None) -> None:
     """A read of a session has the configured read concern, and none without the option."""
     more = {} if level is None else {"URLParam.readConcernLevel": level}
     SessionStore(options | more).get("a")
-    sent = commands.started[0].command.get("readConcern")
-    assert sent == (None if level is None else {"level": level})
+    sent = commands.started[0].command
+    assert sent.get("readConcern") == (None if level is None else {"level": level})
+    assert sent["singleBatch"] is True
 
 
 @pytest.mark.parametrize(
@@ -56,3 +66,53 @@ def test_time_of_two_attempts(
     limits = [event.command["maxTimeMS"] for event in commands.started]
     assert max(limits) <= timeout_ms
     assert 500 * (len(limits) - 1) <= limits[0] - limits[-1]
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [*((code, ["find", "find"]) for code in (6, 7, 89, 134, 262, 9001)), (8, ["find"])],
+)
+def test_errors_before_a_second_attempt(
+    options: Options, commands: Commands, fail_point: FailPoint, code: int, expected: list[str]
+) -> None:
+    """A read is tried again after the errors that MongoDB's specification names."""
+    with fail_point("find", error_code=code, times=1), suppress(StoreError):
+        SessionStore(options).get("a")
+    assert expected == commands.names
+
+
+@pytest.fixture
+def things(options: Options, database: Db) -> StoreCollection:
+    """Return a collection with one document."""
+    database.things.insert_one({"_id": "a"})
+    return StoreCollection(DbConfig.from_options(options), "things")
+
+
+def test_refused_update_without(things: StoreCollection) -> None:
+    """An update that is refused for another reason than the field is an error."""
+    with pytest.raises(StoreRefused) as caught:
+        things.update_without("moved", {"_id": "a"}, {"$set": {"_id": "b"}})
+    assert 66 == caught.value.code
+
+
+@pytest.mark.parametrize("code", [2, 168])
+def test_refused_deletion(things: StoreCollection, code: int) -> None:
+    """A deletion for a limited time that the server refuses is an error."""
+    query = {"$unknown": 1} if code == 2 else {"$expr": {"$unknown": 1}}
+    with pytest.raises(StoreRefused) as caught:
+        things.delete_within(query, 1000)
+    assert code == caught.value.code
+
+
+@pytest.mark.parametrize("w", [None, 1])
+def test_write_concern_of_a_deletion(
+    options: Options, commands: Commands, fail_point: FailPoint, w: object
+) -> None:
+    """A deletion for a limited time has the configured write concern, and fails with it."""
+    things = StoreCollection(DbConfig.from_options(options | {"URLParam.w": w}), "things")
+    assert things.delete_within({}, 1000)
+    assert (None if w is None else {"w": w}) == commands.started[-1].command.get("writeConcern")
+    failure = {"code": 64, "errmsg": "too few"}
+    with fail_point("delete", writeConcernError=failure), pytest.raises(StoreError) as caught:
+        things.delete_within({}, 1000)
+    assert 64 == caught.value.code
