@@ -145,7 +145,7 @@ class MongoSessionInterface(SessionInterface):
     :raises ConfigError: as :meth:`MongoSessions.init_app`.
     """
 
-    def __init__(self, app: Flask, *, takes_over: bool = False) -> None:
+    def __init__(self, app: Flask, *, takes_over: bool) -> None:
         self._app = app
         self.config = read_setting(app.config.get(SETTING), IN_FLASK)
         self._store: SessionStore | None = None
@@ -245,6 +245,6 @@ def _unsigned(value: str, signer: Signer) -> str:
     """Return the session id in a cookie, or an empty text if the signature is not right."""
     try:
         session_id = signer.unsign(value).decode()
-    except (BadSignature, UnicodeError):
+    except BadSignature:
         return ""
     return session_id if is_possible_id(session_id) else ""

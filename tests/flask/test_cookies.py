@@ -12,7 +12,7 @@ from flask import Flask
 from beaker_mongo_soajs.flask import FlaskSession
 from tests.application import only_document
 from tests.conftest import Db, Options
-from tests.flask.support import SECRET, Browser, make_app
+from tests.flask.support import SECRET, Browser, make_app, store_of
 from tests.recorder import Commands
 
 HAS_PARTITIONED = tuple(map(int, version("flask").split(".")[:2])) >= (3, 1)
@@ -51,15 +51,26 @@ class TestValue:
         assert browser.read() == {}
         assert [] == commands.names
 
-    def test_cookies_of_others(self, browser: Browser) -> None:
-        """Other cookies with the session's name do not hide the session."""
+    def test_cookies_of_others(self, browser: Browser, commands: Commands) -> None:
+        """Other cookies do not hide the session; of the signed ones, two are looked up at most."""
         browser.save(a=1)
-        stale = Browser(browser.app)
-        stale.save(b=2)
-        stale_cookie = stale.cookie
-        stale.request(lambda session: session.clear())
-        header = f"session=evil; x=1; session={stale_cookie}; session={browser.cookie}"
-        assert {"a": 1} == browser.request(dict, HTTP_COOKIE=header)
+        stale = []
+        for visitor in (Browser(browser.app), Browser(browser.app)):
+            visitor.save(b=2)
+            stale.append(visitor.cookie)
+            visitor.request(lambda session: session.clear())
+        for others, found in ((stale[:1], {"a": 1}), (stale, {})):
+            values = ["evil", *others, browser.cookie]
+            header = "; ".join(f"session={value}" for value in values)
+            commands.clear()
+            assert found == browser.request(dict, HTTP_COOKIE=header)
+            assert ["find", "find"] == commands.names
+
+    def test_a_cookie_of_an_earlier_release(self, browser: Browser) -> None:
+        """A signature is valid in later releases."""
+        store_of(browser.app).set("i" * 32, {"a": 1})
+        browser.cookies["session"] = f"{'i' * 32}.hj8qYYGqoNOiF1mZh41loQObr5qghxo1oIshUgSi3ZM"
+        assert {"a": 1} == browser.read()
 
     def test_a_secret_key_is_needed(self, options: Options) -> None:
         """Without a ``SECRET_KEY``, the session is Flask's null session, which says so."""
@@ -221,6 +232,10 @@ class TestHeaders:
         assert "Cookie" == browser.headers["Vary"]
         browser.request(path="/unused")
         assert "Vary" not in browser.headers
+        browser.save(_permanent=True, a=1)
+        browser.request(path="/unused")
+        assert browser.set_cookie is not None
+        assert "Cookie" == browser.headers["Vary"]
 
     def test_the_cookie_is_not_cached(self, browser: Browser) -> None:
         """A response with the cookie is not cached, unless the application says otherwise."""

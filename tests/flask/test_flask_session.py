@@ -112,7 +112,7 @@ class TestMove:
         assert "ann" == switch(old, new_app(SESSION_MONGODB=mongo_client)).read()["user"]
 
     def test_costs(self, old_app: MakeApp, new_app: MakeApp, commands: Commands) -> None:
-        """A move costs four commands once; the later requests of the visitor cost none more."""
+        """A move costs four commands once; later requests, and signed ids, cost none more."""
         old = Browser(old_app(SESSION_REFRESH_EACH_REQUEST=False))
         old.save(user="ann")
         browser = switch(old, new_app())
@@ -122,6 +122,11 @@ class TestMove:
             browser.read()
             counts.append(commands.names)
         assert [["find", "find", "insert", "delete"], ["find"]] == counts
+        stale = switch(browser, browser.app)
+        browser.request(lambda session: session.clear())
+        commands.clear()
+        assert stale.read() == {}
+        assert ["find"] == commands.names
 
     def test_a_logout_is_final(self, old_app: MakeApp, new_app: MakeApp) -> None:
         """After a logout, the old cookie opens no session."""
