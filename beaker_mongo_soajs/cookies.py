@@ -50,7 +50,7 @@ def _pattern(name: str) -> re.Pattern[str]:
 
 
 def _unquoted(value: str) -> str:
-    if len(value) < 2 or not (value[0] == value[-1] == '"'):
+    if len(value) < 2 or value[-1] != '"':
         return value
     return _ESCAPE.sub(lambda match: chr(int(match[1], 8)) if match[1] else match[2], value[1:-1])
 

@@ -76,18 +76,25 @@ class TestSplitting:
         header = f"{NAME}=b; a=1; {NAME}=a; {NAME}=b; {NAME}=c"
         assert ["b", "a", "c"] == list(session_ids(header, NAME))
 
+    def test_many(self) -> None:
+        """Of more than 200 cookies of one name, the first 200 count."""
+        header = ";".join(f"{NAME}={number}" for number in range(201))
+        assert [str(number) for number in range(200)] == session_ids(header, NAME)
+
     def test_value_holds_equals_signs_spaces_and_commas(self) -> None:
         """A value ends at the semicolon, and at nothing else."""
         assert ["a=b c,d"] == list(session_ids(f"{NAME}=a=b c,d ; e=f", NAME))
 
     @pytest.mark.parametrize("session_id", ["a b", 'a"b', "a\\b", "a;b,c", "\xe9", "a\\101", '"a"'])
     def test_quoted_values_of_the_standard_library(self, session_id: str) -> None:
-        """An id that http.cookies quotes is read back."""
+        """An id that http.cookies quotes is read back; a quote without a second one is text."""
         cookie = SimpleCookie()
         cookie[NAME] = session_id
         header = cookie[NAME].output(attrs=[], header="").strip()
         assert '"' in header
         assert [session_id] == list(session_ids(header, NAME))
+        for text in ('"', '"a', '"!'):
+            assert [text] == session_ids(f"{NAME}={text}", NAME)
 
     def test_special_characters_in_the_name(self) -> None:
         """The name is a text, and no regular expression."""

@@ -46,9 +46,10 @@ def test_text_ends_in_the_remedy(error: BeakerMongoError) -> None:
     assert f"{error.args[0]} {error.hint}" == str(error)
 
 
-def test_text_without_a_remedy_is_the_message() -> None:
-    """An error without a hint prints its message alone."""
+def test_error_without_data() -> None:
+    """An error without a hint prints its message alone, and one without a time waited for 0 s."""
     assert "No server." == str(StoreUnavailable("No server."))
+    assert 0 == LockTimeout().waited_seconds
 
 
 @pytest.mark.parametrize("error_class", [ConfigError, SerializationError])

@@ -226,6 +226,8 @@ class TestErrors:
             DbConfig.from_options(options, "session")
         assert [] == [text for _, text in errors if text not in str(caught.value)]
         assert 191 == caught.value.code
+        first = caught.value.errors[0]
+        assert (first.option, first.value) == (caught.value.option, caught.value.value)
 
     def test_a_consequence_is_no_error_of_its_own(self) -> None:
         """An error that follows from another one of the same option is not reported."""

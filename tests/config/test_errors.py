@@ -46,6 +46,7 @@ def read(options: Options | None = None, **more: Any) -> DbConfig:
         ({"collection": "c" * 251}, "collection", None, "255"),
         ({"stringify": "maybe"}, "stringify", None, "true or false"),
         ({"stringify": 1}, "stringify", None, "true or false"),
+        ({"expireAfter": 0}, "expireAfter", None, "1 to"),
         ({"expireAfter": "two weeks"}, "expireAfter", None, "whole number"),
         ({"expireAfter": float("inf")}, "expireAfter", None, "whole number"),
         ({"expireAfter": True}, "expireAfter", None, "whole number"),

@@ -52,8 +52,12 @@ class TestLimit:
             _warn(number)
         clock.now += 60
         _warn(100)
+        _warn(101)
+        forget_warnings()
+        _warn(102)
         expected = ["Bad cookie 0.", "Bad cookie 100. (99 more since the last such warning.)"]
-        assert expected == caplog.messages
+        assert [*expected, "Bad cookie 102."] == caplog.messages
+        assert {"_warn"} == {record.funcName for record in caplog.records}
 
     def test_others(self, clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
         """A warning does not hold back others, nor that of another collection."""
@@ -64,11 +68,12 @@ class TestLimit:
 
     def test_memory(self, clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
         """Warnings about any number of collections take a bounded amount of memory."""
-        for number in range(1000):
+        sizes = []
+        for number in range(257):
             _warn(number, f"db.{number}")
             _warn(number, f"db.{number}")
-        for kept in (log_records._next_times, log_records._held_back):
-            assert len(kept) <= log_records._MOST_WARNINGS
+            sizes.append((len(log_records._next_times), len(log_records._held_back)))
+        assert [(256, 256), (1, 1)] == sizes[-2:]
 
     def test_bad_sessions(
         self, clock: Clock, options: Options, database: Db, caplog: pytest.LogCaptureFixture

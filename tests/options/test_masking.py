@@ -27,7 +27,7 @@ from beaker_mongo_soajs.options.masking import mask_url, show, show_name
         (2**255, "a very large number"),
         ([1, "a"], '[1, "a"]'),
         ({"port": 1, "password": "p", 2: "x"}, '{"port": 1, "password": ***, "a int": "x"}'),
-        ({"u@h": 1}, '{"***": 1}'),
+        ({"u@h": 1, "é": 2}, '{"***": 1, "é": 2}'),
         (object(), "a object"),
     ],
 )

@@ -32,10 +32,14 @@ def test_servers(servers: Any, expected: list[tuple[str, int]]) -> None:
 
 
 @pytest.mark.parametrize(
-    "servers", ["d b", "u@db1", "db1/x", "db1?w=1", 'db"1', "db1\\x", "[db1", "%eth0", ":1", " "]
+    "servers",
+    [
+        *("d b", "u@db1", "db1/x", "db1?w=1", 'db"1', "db1\\x", "[db1", "%eth0", ":1", " "),
+        *([5], [{"port": 5}], [{"host": 5}], [{"host": "[::1"}], [{"host": "a", "HOST": "b"}]),
+    ],
 )
-def test_no_host(servers: str) -> None:
-    """A host with a space, a user, a path or options is refused."""
+def test_no_host(servers: Any) -> None:
+    """A host with a space, a user, a path or options is refused, and a server without a host."""
     with pytest.raises(ConfigError):
         DbConfig.from_options({"servers": servers})
 
