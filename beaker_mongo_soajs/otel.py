@@ -77,7 +77,7 @@ class Instrumentation:
         )
         if event.handle is not None:
             span.set_attribute("beaker_mongo.session.handle", event.handle)
-        if event.name in ("lock.timed_out", "session.unreadable"):
+        if event.name == "lock.timed_out":
             span.set_status(Status(StatusCode.ERROR))
         span.end(end)
 

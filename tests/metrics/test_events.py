@@ -176,6 +176,14 @@ class TestListeners:
         SessionStore(options).set("id", {})
         assert [] == events
 
+    def test_removed_by_itself(self) -> None:
+        """A listener may remove itself; the others get the event, which can be counted."""
+        remove = on_event(lambda _: remove())
+        with listening() as events:
+            metrics.emit("cache.hit")
+            assert 1 == len(metrics.listeners)
+        assert {Event("cache.hit"): 1} == Counter(events)
+
     def test_failing(self, options: Options, caplog: pytest.LogCaptureFixture) -> None:
         """A listener that fails is logged once a minute; the request and other listeners go on."""
 
