@@ -61,7 +61,7 @@ def parse_connection_string(url: str) -> ConnectionString:
     srv = scheme == "mongodb+srv://"
     hosts, _, query = url[len(scheme) :].partition("?")
     try:
-        parsed = parse_uri("mongodb://" + hosts, validate=False, warn=False)
+        parsed = parse_uri("mongodb://" + hosts)
     except (PyMongoError, ValueError):
         # PyMongo's error may quote a part of the password, and so may its traceback.
         raise _invalid(url, "it is not a valid connection string") from None

@@ -79,7 +79,7 @@ class DbConfig:
     stringify: bool
     expire_after_ms: int
     keywords: FrozenDict = field(repr=False)
-    origins: FrozenDict = field(repr=False, compare=False)
+    origins: FrozenDict = field(repr=False)
     leftovers: tuple[Outcome, ...] = field(repr=False, compare=False)
     has_servers: bool = field(repr=False, compare=False)
     has_expire_after: bool = field(repr=False, compare=False)

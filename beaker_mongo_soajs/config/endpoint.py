@@ -23,9 +23,9 @@ class Endpoint:
     """Hold the servers, the user and the name of the database.
 
     :param servers: host and port of each server; empty with ``client``
-    :param srv: whether the one host is looked up in the DNS
     :param credentials: the user's name and password, or ``None``
     :param name: name of the database without the prefix; empty if none is configured
+    :param srv: whether the one host is looked up in the DNS
     :param auth_database: the database to authenticate against, which ``authSource`` overrides;
         ``None`` for the database of the sessions
     :param url: the connection string as given
@@ -34,9 +34,9 @@ class Endpoint:
     """
 
     servers: tuple[Address, ...]
-    srv: bool
     credentials: Credentials | None
     name: str
+    srv: bool = False
     auth_database: str | None = None
     url: str | None = field(default=None, repr=False)
     url_options: tuple[tuple[str, str], ...] = field(default=(), repr=False)
@@ -67,7 +67,7 @@ class Endpoint:
                 hint="Remove the option to use 127.0.0.1:27017.",
             )
         name = values.get(("name",), TABLE["name",].default)
-        return cls(servers, False, _read_credentials(values), name)
+        return cls(servers, _read_credentials(values), name)
 
 
 def _from_client(values: Mapping[Path, Any], client: Any) -> Endpoint:
@@ -95,7 +95,7 @@ def _from_client(values: Mapping[Path, Any], client: Any) -> Endpoint:
             name = client.get_default_database().name
         except ConfigurationError:
             name = ""
-    return Endpoint((), False, None, name, client=client)
+    return Endpoint((), None, name, client=client)
 
 
 def _from_url(values: Mapping[Path, Any], url: Any) -> Endpoint:
@@ -113,9 +113,9 @@ def _from_url(values: Mapping[Path, Any], url: Any) -> Endpoint:
         credentials = Credentials(parts.username, parts.password)
     return Endpoint(
         servers=parts.servers,
-        srv=parts.srv,
         credentials=credentials,
         name=values.get(("name",), parts.database or ""),
+        srv=parts.srv,
         auth_database=parts.database or "",
         url=url,
         url_options=parts.options,

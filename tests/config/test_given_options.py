@@ -138,9 +138,9 @@ def test_url_contradicts_an_option(options: Options) -> None:
 
 
 def test_equal_configurations() -> None:
-    """Configurations of the same servers are equal, named or by default."""
+    """Configurations of the same servers and lifetime are equal, given or by default."""
     servers = [{"host": "127.0.0.1", "port": 27017}]
-    assert read(name="shop") == read(name="shop", servers=servers)
+    assert read(name="shop") == read(name="shop", servers=servers, expireAfter="2w")
     assert "has_" not in repr(read(name="shop"))
 
 
