@@ -16,9 +16,10 @@ from tests.conftest import Db
 class TestDestroy:
     """``beaker-mongo destroy``."""
 
-    def test_handles(self, store: SessionStore, command: Run) -> None:
-        """The named sessions end, each once, and no others."""
+    def test_handles(self, store: SessionStore, command: Run, database: Db) -> None:
+        """The named sessions end, each once, also if they cannot be read, and no others."""
         first, second, *others = store.ids()
+        database.sessions.update_one({"_id": first}, {"$set": {"session": 5}})
         names = [StoredId(id_).handle[:8] for id_ in (first, second, first)]
         result = command("destroy", "--yes", *names)
         assert "2 sessions ended.\n" == result.stdout
