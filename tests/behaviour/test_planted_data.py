@@ -35,6 +35,7 @@ from beaker_mongo_soajs.sessions import class_types, collection_types, scalars
 from tests.application import Site
 from tests.conftest import Db, Options
 from tests.effort import times
+from tests.recorder import Commands
 from tests.sessions.values import TEXTS
 
 _TAGS = sorted(scalars.BUILDERS | collection_types.BUILDERS | class_types.BUILDERS)
@@ -259,14 +260,17 @@ class TestGarbage:
     """Documents with any content."""
 
     @pytest.mark.parametrize("moved_to", ["other", None, 5, []])
-    def test_id_of_another_document(self, options: Options, database: Db, moved_to: object) -> None:
-        """A document that is no session blocks its id, and the save fails without a long wait."""
+    def test_id_of_another_document(
+        self, options: Options, database: Db, commands: Commands, moved_to: object
+    ) -> None:
+        """A document that is no session blocks its id, and the save fails after eight attempts."""
         database.sessions.insert_one({"_id": "planted", "moved_to": moved_to})
         visitor = Site(options).visitor("planted")
         start = time.monotonic()
         with pytest.raises(SerializationError, match="belongs to a document that is not a session"):
             visitor.save(n=1)
         assert time.monotonic() - start < 5
+        assert 8 == commands.names.count("insert")
         assert {"_id": "planted", "moved_to": moved_to} == database.sessions.find_one()
 
     @pytest.mark.timeout(600)

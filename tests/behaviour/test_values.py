@@ -96,10 +96,11 @@ class TestErrors:
             ([{"a": _Owner()}], "session['v'][0]['a']", "_Owner, which JSON does not have"),
             ({"a": {1}}, "session['v']['a']", "builtins.set, which JSON does not have"),
             ({("a", 1): 2}, "session['v'][('a', 1)]", "key of type builtins.tuple"),
+            ({None: {1}}, "session['v'][None]", "builtins.set, which JSON does not have"),
             (10**5000, "session['v']", "too large for JSON"),
             (Path("/a"), "session['v']", "PosixPath"),
         ],
-        ids=["object", "set", "key", "number", "path"],
+        ids=["object", "set", "key", "no key", "number", "path"],
     )
     def test_json(self, classes: Options, value: Any, path: str, problem: str) -> None:
         """With data_serializer = json, the error for a value names its path and the remedy."""

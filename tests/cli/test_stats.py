@@ -2,13 +2,14 @@
 
 import datetime
 import json
+import time
 from typing import Any
 
 import bson
 import pytest
 
 from beaker_mongo_soajs import SessionStore
-from beaker_mongo_soajs.sessions.statistics import percentile
+from beaker_mongo_soajs.sessions.statistics import BOUNDS, percentile
 from tests.cli.conftest import Run, store_as_text
 from tests.conftest import Db, Options
 
@@ -50,6 +51,22 @@ class TestStats:
         assert AGES == present(found["ages"])
         assert IDLES == present(found["idles"])
         assert found["indexes"]["_id_"] > 0
+
+    def test_bounds(self, command: Run, database: Db) -> None:
+        """Sessions at the bounds of a range count in it; a size is within half a percent."""
+        minute, hour, day = 60.0, 3600.0, 86400.0
+        now = time.time()
+        for bound in (minute, 10 * minute, hour, 6 * hour, day, 7 * day, 30 * day):
+            for used in (now - bound - 20, now - bound + 20):
+                created = datetime.datetime.fromtimestamp(used, datetime.UTC)
+                session = {"_accessed_time": used, "text": "x" * 425}
+                database.sessions.insert_one({"createdAt": created, "session": session})
+        size = len(bson.encode(database.sessions.find_one() or {}))
+        found = stats(command)
+        assert 515 == size
+        assert size * 0.995 <= found["median_size"] <= size
+        counts = dict(zip(BOUNDS, [1, 2, 2, 2, 2, 2, 2, 1], strict=True)) | {"unknown": 0}
+        assert found["ages"] == found["idles"] == counts
 
     def test_text_and_ciphertext(
         self, store: SessionStore, options: Options, command: Run, database: Db

@@ -3,7 +3,13 @@
 from typing import Any
 
 import pytest
-from pymongo.errors import AutoReconnect, OperationFailure, WriteConcernError
+from pymongo.errors import (
+    AutoReconnect,
+    ConfigurationError,
+    InvalidOperation,
+    OperationFailure,
+    WriteConcernError,
+)
 
 from beaker_mongo_soajs import SerializationError, StoreRefused, StoreUnavailable
 from beaker_mongo_soajs.mongo.errors import translated
@@ -94,6 +100,19 @@ def test_refusal_of_a_write_concern() -> None:
     error = translated(WriteConcernError("no such one", 79), "shop.sessions")
     assert isinstance(error, StoreRefused)
     assert "The primary carried it out." in f"{error.hint}"
+
+
+@pytest.mark.parametrize(
+    ("error", "remedy"),
+    [
+        (InvalidOperation("Cannot use MongoClient after close"), "Pass a client that is open."),
+        (ConfigurationError("no such wire version"), "Check servers, url and URLParam."),
+    ],
+    ids=["closed", "configuration"],
+)
+def test_errors_of_the_client(error: Exception, remedy: str) -> None:
+    """An error of the client itself says that nothing was sent, and what to do."""
+    assert f"Nothing was sent. {remedy}" == translated(error).hint
 
 
 def test_refused_connection() -> None:

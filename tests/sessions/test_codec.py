@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from beaker_mongo_soajs.exceptions import SerializationError
 from beaker_mongo_soajs.sessions.changes import is_same
 from beaker_mongo_soajs.sessions.codec import Codec, JsonCodec, NativeCodec
+from beaker_mongo_soajs.sessions.shared_codec import SharedNativeCodec
 from beaker_mongo_soajs.sessions.stored import decode_document
 from beaker_mongo_soajs.signature import Signer
 from tests.effort import times
@@ -366,3 +367,20 @@ def test_range_of_plain_integers(codec: Codec, least: int, greatest: int) -> Non
         assert {"a": {"__type__": "int", "value": hex(number)}} == codec.encode(
             {"a": number}, _CONTEXT
         )
+
+
+@pytest.mark.parametrize(
+    ("value", "is_integer"),
+    [
+        *((2.0**31 - 1, False), (2.0**31, True), (-(2.0**31), True), (2.0**40 + 0.5, False)),
+        *((2.0**53, True), (-(2.0**53), True), (2.0**53 + 2, False)),
+    ],
+)
+def test_whole_numbers_of_node(value: float, is_integer: bool) -> None:
+    """A double that Node stores for an integer is read as one, and a float of Python is not."""
+    codec = SharedNativeCodec()
+    found = codec.decode({"a": value}, _CONTEXT)["a"]
+    assert (int if is_integer else float, value) == (type(found), found)
+    tree = codec.encode({"a": value}, _CONTEXT)
+    assert ({"__type__": "float", "value": repr(value)} if is_integer else value) == tree["a"]
+    assert float is type(codec.decode(tree, _CONTEXT)["a"])

@@ -9,7 +9,7 @@ import pytest
 
 from beaker_mongo_soajs import ConfigError, DbConfig, MongoSession, SerializationError, SessionStore
 from beaker_mongo_soajs.sessions.codec import JsonCodec
-from beaker_mongo_soajs.sessions.node_crypto import make_json_codec
+from beaker_mongo_soajs.sessions.node_crypto import _der, make_json_codec
 from tests.application import Site, only_document
 from tests.conftest import Db, Options
 
@@ -109,6 +109,15 @@ def test_known_answers(name: str) -> None:
     for stringify in (True, False):
         made = codec(options, stringify=stringify).dumps(_SESSION)
         assert _SESSION == codec(options).loads(made)
+
+
+@pytest.mark.parametrize(
+    ("size", "header"),
+    [(127, "047f"), (128, "048180"), (255, "0481ff"), (256, "04820100"), (65536, "0483010000")],
+)
+def test_lengths_in_der(size: int, header: str) -> None:
+    """A length in DER has as few digits as it needs."""
+    assert header == _der(0x04, bytes(size))[:-size].hex()
 
 
 class TestPlanted:

@@ -45,12 +45,18 @@ class TestCreate:
             record.check({"n": 1, "a": object()})
         assert [] == commands.names
 
-    @pytest.mark.parametrize("session_id", ["", "a\nb", "x" * 1025])
+    @pytest.mark.parametrize("session_id", ["", "a\nb", "x" * 257])
     def test_an_impossible_id(self, store: SessionStore, session_id: str) -> None:
         """An id that no cookie could bring is refused."""
         with pytest.raises(SerializationError, match="printable"):
             store.record().create(session_id, {"n": 1})
         assert 0 == store.length()
+
+    @pytest.mark.parametrize("session_id", ["x", "x" * 256], ids=len)
+    def test_a_possible_id(self, store: SessionStore, session_id: str) -> None:
+        """An id has 1 to 256 characters."""
+        assert store.record().create(session_id, {"n": 1})
+        assert {"n": 1} == store.get(session_id)
 
     def test_an_id_in_use(self, store: SessionStore) -> None:
         """A session that has the id already is not changed."""
