@@ -1,6 +1,6 @@
 """Pyramid: sessions and cache regions, configured by settings."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -20,6 +20,7 @@ Settings = dict[str, Any]
 
 # pyramid_beaker stores regions in a module-level dict of Beaker.
 _REGION = "test_pyramid"
+_OTHER_REGION = "test_pyramid_memory"
 
 
 @pytest.fixture
@@ -32,7 +33,8 @@ def settings(options: Options) -> Settings:
 @pytest.fixture(autouse=True)
 def _forget_regions() -> Iterator[None]:
     yield
-    cache.cache_regions.pop(_REGION, None)
+    for name in (_REGION, _OTHER_REGION):
+        cache.cache_regions.pop(name, None)
 
 
 def _view(request: Request) -> Response:
@@ -58,13 +60,17 @@ def _view(request: Request) -> Response:
     return Response(repr(acts[request.params["do"]]()))
 
 
+def _app_of(config: Configurator, view: Callable[[Request], Response]) -> Any:
+    config.add_route("home", "/")
+    config.add_view(view, route_name="home")
+    return TestApp(config.make_wsgi_app())
+
+
 class _Browser:
     def __init__(self, settings: Settings) -> None:
         config = Configurator(settings=settings)
         config.include("beaker_mongo_soajs.pyramid")
-        config.add_route("home", "/")
-        config.add_view(_view, route_name="home")
-        self._app: Any = TestApp(config.make_wsgi_app())
+        self._app = _app_of(config, _view)
 
     def do(self, act: str, **parameters: str) -> str:
         text: str = self._app.get("/", {"do": act, **parameters}).text
@@ -169,11 +175,8 @@ class TestSettings:
         def answer(error: ValueError, request: Request) -> Response:
             return Response("failed")
 
-        config.add_route("home", "/")
-        config.add_view(fail, route_name="home")
         config.add_exception_view(answer, context=ValueError)
-        app: Any = TestApp(config.make_wsgi_app())
-        app.get("/")
+        _app_of(config, fail).get("/")
         assert kept == (database.sessions.count_documents({}) == 1)
 
     @pytest.mark.parametrize(
@@ -202,7 +205,8 @@ class TestSettings:
         wrong = {
             "session.timeout": "soon",
             "session.secrets": "x",
-            "cache.regions": _REGION,
+            "cache.regions": f"{_OTHER_REGION}, {_REGION}",
+            f"cache.{_OTHER_REGION}.type": "memory",
             f"cache.{_REGION}.type": "ext:mongodb_soajs",
             f"cache.{_REGION}.encrypt_key": "k",
             f"cache.{_REGION}.URLParam.w": "0",
@@ -210,18 +214,22 @@ class TestSettings:
         with pytest.raises(ConfigError) as caught:
             _Browser(settings | wrong)
         expected = {"timeout", "secrets", "encrypt_key", "URLParam.w"}
-        assert expected == {error.option for error in caught.value.errors}
+        assert expected == {error.option for error in caught.value.errors if error.hint}
         assert 2 == str(caught.value).count(f"- Cache region {_REGION}: ")
 
+    @pytest.mark.parametrize(
+        ("prefix", "name"),
+        [("cache", "region_of_a_test"), ("beaker.cache", "region_of_another_test")],
+    )
     def test_cache_region_without_a_server(
-        self, settings: Settings, caplog: pytest.LogCaptureFixture
+        self, settings: Settings, caplog: pytest.LogCaptureFixture, prefix: str, name: str
     ) -> None:
         """A cache region without any server has a warning at the start."""
-        region = f"cache.{_REGION}"
-        more = {f"{region}.type": "ext:mongodb_soajs", f"{region}.name": "region_of_a_test"}
-        _Browser(settings | more | {"cache.regions": _REGION})
+        region = f"{prefix}.{_REGION}"
+        more = {f"{region}.type": "ext:mongodb_soajs", f"{region}.name": name}
+        _Browser(settings | more | {f"{prefix}.regions": _REGION})
         [text] = [record.getMessage() for record in caplog.records]
-        assert "No server is configured for the database region_of_a_test" in text
+        assert f"No server is configured for the database {name}" in text
 
     def test_wrong_cache_option_of_beaker(self, settings: Settings) -> None:
         """An option that Beaker refuses is a ConfigError, too."""
@@ -245,10 +253,11 @@ class TestSettings:
         config = Configurator(settings=settings | more)
         config.include(own)
         config.commit()
+        # For pyramid_debugtoolbar.
+        [shown] = config.introspector.get_category("session factory")
+        assert "factory" in shown["introspectable"]
         config.set_session_factory(lambda request: {"kind": "another"})
-        config.add_route("home", "/")
-        config.add_view(_view, route_name="home")
-        app: Any = TestApp(config.make_wsgi_app())
+        app = _app_of(config, _view)
         assert "'MongoSession'" == app.get("/", {"do": "kind"}).text
         [text] = [record.getMessage() for record in caplog.records]
         assert "has set another session factory" in text
@@ -258,9 +267,7 @@ class TestSettings:
         config = Configurator(settings=settings | {"session.type": "ext:mongodb_soajs"})
         config.include("beaker_mongo_soajs.pyramid")
         config.include("pyramid_beaker")
-        config.add_route("home", "/")
-        config.add_view(_view, route_name="home")
-        app: Any = TestApp(config.make_wsgi_app())
+        app = _app_of(config, _view)
         assert "'MongoSession'" == app.get("/", {"do": "kind"}).text
 
     def test_check_at_start(self, settings: Settings, commands: Commands) -> None:
