@@ -31,10 +31,6 @@ class ClockReading:
         """
         self._last = (shown.replace(tzinfo=UTC).timestamp(), time.monotonic())
 
-    def clear(self) -> None:
-        """Forget what the server's clock showed."""
-        self._last = None
-
     def seconds(self) -> float | None:
         """Return the server's time in seconds since 1970; ``None`` if it was not read lately.
 

@@ -132,16 +132,6 @@ class TestRefusals:
             session.save()
         assert [] == commands.names
 
-    def test_outage_is_no_refusal(self, options: Options, fail_point: FailPoint) -> None:
-        """Errors of failovers and time limits are outages."""
-        for code in (8, 91, 96, 189, 262, 10107):
-            with (
-                fail_point("insert", error_code=code),
-                pytest.raises(StoreUnavailable, match=r"MongoDB (is|did|cannot)") as caught,
-            ):
-                MongoSession({}, **options).save()
-            assert "full error" not in str(caught.value)
-
 
 class TestWhatWasDone:
     """The hint of an error."""

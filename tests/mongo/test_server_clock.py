@@ -28,7 +28,7 @@ def asked(collection: StoreCollection, monkeypatch: pytest.MonkeyPatch) -> list[
         return real(self, command, database=database)
 
     monkeypatch.setattr(StoreCollection, "command", command)
-    collection.clock_reading.clear()
+    collection.clock_reading._last = None
     return names
 
 
@@ -64,7 +64,7 @@ def test_minutes(
 def test_heartbeats(options: Options, asked: list[str]) -> None:
     """PyMongo's checks of the server bring its time, also before the first command."""
     collection = StoreCollection(DbConfig.from_options(options), "things")
-    collection.clock_reading.clear()
+    collection.clock_reading._last = None
     assert abs(module.local_clock_ahead(collection)) < 5
     assert [] == asked
 
