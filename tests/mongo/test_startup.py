@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from beaker_mongo_soajs import DbConfig, StoreRefused
+from beaker_mongo_soajs import DbConfig, StoreRefused, StoreUnavailable
 from beaker_mongo_soajs.mongo.startup import wait_for_database
 from beaker_mongo_soajs.testing import ReplicaSet
 from tests.conftest import Client, FailPoint, Options
@@ -27,6 +27,16 @@ def test_a_refusal_ends_the_wait(
         wait_for_database(DbConfig.from_options(options), 60)
     assert ["find"] == commands.names
     assert time.monotonic() - start < 30
+
+
+def test_an_outage(options: Options, fail_point: FailPoint) -> None:
+    """The error after the wait says that nothing was changed."""
+    config = DbConfig.from_options(options)
+    with (
+        fail_point("find", error_code=96),
+        pytest.raises(StoreUnavailable, match="Nothing was changed"),
+    ):
+        wait_for_database(config, 0)
 
 
 def test_a_client_of_the_application_stays_open(store_url: str, database_name: str) -> None:

@@ -9,10 +9,10 @@ import bson
 import pytest
 from bson.raw_bson import RawBSONDocument
 
-from beaker_mongo_soajs import ConfigError, SerializationError, SessionStore, StoreUnavailable
+from beaker_mongo_soajs import ConfigError, SerializationError, SessionStore
 from beaker_mongo_soajs.mongo import collection
 from beaker_mongo_soajs.sessions.record import SessionRecord
-from tests.conftest import Client, Db, FailPoint, Options
+from tests.conftest import Client, Db, Options
 from tests.recorder import Commands
 from tests.waiting import wait_for_indexes, wait_until
 
@@ -200,30 +200,6 @@ class TestAll:
         database.sessions.update_many(query, {"$set": {"expires": _PAST}})
         assert store.delete_expired() == 2
         assert database.sessions.distinct("_id") == ["c"]
-
-
-class TestOutage:
-    """Commands that the database does not carry out."""
-
-    @pytest.mark.parametrize(
-        ("command", "act", "hint"),
-        [
-            ("update", lambda store: store.set("a", {"n": 2}), "may or may not"),
-            ("delete", lambda store: store.destroy("a"), "may or may not"),
-            ("find", lambda store: store.get("a"), "Nothing was changed"),
-            ("find", lambda store: list(store.ids()), "Nothing was changed"),
-        ],
-        ids=["set", "destroy", "get", "ids"],
-    )
-    def test_what_an_error_says(
-        self, options: Options, fail_point: FailPoint, command: str, act: Any, hint: str
-    ) -> None:
-        """An error says whether something may have changed."""
-        store = SessionStore(options)
-        store.set("a", {"n": 1})
-        with fail_point(command, error_code=96), pytest.raises(StoreUnavailable) as caught:
-            act(store)
-        assert hint in str(caught.value.hint)
 
 
 class TestIndexes:
