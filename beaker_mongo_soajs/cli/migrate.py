@@ -128,7 +128,7 @@ def _open(app: Application, options: MigrateFrom) -> tuple[SessionStore, Session
         # The warnings about cookies are for the application.
         warnings.simplefilter("ignore")
         read = check_options(settings.options)
-    session: MongoSession = read["session_class"]({}, **{**read, "use_cookies": False})
+    session: MongoSession = read["session_class"]({}, **read)
     store = SessionStore(with_source(session.config), timeout=session.store.timeout)
     return store, session.coder
 
@@ -158,6 +158,6 @@ def _print(app: Application, migration: Migration, *, dry_run: bool) -> None:
     for handle, reason in migration.named:
         by_reason.setdefault(reason, []).append(handle)
     for reason, handles in by_reason.items():
-        app.output.text(reason, Padding(", ".join(handles), (0, 0, 0, 2)))
+        app.output.text(reason, Padding(", ".join(handles), (0, 0, 0, 2), expand=False))
     if migration.failed > MOST_NAMED:
         app.output.text(f"The first {MOST_NAMED} of them are named.")

@@ -12,6 +12,7 @@ from click.testing import Result
 
 from beaker_mongo_soajs import ConfigError, MongoSession, SessionStore
 from beaker_mongo_soajs.sessions.stored import StoredId
+from beaker_mongo_soajs.sources.opening import SourceOfProcess
 from tests.application import KEYS, Site, live_documents, only_document
 from tests.cli.support import run
 from tests.conftest import IMPORTS, Db, Options
@@ -71,12 +72,23 @@ class TestMigrate:
         again = _migrate(tmp_path, options, *arguments, "--format", "json")
         assert 0 == json.loads(again.stdout)["moved"]
 
-    def test_dry_run(self, table: Old, options: Options, tmp_path: Path, database: Db) -> None:
+    def test_dry_run(
+        self,
+        table: Old,
+        options: Options,
+        tmp_path: Path,
+        database: Db,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
         """A dry run counts, names what cannot be stored by its handle, and changes nothing."""
         table.cookie(PLAIN)
         bad = table.cookie({"lock": _Unstorable()})
-        arguments = (*_arguments(table), "--trust-pickles", "--dry-run", "--format", "json")
-        result = _migrate(tmp_path, options, *arguments)
+        arguments = (*_arguments(table), "--trust-pickles", "--dry-run")
+        monkeypatch.setattr("beaker_mongo_soajs.cli.migrate.MOST_NAMED", 1)
+        text = _migrate(tmp_path, options, *arguments).stdout
+        assert text.startswith("Sessions: 1 can be moved, ")
+        assert text.endswith(f"\n  {StoredId(bad).handle[:8]}\n")
+        result = _migrate(tmp_path, options, *arguments, "--format", "json")
         answer = json.loads(result.stdout)
         assert (1, 1) == (answer["moved"], answer["failed"])
         [failure] = answer["failures"]
@@ -123,12 +135,22 @@ class TestMigrate:
         assert 0 == _migrate(tmp_path, options, *arguments, str(tmp_path / "data")).exit_code
         assert 1 == len(live_documents(database))
 
-    def test_configured(self, table: Old, options: Options, tmp_path: Path, database: Db) -> None:
-        """Without --from, the old backend of the configuration is used."""
+    def test_configured(
+        self,
+        table: Old,
+        options: Options,
+        tmp_path: Path,
+        database: Db,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        """Without --from, the old backend of the configuration is used, and closed at the end."""
         table.cookie(PLAIN)
-        configured = options | {"store": {"migrateFrom": table.source | {"trustPickles": True}}}
-        assert 0 == _migrate(tmp_path, configured).exit_code
-        assert 1 == len(live_documents(database))
+        source = table.source | {"trustPickles": True, "keep": True}
+        closed: list[str] = []
+        monkeypatch.setattr(SourceOfProcess, "close", lambda source: closed.append("old"))
+        assert 0 == _migrate(tmp_path, options | {"store": {"migrateFrom": source}}).exit_code
+        assert (1, 1) == (table.number(), len(live_documents(database)))
+        assert "old" in closed
 
     def test_encrypted(self, table: Old, options: Options, tmp_path: Path, database: Db) -> None:
         """Plain sessions are encrypted, if the application of the configuration encrypts."""
@@ -167,12 +189,10 @@ class TestMigrate:
         assert text in result.stderr
         assert "secret" not in result.output
 
-    def test_away(self, options: Options, tmp_path: Path) -> None:
-        """If the old backend does not answer, the exit code is 3."""
-        result = _migrate(
-            tmp_path, options, "--from", "ext:redis", "--source", "redis://127.0.0.1:1"
-        )
-        assert 3 == result.exit_code
+    def test_away(self, options: Options, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """If the old backend, of a variable with a password, is away, the exit code is 3."""
+        monkeypatch.setenv("BEAKER_MONGO_SOURCE", "redis://:secret@127.0.0.1:1")
+        assert 3 == _migrate(tmp_path, options, "--from", "ext:redis").exit_code
 
     def test_interrupted(self, table: Old, options: Options, tmp_path: Path, database: Db) -> None:
         """After Ctrl-C in the middle, another run moves the rest; none is lost or moved twice."""
