@@ -20,7 +20,7 @@ from rich.progress import (
 
 from beaker_mongo_soajs.cli.failures import BROKEN_PIPE, silence_output
 
-_WIDE = 10_000
+WIDE = 10_000
 """The width of lines in pipes and files, where nothing is wrapped."""
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -149,4 +149,4 @@ def _make_console(*, stderr: bool) -> Console:
         _PipeConsole, stderr=stderr, markup=False, highlight=False, emoji=False
     )
     console = make()
-    return console if console.is_terminal else make(width=_WIDE)
+    return console if console.is_terminal else make(width=WIDE)

@@ -11,13 +11,12 @@ from rich.table import Table
 from rich.text import Text
 
 from beaker_mongo_soajs.cli.application import Application, pass_application
-from beaker_mongo_soajs.cli.output import format_option
+from beaker_mongo_soajs.cli.output import WIDE, format_option
 from beaker_mongo_soajs.cli.values import Duration, show_size
 from beaker_mongo_soajs.mongo.admin_collection import AdminCollection
 from beaker_mongo_soajs.sessions.statistics import Statistics, collect_statistics
 
 _BAR_WIDTH = 30
-_PLAIN_WIDTH = 80
 
 
 @command()
@@ -61,7 +60,7 @@ def plain_lines(found: Statistics) -> list[str]:
 
     :param found: the numbers.
     """
-    console = Console(width=_PLAIN_WIDTH, file=io.StringIO(), color_system=None)
+    console = Console(width=WIDE, file=io.StringIO(), color_system=None)
     with console.capture() as capture:
         console.print(_render(found))
     return [line.rstrip() for line in capture.get().splitlines()]
@@ -96,7 +95,7 @@ def _histogram(counts: dict[str, int]) -> Table:
     table = Table.grid(padding=(0, 2))
     table.add_column(style="bold")
     table.add_column(justify="right")
-    table.add_column(style="cyan", no_wrap=True)
+    table.add_column(style="cyan")
     most = max(counts.values(), default=0) or 1
     for name, number in counts.items():
         if number or name != "unknown":

@@ -51,5 +51,6 @@ def test_invalid_configuration(tmp_path: Any) -> None:
     rows = json.loads(result.stdout)
     assert {("problem", "configuration")} == {(row["level"], row["topic"]) for row in rows}
     assert len(rows) > 1
+    assert all(row["remedy"] for row in rows)
     assert PASSWORD not in result.output
     assert 2 == run("check").exit_code

@@ -12,6 +12,7 @@ from beaker_mongo_soajs import DbConfig
 from beaker_mongo_soajs.mongo.index_admin import Build, IndexAdmin
 from tests.cli.conftest import Run
 from tests.cli.support import run
+from tests.cli.terminal import plain
 from tests.conftest import Client, Db, Options
 from tests.waiting import wait_until
 
@@ -57,7 +58,8 @@ def test_another_definition(command: Run, database: Db) -> None:
     assert 3 == refused.exit_code
     assert "MongoDB" in refused.stderr
     assert "Dropped mine.\n" == command("drop", "mine", "--yes").stdout
-    assert 0 == command("create").exit_code
+    made = json.loads(command("create", "--format", "json").stdout)
+    assert {"created": ["expires_1", "session.user_1"]} == made
     assert "ready" == states(command)["expires_1"]
 
 
@@ -70,10 +72,15 @@ def test_no_such_index(command: Run, database: Db) -> None:
     assert "mine_1" in database.sessions.index_information()
 
 
-def test_sizes(command: Run, database: Db) -> None:
-    """The table has the sizes of the indexes that exist."""
+def test_table(command: Run, database: Db, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The table has the sizes of the indexes that exist; on a terminal, builds have a bar."""
     database.sessions.create_index("mine")
-    assert "kB" in command("status").stdout
+    head, *rows = command("status").stdout.splitlines()
+    assert "Index           Fields        State                           Size" == head
+    assert "expires_1       expires       missing                             " == rows[0]
+    assert rows[2].startswith("mine_1          mine          not needed by this package    ")
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    assert f"Building {'━' * 30} 2/2 0:00:00\n" in plain(command("create").stderr)
 
 
 def test_builds(

@@ -232,6 +232,8 @@ def test_a_narrow_terminal(
     assert ["[b] of 6", "words"] == [line.strip() for line in others]
     assert "0 sessions ended.\n" == command("destroy", "--user", "carl").stdout
     monkeypatch.setenv("COLUMNS", "30")
+    more = "There are more than 1 sessions; --limit 0 lists all.\n"
+    assert command("list", "--limit", "1").stderr.endswith(more)
     shown = plain(command("show", StoredId("wide").handle, "--reveal").stdout)
     assert "\nUser       a :tea: [b] of 6  " in shown
     assert f"\n  a long key      {'x' * 12}\n                  {'x' * 12}\n" in shown

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -82,9 +83,35 @@ class TestIniFiles:
         assert (("db1", 27018),) == config.servers
         assert str(ini.parent) == config.keywords["appName"]
 
+    @pytest.mark.parametrize(("use", "name"), [("", "x"), ("#web", "b"), ("#plain", "c")])
+    def test_other_sections(self, ini: Path, use: str, name: str) -> None:
+        """A section of another file is inherited; of a repeated name, the last value counts."""
+        ini.with_name("base.ini").write_text(
+            "[app:main]\nsession.name = a\nsession.name = x\n[app:web]\nsession.name = b\n"
+            "[plain]\nsession.name = c\n"
+        )
+        ini.write_text(f"[app:main]\nuse = config:base.ini{use}\nsession.timeout = 9\n")
+        assert name == find(ini).options.get("name")
+
+    def test_chains(self, ini: Path) -> None:
+        """Files may inherit from ten others, one after the other; endless chains end there."""
+        for number in range(20):
+            ini.with_name(f"{number}.ini").write_text(
+                f"[app:main]\nuse = config:{number + 1}.ini\nsession.name = shop\n"
+                f"session.n{number} = x\n"
+            )
+        assert {"name", *(f"n{number}" for number in range(11))} == set(
+            find(ini.with_name("0.ini")).options
+        )
+
     def test_no_file(self, ini: Path) -> None:
         """A file that does not exist, or is no INI file, is one clear error."""
         with pytest.raises(ConfigError, match="There is no file"):
+            find(ini)
+        ini.write_text("[DEFAULT]\nsession.name = shop\n")
+        assert {"name": "shop"} == find(ini).options
+        ini.write_text("[app:main]\nuse = config:none.ini\n")
+        with pytest.raises(ConfigError, match=r"none.ini cannot be read: No such file"):
             find(ini)
         ini.write_text(f"session.password = {PASSWORD}\n")
         with pytest.raises(ConfigError, match="it is no INI file"):
@@ -146,6 +173,15 @@ class TestOtherSources:
         result = run("explain")
         assert 2 == result.exit_code
         assert result.stderr.startswith("Error: There is no configuration. Give --config")
+        label = "\x1b[31m\x1b[1mError:\x1b[0m "
+        assert run("explain", color=True).stderr.startswith(label)
+
+    def test_help(self) -> None:
+        """-h is --help, which has the exit codes; --version names the installed version."""
+        assert run("--help").stdout == run("-h").stdout
+        assert "Exit codes: 0 fine" in run("-h").stdout
+        number = version("beaker_mongo_soajs")
+        assert f"beaker-mongo, version {number}\n" == run("--version").stdout
 
 
 class TestExplain:
@@ -160,11 +196,15 @@ class TestExplain:
         """As JSON, each option is an object. A refused option is a finding."""
         ini.write_text(
             "[app:main]\nsession.name = shop\nsession.bogus = 1\nsession.store.userKey=\n"
+            "session.extraParam.db.native_parser = 1\n"
         )
         result = run("-c", str(ini), "explain", "--json")
         assert 1 == result.exit_code
         rows = {row["option"]: row for row in json.loads(result.stdout)}
-        assert {"applied", "refused"} == {rows["name"]["status"], rows["bogus"]["status"]}
+        states = {"name": "applied", "bogus": "refused", "extraParam.db.native_parser": "no effect"}
+        assert states == {name: rows[name]["status"] for name in states}
+        more = json.loads(run("-c", str(ini), "explain", "--json", "--defaults").stdout)
+        assert [True] == list({row.get("default") for row in more[len(rows) :]})
         assert result.stdout == run("-c", str(ini), "explain", "--format", "json").stdout
         text = run("-c", str(ini), "explain")
         assert "bogus: refused" in text.stdout

@@ -2,7 +2,9 @@
 
 import datetime
 import json
+import re
 import time
+from types import SimpleNamespace
 from typing import Any
 
 import bson
@@ -11,6 +13,7 @@ import pytest
 from beaker_mongo_soajs import SessionStore
 from beaker_mongo_soajs.sessions.statistics import BOUNDS, percentile
 from tests.cli.conftest import Run, store_as_text
+from tests.cli.terminal import plain
 from tests.conftest import Db, Options
 
 
@@ -81,19 +84,42 @@ class TestStats:
         found = stats(command)
         assert AGES | {"unknown": 2} == present(found["ages"])
         assert IDLES | {"unknown": 2} == present(found["idles"])
+        assert f"\n  unknown        2  {'█' * 30}\n" in command("stats").stdout
 
     def test_no_collection(self, command: Run) -> None:
         """Without a collection, all numbers are 0."""
         found = stats(command)
         assert 0 == found["live"] == found["median_size"]
         assert {} == found["indexes"]
+        assert "\n  30 d or more   0   \n" in command("stats").stdout
 
     def test_text_output(self, store: SessionStore, command: Run) -> None:
         """The text has the numbers and the histograms."""
         output = command("stats").stdout
-        assert "Live sessions" in output
-        assert "10 min to 1 h" in output
-        assert "█" in output
+        assert output.startswith(f"Live sessions             {4:>10}\n")
+        assert f"\n  10 min to 1 h  1  {'█' * 15} " in output
+        assert f"\n  1 to 7 d       2  {'█' * 30}\n" in output
+        assert "unknown" not in output
+
+    @pytest.mark.parametrize("terminal", [False, True])
+    def test_watch(
+        self, store: SessionStore, command: Run, monkeypatch: pytest.MonkeyPatch, terminal: bool
+    ) -> None:
+        """The numbers are renewed until Ctrl-C."""
+
+        def sleep(seconds: float) -> None:
+            assert 0.1 == seconds
+            first, *others = store.ids()
+            if len(others) == 1:
+                raise KeyboardInterrupt
+            store.destroy(first)
+
+        monkeypatch.setattr("beaker_mongo_soajs.cli.stats.time", SimpleNamespace(sleep=sleep))
+        if terminal:
+            monkeypatch.setenv("FORCE_COLOR", "1")
+        result = command("stats", "--watch", "--every", "100ms")
+        assert 130 == result.exit_code
+        assert ["4", "3", "2"] == re.findall(r"Live sessions +(\d)", plain(result.stdout))[:3]
 
 
 @pytest.mark.parametrize(

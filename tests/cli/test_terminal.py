@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from beaker_mongo_soajs import SessionStore
+from beaker_mongo_soajs.cli import failures, output, transfer
+from tests.cli.conftest import Run
 from tests.cli.terminal import Terminal, plain, screen
 from tests.conftest import IMPORTS, Db, FailPoint
 
@@ -32,14 +34,6 @@ class TestTerminal:
             assert 0 == terminal.finish()
         assert "\x1b[3" not in terminal.output
         assert "✓ configuration" in plain(terminal.output)
-
-    def test_question(self, store: SessionStore, variables: dict[str, str], tmp_path: Path) -> None:
-        """No session ends after Ctrl-C; the pictures have a yes, and test_endings.py a no."""
-        with Terminal("destroy", "--user", "ann", folder=tmp_path, env=variables) as terminal:
-            terminal.wait_for(r"\[y/N\]")
-            assert 130 == terminal.interrupt()
-        assert 4 == store.length()
-        assert "Traceback" not in terminal.output
 
     def test_interrupted_export(
         self, database: Db, variables: dict[str, str], tmp_path: Path, fail_point: FailPoint
@@ -66,16 +60,6 @@ class TestTerminal:
         assert "of them before." in shown
         lines = (tmp_path / "all.jsonl").read_text().splitlines()
         assert [f"{n:06}" for n in range(1500)] == [json.loads(line)["_id"] for line in lines]
-
-    def test_watch(self, store: SessionStore, variables: dict[str, str], tmp_path: Path) -> None:
-        """The statistics are renewed until Ctrl-C."""
-        arguments = ("stats", "--watch", "--every", "100ms")
-        with Terminal(*arguments, folder=tmp_path, env=variables) as terminal:
-            terminal.wait_for("Live sessions")
-            store.destroy(next(store.ids()))
-            terminal.wait_for(r"Live sessions[^\n]* 3\b")
-            assert 130 == terminal.interrupt()
-        assert "Traceback" not in terminal.output
 
 
 class TestPipes:
@@ -113,6 +97,22 @@ class TestPipes:
             assert 141 == process.wait(60)
         assert b"" == errors
 
+    def test_the_rest(self, command: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+        """Then the rest of the output is discarded, also that of tables."""
+        with (tmp_path / "out").open("w") as file, monkeypatch.context() as patch:
+            patch.setattr("sys.stdout", file)
+            failures.silence_output()
+            print("more", file=file, flush=True)
+        assert "" == (tmp_path / "out").read_text()
+        silenced: list[str] = []
+        for module in (failures, output):
+            monkeypatch.setattr(module, "silence_output", lambda: silenced.append("once"))
+        monkeypatch.setattr(transfer, "export_stream", _break)
+        assert 141 == command("export", "-").exit_code
+        with pytest.raises(SystemExit, match="141"):
+            output.Output().console.on_broken_pipe()
+        assert ["once", "once"] == silenced
+
     def test_no_progress(
         self, store: SessionStore, variables: dict[str, str], tmp_path: Path
     ) -> None:
@@ -121,6 +121,10 @@ class TestPipes:
         env = {**os.environ, **IMPORTS, **variables}
         result = subprocess.run(command, env=env, cwd=tmp_path, capture_output=True, check=True)
         assert (b"Exported 4 sessions to x.jsonl.\n", b"") == (result.stdout, result.stderr)
+
+
+def _break(*_: object) -> None:
+    raise BrokenPipeError
 
 
 def test_without_the_extra(tmp_path: Path) -> None:

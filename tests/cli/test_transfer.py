@@ -3,11 +3,12 @@
 import datetime
 import json
 import os
+import re
 import stat
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,9 +19,11 @@ from bson.codec_options import CodecOptions
 from bson.raw_bson import RawBSONDocument
 
 from beaker_mongo_soajs import SessionStore
+from beaker_mongo_soajs.cli.output import Output
 from beaker_mongo_soajs.sessions import exporting
 from tests.cli.conftest import Run
 from tests.cli.support import run
+from tests.cli.terminal import plain
 from tests.conftest import IMPORTS, Client, Db, FailPoint
 from tests.waiting import wait_until
 
@@ -135,6 +138,48 @@ class TestRoundTrip:
         assert [path] == list(tmp_path.iterdir())
 
 
+@contextmanager
+def _interrupted(*_: object, **__: object) -> Iterator[Callable[..., None]]:
+    def advance(done: int) -> None:
+        if done:
+            raise KeyboardInterrupt
+
+    yield advance
+
+
+def test_interrupted(
+    store: SessionStore,
+    target: Db,
+    command: Run,
+    command_there: Run,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """After Ctrl-C, the same command continues, and says so; a damaged file is an error."""
+    path = tmp_path / "x.jsonl"
+    for call, name, text in (
+        (command, "export", f"Exported 4 sessions to {path}, 4 of them before.\n"),
+        (
+            *(command_there, "import"),
+            "Imported 4 sessions; 0 existed, 0 have expired. The first 4 lines were done before.\n",
+        ),
+    ):
+        with monkeypatch.context() as patch:
+            patch.setattr(Output, "progress", _interrupted)
+            result = call(name, str(path))
+        assert 130 == result.exit_code
+        again = "Interrupted. Run the same command again to continue.\n\n"
+        assert again == result.stderr
+        assert text == call(name, str(path)).stdout
+    path.unlink()
+    monkeypatch.setattr(Output, "progress", _interrupted)
+    command("export", str(path))
+    [part] = tmp_path.iterdir()
+    part.write_text("{}\n")
+    result = command("export", str(path))
+    assert (1, True) == (result.exit_code, "The unfinished file beside" in result.stderr)
+
+
 class TestImport:
     """Files that are not as they should be."""
 
@@ -161,6 +206,10 @@ class TestImport:
         assert 1 == result.exit_code
         assert "1 lines hold no session: 4." in result.stderr
         assert 3 == target.sessions.count_documents({})
+        for number, more in ((10, "10."), (11, "10 ….")):
+            path.write_text("{}\n" * number)
+            shown = f"{number} lines hold no session: 1, 2, 3, 4, 5, 6, 7, 8, 9, {more} The file"
+            assert command_there("import", str(path)).stderr.startswith(shown)
 
     @pytest.mark.parametrize(
         "line",
@@ -186,15 +235,17 @@ class TestImport:
         assert "1 lines hold no session: 1." in result.stderr
         assert 4 == target.sessions.count_documents({})
 
-    def test_expired_meanwhile(self, path: Path, target: Db, command_there: Run) -> None:
+    def test_expired_meanwhile(
+        self, path: Path, target: Db, command_there: Run, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         """A session that has expired since the export is not stored."""
+        monkeypatch.setenv("FORCE_COLOR", "1")
         lines = [json.loads(line) for line in path.read_text().splitlines()]
         lines[0]["expires"] = {"$date": {"$numberLong": "1000000000000"}}
         path.write_text("".join(json.dumps(line) + "\n" for line in lines))
-        assert (
-            "Imported 3 sessions; 0 existed, 1 have expired.\n"
-            == command_there("import", str(path)).stdout
-        )
+        result = command_there("import", str(path))
+        assert "Imported 3 sessions; 0 existed, 1 have expired.\n" == result.stdout
+        assert re.search(r" ([\d.]+)/\1 (bytes|kB) ", plain(result.stderr))
         assert 3 == target.sessions.count_documents({})
 
     def test_no_file(self, command_there: Run, tmp_path: Path) -> None:
