@@ -225,10 +225,11 @@ class TestSettings:
     def test_cache_region_without_a_server(
         self, settings: Settings, caplog: pytest.LogCaptureFixture, prefix: str, name: str
     ) -> None:
-        """A cache region without any server has a warning at the start."""
+        """Cache regions are configured as by pyramid_beaker; one without a server has a warning."""
         region = f"{prefix}.{_REGION}"
         more = {f"{region}.type": "ext:mongodb_soajs", f"{region}.name": name}
-        _Browser(settings | more | {f"{prefix}.regions": _REGION})
+        _Browser(settings | more | {f"{prefix}.regions": _REGION, f"{prefix}.expire": "5"})
+        assert 5 == cache.cache_regions[_REGION]["expire"]
         [text] = [record.getMessage() for record in caplog.records]
         assert f"No server is configured for the database {name}" in text
 
@@ -275,10 +276,3 @@ class TestSettings:
         """check_at_start is a setting like any other."""
         _Browser(settings | {"session.check_at_start": "10"})
         assert ["find"] == commands.names
-
-    def test_cache_regions(self, settings: Settings) -> None:
-        """Cache regions are configured as by pyramid_beaker."""
-        regions = {"cache.regions": _REGION, f"cache.{_REGION}.expire": "5", "cache.type": "memory"}
-        _Browser(settings | regions)
-        region = cache.cache_regions[_REGION]
-        assert (5, "memory") == (region["expire"], region["type"])

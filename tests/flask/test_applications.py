@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from beaker_mongo_soajs.flask import FlaskSession, session
 from tests.application import Site
-from tests.conftest import Db, Options
+from tests.conftest import Options
 from tests.flask.support import Browser, make_app
 
 
@@ -74,15 +74,6 @@ class TestClient:
             found.clear()
         with client.session_transaction() as found:
             assert {} == dict(found)
-
-    def test_a_session_before_the_first_request(self, app: Flask, database: Db) -> None:
-        """``session_transaction()`` can make the session."""
-        app.add_url_rule("/", "user", lambda: session["user"])
-        client = app.test_client()
-        with client.session_transaction() as found:
-            found["user"] = "ann"
-        assert b"ann" == client.get("/").data
-        assert 1 == database.sessions.count_documents({})
 
     def test_the_session_after_a_request(self, app: Flask) -> None:
         """In a ``with`` block, a test can look at the session of the last request."""
@@ -151,18 +142,6 @@ class TestParts:
         with client.session_transaction() as found:
             found["user"] = "ann"
         assert b"user: ann" == client.get("/stream").data
-
-    def test_several_applications(self, options: Options, database: Db) -> None:
-        """Applications in one process keep their sessions and their cookies apart."""
-        apps = [
-            make_app(options | {"collection": name}, SESSION_COOKIE_NAME=name)
-            for name in ("shop", "blog")
-        ]
-        browsers = [Browser(app) for app in apps]
-        for number, browser in enumerate(browsers):
-            browser.save(n=number)
-        assert [{"n": 0}, {"n": 1}] == [browser.read() for browser in browsers]
-        assert [1, 1] == [database[name].count_documents({}) for name in ("shop", "blog")]
 
     def test_one_collection_with_beaker(self, options: Options) -> None:
         """Sessions of Flask and of Beaker can be in one collection."""

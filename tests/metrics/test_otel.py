@@ -72,23 +72,14 @@ def telemetry() -> Iterator[Telemetry]:
 
 
 @pytest.mark.parametrize("name", list(NAMES))
-def test_each_event_once(name: str, options: Options, database: Db) -> None:
-    """The exporter shows each event once."""
-    cause = CAUSES[name](options, database)
-    next(cause)
-    telemetry = Telemetry()
-    remove = instrument(telemetry.meters, telemetry.tracers)
-    try:
-        next(cause, None)
-    finally:
-        remove()
+def test_each_event_once(telemetry: Telemetry, name: str, options: Options, database: Db) -> None:
+    """The exporter shows each event once, without ids and data."""
+    list(CAUSES[name](options, database))
     assert 1 == telemetry.events[name]
     failed = {span.name for span in telemetry.spans if not span.status.is_ok}
     assert failed == {name} & {"lock.timed_out"}
     assert SECRET not in repr(telemetry.points)
     assert SESSION_ID not in repr(telemetry.points)
-    telemetry.meters.shutdown()
-    telemetry.tracers.shutdown()
 
 
 def test_attributes(telemetry: Telemetry, options: Options, database: Db) -> None:

@@ -30,6 +30,8 @@ class TestMongoServer:
             assert client.server_info()["version"] == server.version
             assert [("127.0.0.1", server.port)] == list(client.nodes)
             assert server.pid == client.admin.command("serverStatus")["pid"]
+            with pytest.raises(ServerError, match="is running already"):
+                server.start()
             options = client.admin.command("getCmdLineOpts")["parsed"]["net"]
             status = client.admin.command("getParameter", 1, ttlMonitorSleepSecs=1)
         assert "127.0.0.1" == options["bindIp"]
@@ -129,13 +131,6 @@ class TestMongoServer:
         server.stop()
         with pytest.raises(ServerError, match="has no folder"):
             _ = server.folder
-
-    def test_a_running_server_cannot_be_started(self, server: MongoServer) -> None:
-        """A second ``start`` is refused, and the running server continues."""
-        pid = server.pid
-        with pytest.raises(ServerError, match="is running already"):
-            server.start()
-        assert pid == server.pid
 
     def test_the_error_has_the_end_of_the_log(self, temporary: Path) -> None:
         """A server that ends at once raises an error with the end of its log: 12 short lines."""
