@@ -30,7 +30,8 @@ _EXPRESS_COOKIE = ("store", "expressCookie")
 _NONE_IS_ABSENT = frozenset({("url",), ("client",), _DB_CONFIG})
 """Options for which ``None`` means absent: pyramid_beaker passes ``url=None`` to cache regions."""
 
-_POSITIONS = {path: position for position, path in enumerate(TABLE)}
+POSITIONS = {path: position for position, path in enumerate((*sorted(GROUPS), *TABLE))}
+"""The order of groups and options in reports."""
 
 OnError = Callable[[ConfigError], None]
 """A function that is called with each error. It may raise the error, or return to continue."""
@@ -271,7 +272,7 @@ def _read(
     values: dict[Path, Any] = {}
     found = list(nulls)
     # In the order of the table, so that equal configurations have equal reports.
-    for path in sorted(layer, key=lambda path: _POSITIONS.get(path, -1)):
+    for path in sorted(layer, key=POSITIONS.__getitem__):
         try:
             value = _read_value(path, layer[path].value)
         except ConfigError as error:
@@ -316,7 +317,7 @@ def add_url_options(given: GivenOptions, options: Iterable[tuple[str, str]]) -> 
                 hint="Keep one of them.",
             )
         value = values if path[-1] == "readPreferenceTags" else values[0]
-        layer[path] = _Raw(value, f"url: {path[-1]}")
+        layer[path] = _Raw(value, "url")
     found = _read(layer, raise_error, (), ()).values
     for path, value in found.items():
         if given.values.get(path, value) != value:
@@ -331,4 +332,4 @@ def add_url_options(given: GivenOptions, options: Iterable[tuple[str, str]]) -> 
 
 def _ordered(values: Mapping[Path, Any]) -> dict[Path, Any]:
     """Return options in the order of the table."""
-    return {path: values[path] for path in sorted(values, key=_POSITIONS.__getitem__)}
+    return {path: values[path] for path in sorted(values, key=POSITIONS.__getitem__)}

@@ -23,7 +23,6 @@ USERLESS = (*PASSWORDLESS, "MONGODB-AWS")
 EXTERNAL = (*USERLESS, "GSSAPI")
 """Mechanisms whose users are not stored in a database: their ``authSource`` is ``$external``."""
 
-_HEARTBEAT_MS = 10_000
 _IDLE_WRITE_SECONDS = 10
 """PyMongo checks this bound on the first read (``pymongo.max_staleness_selectors``)."""
 
@@ -176,13 +175,15 @@ class KeywordChecks:
             raise self._refuse("maxStalenessSeconds", problem, hint)
 
     def _check_staleness(self) -> None:
-        most = self.keywords.get("maxStalenessSeconds", -1)
-        heartbeat = self.keywords.get("heartbeatFrequencyMS", _HEARTBEAT_MS) / 1000
-        if most != -1 and most < heartbeat + _IDLE_WRITE_SECONDS:
+        if not {"maxStalenessSeconds", "heartbeatFrequencyMS"} <= self.keywords.keys():
+            return
+        most = self.keywords["maxStalenessSeconds"]
+        least = self.keywords["heartbeatFrequencyMS"] / 1000 + _IDLE_WRITE_SECONDS
+        if most != -1 and most < least:
             raise self._refuse(
                 "maxStalenessSeconds",
                 f"is {most}, but must be at least {self._name('heartbeatFrequencyMS')} +"
-                f" {_IDLE_WRITE_SECONDS} seconds, {heartbeat + _IDLE_WRITE_SECONDS:g}",
+                f" {_IDLE_WRITE_SECONDS} seconds, {least:g}",
                 "Raise it.",
             )
 
@@ -201,9 +202,9 @@ class KeywordChecks:
 
     def _check_topology(self) -> None:
         keywords = self.keywords
-        several = self._count > 1 or self._srv
-        for name in ("directConnection", "loadBalanced"):
-            if keywords.get(name) and several and not (name == "loadBalanced" and self._srv):
+        several = self._count > 1
+        for name, beyond in (("directConnection", several or self._srv), ("loadBalanced", several)):
+            if keywords.get(name) and beyond:
                 raise self._refuse(
                     name, "needs one server, but several are configured", "Configure one server."
                 )

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from beaker_mongo_soajs.config.beaker_options import Usage
 from beaker_mongo_soajs.config.endpoint import Endpoint
-from beaker_mongo_soajs.config.given_options import GivenOptions
+from beaker_mongo_soajs.config.given_options import POSITIONS, GivenOptions
 from beaker_mongo_soajs.config.outcome import Outcome, no_effect
 from beaker_mongo_soajs.config.translation import Translation
 from beaker_mongo_soajs.exceptions import ConfigError
@@ -15,8 +15,7 @@ from beaker_mongo_soajs.options.masking import mask_url
 from beaker_mongo_soajs.options.option import NoEffect, Option, Setting
 from beaker_mongo_soajs.options.table import ROWS, TABLE
 
-_POSITIONS = {row.name: position for position, row in enumerate(ROWS)}
-
+_POSITIONS = {".".join(path): position for path, position in POSITIONS.items()}
 
 _FOR_SESSIONS = frozenset(row.name for row in node_crypto.ROWS) | frozenset(
     "stringify expireAfter store.touchAfter store.pickle store.transformId store.dataSerializer"
@@ -40,7 +39,7 @@ def given_outcomes(
     """
     own = tuple(_describe_own(given, usage))
     outcomes = (*own, *translation.given, *given.nulls)
-    ordered = sorted(outcomes, key=lambda outcome: _POSITIONS.get(outcome.name, -1))
+    ordered = sorted(outcomes, key=lambda outcome: _POSITIONS[outcome.name])
     return (*ordered, *given.leftovers)
 
 

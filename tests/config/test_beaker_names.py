@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pytest
 
@@ -218,9 +218,10 @@ class TestErrors:
 
     def test_all_errors_are_reported(self) -> None:
         """All errors of a configuration are one ConfigError, which lists each with its remedy."""
-        options = {"timout": 1, "URLParam.w": 0, "collection": "", "credentials.username": 5}
+        options: Any = {5: 1, "Secure": True, "timout": 1, "URLParam.w": 0, "collection": ""}
+        options |= {"credentials.username": 5}
         errors = errors_of(options, "session")
-        expected = {"timout", "URLParam.w", "collection", "credentials.username"}
+        expected = {None, "Secure", "timout", "URLParam.w", "collection", "credentials.username"}
         assert expected == {option for option, _ in errors}
         with pytest.raises(ConfigError) as caught:
             DbConfig.from_options(options, "session")

@@ -128,6 +128,7 @@ def test_dns_url_is_read_without_looking_it_up() -> None:
     )
     assert "mongodb+srv://cluster.invalid/shop" == config.host
     assert 3 == config.keywords["maxPoolSize"]
+    assert read(url="mongodb+srv://cluster.invalid/shop?loadBalanced=true").keywords["loadBalanced"]
 
 
 def test_url_names_a_socket() -> None:

@@ -98,7 +98,8 @@ def test_file_is_read(tmp_path: Path) -> None:
 
 def test_individual_option_overrides_dbconfig() -> None:
     """An individual option overrides dbConfig and leaves the rest of its group."""
-    config = read({"dbConfig": EXAMPLE, "urlparam.MAXPOOLSIZE": "9", "credentials": None})
+    blank = {"url": None, "name": " ", "credentials": None}
+    config = read({"dbConfig": EXAMPLE, **blank, "urlparam.MAXPOOLSIZE": "9"})
     assert {"maxPoolSize": 9, "w": "majority", "journal": True} == dict(config.url_param)
     assert config.credentials is None
 

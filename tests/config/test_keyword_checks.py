@@ -45,9 +45,18 @@ def read(options: Options | None = None, **more: Any) -> DbConfig:
         ({"URLParam.readPreferenceTags": "dc:ny"}, "no effect on the primary"),
         ({"URLParam.readPreferenceTags": "dc:ny", "URLParam.readPreference": "primary"}, "primary"),
         ({"URLParam.maxStalenessSeconds": 90}, "no effect on the primary"),
+        (
+            {
+                "URLParam": {"readPreference": "nearest", "maxStalenessSeconds": 99},
+                "URLParam.heartbeatFrequencyMS": "90s",
+            },
+            "is 99, but must be at least URLParam.heartbeatFrequencyMS + 10 seconds, 100.",
+        ),
         ({"URLParam.fsync": True, "URLParam.journal": True}, "exclude each other"),
         ({"URLParam.minPoolSize": 6}, "more than URLParam.maxPoolSize, 5"),
         ({"URLParam.directConnection": True, "servers": "a,b"}, "needs one server"),
+        ({"URLParam.loadBalanced": True, "servers": "a,b"}, "needs one server"),
+        ({"url": "mongodb+srv://a.example.com/?directConnection=true"}, "needs one server"),
         ({"URLParam.loadBalanced": True, "URLParam.replicaSet": "rs"}, "exclude each other"),
         ({"URLParam.srvMaxHosts": 2}, "mongodb+srv://"),
         ({"URLParam.authMechanism": "SCRAM-SHA-256"}, "needs a user"),
@@ -91,6 +100,23 @@ def test_contradiction_is_an_error(options: Options, words: str) -> None:
     assert caught.value.hint
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"readPreference": "nearest", "maxStalenessSeconds": 100, "heartbeatFrequencyMS": "90s"},
+        {"readPreference": "nearest", "maxStalenessSeconds": -1, "heartbeatFrequencyMS": "1h"},
+        {"maxStalenessSeconds": -1},
+        {"minPoolSize": 5},
+        {"minPoolSize": 9, "maxPoolSize": 0},
+        {"directConnection": True},
+    ],
+    ids=str,
+)
+def test_limits_that_are_kept(options: Options) -> None:
+    """Options that only just agree, or set no limit, are no contradiction."""
+    assert options.keys() <= read(URLParam=options).keywords.keys()
+
+
 def test_stronger_protection_in_extraparam_wins() -> None:
     """TLS that extraParam turns on is on, even if URLParam turns it off."""
     config = read({"URLParam.ssl": False, "extraParam.server.ssl": True})
@@ -113,6 +139,9 @@ def test_checks_without_tls_have_no_effect() -> None:
 
 
 def test_service_name_without_gssapi_has_no_effect() -> None:
-    """The option gssapiServiceName is reported as without effect unless GSSAPI authenticates."""
+    """The option gssapiServiceName has an effect only if GSSAPI authenticates."""
     report = read({"URLParam.gssapiServiceName": "imap"}).explain()
     assert "no effect, because it is for the authMechanism GSSAPI only" in report
+    properties = {"gssapiServiceName": "imap", "authMechanismProperties": "SERVICE_NAME:imap"}
+    config = read({"URLParam": properties | {"authMechanism": "GSSAPI"}, "username": "ann"})
+    assert {"SERVICE_NAME": "imap"} == config.keywords["authMechanismProperties"]

@@ -276,8 +276,9 @@ class TestOptions:
         """``store.nodeCrypto`` implies ``store.expressCookie``, and contradicts its opposite."""
         assert DbConfig.from_options(_STORE).store.express_cookie
         group = {"nodeCrypto": {"secret": "a"}, "expressCookie": False}
-        with pytest.raises(ConfigError, match=r"store\.nodeCrypto is set"):
+        with pytest.raises(ConfigError, match=r"store\.nodeCrypto is set") as caught:
             DbConfig.from_options({"store": group})
+        assert caught.value.value is False
 
     def test_indexes(self) -> None:
         """Encrypted sessions cannot be indexed by their keys."""
