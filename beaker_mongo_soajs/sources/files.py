@@ -11,8 +11,8 @@ from beaker_mongo_soajs.mongo.backoff import attempts
 from beaker_mongo_soajs.sources.entry import Entry, from_timestamp
 from beaker_mongo_soajs.sources.source import Source
 
-# File systems allow 255, with the suffix.
-_LONGEST_NAME_BYTES = 240
+# File systems allow 255, with the suffixes of a database.
+_LONGEST_NAME_BYTES = 247
 _DBM_DATA = ("", ".db", ".dat", ".pag")
 """The suffixes of the files of a database, without which it does not exist."""
 _DBM_OTHERS = (".dir", ".bak", "-wal", "-shm")

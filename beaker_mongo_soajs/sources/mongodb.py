@@ -56,7 +56,7 @@ class MongoSource(Source):
         self._connect().delete_one({self._key: self._stored(session_id)})
 
     def _entries(self) -> Iterator[Entry]:
-        for document in self._connect().find({}).sort(self._key, 1):
+        for document in self._connect().find({}):
             session_id = self._session_id(document)
             if session_id is not None:
                 yield self._read(session_id, document)
