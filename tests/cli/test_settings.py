@@ -78,6 +78,7 @@ class TestIniFiles:
             "session.name = shop\nsession.servers = %(host)s:27018\n"
             "session.URLParam.appName = %(here)s\n"
         )
+        assert "URLParam.appName" in find(ini).options
         config = find(ini).read()
         assert ("shop", "web") == (config.database, config.collection)
         assert (("db1", 27018),) == config.servers
@@ -90,7 +91,7 @@ class TestIniFiles:
             "[app:main]\nsession.name = a\nsession.name = x\n[app:web]\nsession.name = b\n"
             "[plain]\nsession.name = c\n"
         )
-        ini.write_text(f"[app:main]\nuse = config:base.ini{use}\nsession.timeout = 9\n")
+        ini.write_text(f"[app:shop]\nuse = config:base.ini{use}\nsession.timeout = 9\n")
         assert name == find(ini).options.get("name")
 
     def test_chains(self, ini: Path) -> None:

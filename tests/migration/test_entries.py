@@ -4,6 +4,7 @@ import base64
 import json
 import pickle
 import zlib
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -11,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from beaker_mongo_soajs import SerializationError
-from beaker_mongo_soajs.sources.entry import Entry, read_entry
+from beaker_mongo_soajs.sources.entry import Entry, OldSession, from_timestamp, read_entry
 
+ANN = {"user": "ann"}
 executed: list[str] = []
 
 
@@ -63,9 +65,51 @@ class TestPickles:
         assert old is None or isinstance(old.session, dict) or old.text
 
 
-def test_json() -> None:
-    """Beaker's JSON is loaded without trust."""
-    text = _text(zlib.compress(json.dumps({"user": "ann"}).encode()))
-    old = read_entry(Entry("id", text), trust_pickles=False)
-    assert old is not None
-    assert {"user": "ann"} == old.session
+_JSON = _text(zlib.compress(json.dumps(ANN).encode()))
+
+
+@pytest.mark.parametrize(
+    ("value", "session"),
+    [
+        *((_JSON, ANN), (ANN, ANN), (pickle.dumps({"session": ANN}), ANN)),
+        *((pickle.dumps(ANN | {"session": 1}), ANN | {"session": 1}), (pickle.dumps({}), {})),
+        *((pickle.dumps({"session": {}}), {}), ("", {}), (None, {})),
+    ],
+)
+def test_plain(value: object, session: dict[str, Any]) -> None:
+    """Beaker's JSON and pickles of plain values are loaded without trust."""
+    old = read_entry(Entry("id", value), trust_pickles=False)
+    assert session == (old.session if old else {})
+    assert "ann" not in f"{Entry('ann', value)!r}{old!r}"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("no base64", f"!{_JSON}", _text(b"\x80x"), _text(b"x."), _text(b"x")),
+        _text(zlib.compress(b"[" * 100_000)),
+    ],
+    ids=range(6),
+)
+def test_ciphertext(text: str) -> None:
+    """Any other text may be ciphertext, and stays as it is."""
+    assert OldSession(None, text) == read_entry(Entry("id", text), trust_pickles=True)
+
+
+@pytest.mark.parametrize("value", [7, pickle.dumps([1]), _text(zlib.compress(b"[]"))])
+def test_no_session(value: object) -> None:
+    """Other values are no sessions."""
+    with pytest.raises(SerializationError, match="is not a session"):
+        read_entry(Entry("id", value), trust_pickles=False)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "date"),
+    [
+        *((0, datetime(1970, 1, 1)), (86_400.5, datetime(1970, 1, 2, 0, 0, 0, 500_000))),
+        *((True, None), ("1", None), (None, None), (1e300, None), (float("nan"), None)),
+    ],
+)
+def test_timestamps(seconds: object, date: datetime | None) -> None:
+    """Seconds since 1970 become a date, and anything else none."""
+    assert date == from_timestamp(seconds)
