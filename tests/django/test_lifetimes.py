@@ -103,6 +103,15 @@ class TestLifetimes:
         database.sessions.update_one({}, {"$inc": {"session._accessed_time": -101}})
         assert {} == read(session_key)
 
+    @pytest.mark.parametrize("extra", [{"store": {"expressCookie": True}}], indirect=True)
+    def test_express(self, database: Db) -> None:
+        """With ``store.expressCookie``, the date alone counts, as express-session moves it."""
+        session = SessionStore()
+        session.set_expiry(100)
+        session.save()
+        database.sessions.update_one({}, {"$inc": {"session._accessed_time": -101}})
+        assert {"_session_expiry": 100} == read(session.session_key)
+
     @pytest.mark.parametrize("use_tz", [True, False])
     def test_date(self, database: Db, use_tz: bool) -> None:
         """set_expiry(date) is the end of the session, also for later requests."""

@@ -129,6 +129,14 @@ class TestOverlaps:
             fail()
         assert {"n": 1} == dict(session.items()) == read(session.session_key)
 
+    def test_locked_after_the_end(self) -> None:
+        """locked() on a session that has ended starts an empty one, without an id."""
+        session_key, session = begin_overlap()
+        SessionStore(session_key).flush()
+        with session.locked():
+            assert {} == dict(session.items())
+        assert session.session_key is None
+
     def test_locked_new_session(self, database: Db) -> None:
         """A new session is stored when the block ends, unless nothing was set."""
         with SessionStore().locked():
@@ -165,6 +173,15 @@ class TestCycles:
         assert {"m": 1} == read(session_key)
         session.cycle_key()
         assert created == stored(database)["session"]["_creation_time"]
+
+    def test_planted_creation_time(self, database: Db) -> None:
+        """A session without a time of its creation began with its last use."""
+        session = SessionStore(begin(n=1))
+        accessed = stored(database)["session"]["_accessed_time"]
+        database.sessions.update_one({}, {"$set": {"session._creation_time": "x"}})
+        session["m"] = 1
+        session.save()
+        assert accessed == stored(database)["session"]["_creation_time"]
 
     def test_empty_session(self) -> None:
         """A session without values is stored, and is empty."""

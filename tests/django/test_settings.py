@@ -164,6 +164,10 @@ assert 1 == middleware.SessionStore(session.session_key)["n"]
         assert 1 == run.returncode
         assert 'ConfigError: BEAKER_MONGO["nmae"]: There is no option nmae.' in run.stderr
 
+    def test_without_settings(self, run_python: RunPython) -> None:
+        """The engine can be imported without settings, by a tool for documentation for example."""
+        run_python("from beaker_mongo_soajs.django import SessionStore")
+
     def test_without_django(self, run_python: RunPython) -> None:
         """The module can be imported without Django, and has no other names than its own."""
         run_python("""
