@@ -1,4 +1,4 @@
-"""``flask sessions`` and ``manage.py sessions``."""
+"""``flask sessions``."""
 
 import json
 import os
@@ -36,23 +36,13 @@ group = FlaskGroup(name="flask")
 group.add_command(sessions)
 group.main()
 """
-_DJANGO = """
-SECRET_KEY = "x" * 32
-USE_TZ = True
-INSTALLED_APPS = ["beaker_mongo_soajs.django"]
-SESSION_ENGINE = "beaker_mongo_soajs.django"
-BEAKER_MONGO = {options!r}
-"""
-_DJANGO_MAIN = "from django.core.management import execute_from_command_line as run; run()"
 
 
-def call(
-    code: str, *arguments: str, folder: Path, **variables: str
-) -> subprocess.CompletedProcess[str]:
+def call(code: str, *arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
     """Run a command line of a framework."""
     path = folder / "manage.py"
-    path.write_text(code if "run()" not in code else f"import sys\n{code}\n")
-    env = {**os.environ, **IMPORTS, **variables, "PYTHONSAFEPATH": ""}
+    path.write_text(code)
+    env = {**os.environ, **IMPORTS, "PYTHONSAFEPATH": ""}
     env["PYTHONPATH"] = os.pathsep.join([str(folder), IMPORTS["PYTHONPATH"]])
     command = [sys.executable, str(path), *arguments]
     return subprocess.run(
@@ -94,16 +84,3 @@ def test_flask_without_sessions() -> None:
     result = CliRunner().invoke(group, ["sessions", "list"], obj=found)
     assert 2 == result.exit_code
     assert "The Flask application bare has no sessions in MongoDB." in result.stderr
-
-
-def test_django(store: SessionStore, options: Options, tmp_path: Path) -> None:
-    """``manage.py sessions`` uses the project's settings, and has the same exit codes."""
-    (tmp_path / "project.py").write_text(_DJANGO.format(options=options))
-    result = call(
-        _DJANGO_MAIN,
-        *("sessions", "show", "0" * 40),
-        folder=tmp_path,
-        DJANGO_SETTINGS_MODULE="project",
-    )
-    assert 1 == result.returncode
-    assert "No session has a handle that begins with 0000" in result.stderr

@@ -5,12 +5,13 @@ from urllib.parse import urlsplit
 
 import pytest
 from django.apps import apps
-from django.core.management import CommandError, call_command
+from django.core.management import CommandError, call_command, execute_from_command_line
 from django.test import override_settings
 
 import beaker_mongo_soajs.django
 from beaker_mongo_soajs import ConfigError, SessionStore
 from beaker_mongo_soajs.django import find_store
+from beaker_mongo_soajs.django.management.commands import sessions
 from tests.conftest import Db, Options, RunPython
 from tests.django.project import ENGINE
 
@@ -112,6 +113,38 @@ class TestCheck:
             said = check(capsys)
         assert "beaker_mongo.W003" in said
         assert f"Set it to '{ENGINE}'." in said
+
+
+@pytest.mark.usefixtures("settings")
+class TestCommand:
+    """``manage.py sessions``."""
+
+    @pytest.mark.parametrize(
+        ("arguments", "code", "words"),
+        [
+            (["sessions", "show", "0" * 40], 1, "No session has a handle that begins with 0000"),
+            (["sessions", "explain"], 0, ".sessions on mongodb://"),
+            (["help", "sessions"], 0, "Usage: manage.py sessions "),
+        ],
+    )
+    def test_sessions(
+        self, capsys: pytest.CaptureFixture[str], arguments: list[str], code: int, words: str
+    ) -> None:
+        """It has the commands and exit codes of ``beaker-mongo``, for the project's sessions."""
+        with pytest.raises(SystemExit) as ended:
+            execute_from_command_line(["manage.py", *arguments])
+        assert code == ended.value.code
+        captured = capsys.readouterr()
+        assert words in captured.out + captured.err
+
+    def test_without_click(
+        self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Without click, it says what to install."""
+        monkeypatch.setattr(sessions, "find_spec", lambda _: None)
+        with pytest.raises(SystemExit, match="2"):
+            execute_from_command_line(["manage.py", "sessions"])
+        assert 'run pip install "beaker_mongo_soajs[cli]"' in capsys.readouterr().err
 
 
 class TestFindStore:
