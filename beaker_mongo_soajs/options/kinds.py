@@ -61,7 +61,7 @@ def read_write_concern(value: Any) -> int | str:
         members = integer(0, MOST_MEMBERS)(value)
     except InvalidValue:
         raise InvalidValue(wanted) from None
-    if members == 0:
+    if not members:
         # Without an acknowledgement the store cannot see that a session no longer exists, or that
         # a write failed.
         raise InvalidValue(f"{wanted}: the store relies on the server's answers, which 0 turns off")
@@ -191,7 +191,7 @@ def read_index_fields(value: Any) -> tuple[str, ...]:
     """Read the names of fields to index: a list, or text with commas between them."""
     fields = read_text_list(value)
     for field in fields:
-        if not field or "\0" in field or any(not part for part in field.split(".")):
+        if not all(field.split(".")):
             raise InvalidValue('a list of field names such as "session.user"')
         if any(part.startswith("$") for part in field.split(".")):
             raise InvalidValue(

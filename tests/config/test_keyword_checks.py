@@ -109,18 +109,22 @@ def test_contradiction_is_an_error(options: Options, words: str) -> None:
         {"minPoolSize": 5},
         {"minPoolSize": 9, "maxPoolSize": 0},
         {"directConnection": True},
+        {"poolSize": "3000", "maxPoolSize": "3000"},
     ],
     ids=str,
 )
 def test_limits_that_are_kept(options: Options) -> None:
     """Options that only just agree, or set no limit, are no contradiction."""
-    assert options.keys() <= read(URLParam=options).keywords.keys()
+    assert options.keys() == read(URLParam=options).url_param.keys()
 
 
 def test_stronger_protection_in_extraparam_wins() -> None:
-    """TLS that extraParam turns on is on, even if URLParam turns it off."""
+    """TLS and checks that extraParam turns on are on, even if URLParam turns them off."""
     config = read({"URLParam.ssl": False, "extraParam.server.ssl": True})
     assert config.keywords["tls"] is True
+    lenient = {"ssl": True, "tlsAllowInvalidCertificates": True}
+    config = read({"URLParam": lenient, "extraParam.server.sslValidate": True})
+    assert "tlsAllowInvalidCertificates" not in config.keywords
 
 
 def test_protection_that_is_in_force_anyway_is_no_error() -> None:

@@ -66,6 +66,8 @@ def test_report_of_the_full_reference() -> None:
     report = read(dbConfig=FULL_REFERENCE).explain().splitlines()
     assert "URLParam.maxPoolSize = 5: applied as maxPoolSize = 5" in report
     assert "URLParam.connectTimeoutMS = 0: applied as connectTimeoutMS = 0 (never)" in report
+    line = "URLParam.connectTimeoutMS = 9: applied as connectTimeoutMS = 9"
+    assert line in read({"URLParam.connectTimeoutMS": 9}).explain().splitlines()
     assert "extraParam.db.authSource = null: the same as not given" in report
     assert (
         "extraParam.server.ssl = false: no effect, because it is for one server, and this is a"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -113,11 +114,16 @@ def test_every_way_to_write_a_value(name: str, expected: Any, ways: list[Any]) -
     [
         *[("90000 ms", 90_000), ("90s", 90_000), ("90 seconds", 90_000), ("3m", 180_000)],
         *[("3 minutes", 180_000), ("2h", 7_200_000), ("1 hour", 3_600_000), ("1d", 86_400_000)],
-        *[("14 days", 1_209_600_000), ("1 week", 604_800_000), ("2w", 1_209_600_000)],
+        *[
+            (timedelta(seconds=90), 90_000),
+            ("14 days", 1_209_600_000),
+            ("1 week", 604_800_000),
+            ("2w", 1_209_600_000),
+        ],
     ],
 )
-def test_durations_with_units(text: str, milliseconds: int) -> None:
-    """A duration may have its unit, from milliseconds to weeks."""
+def test_durations_with_units(text: object, milliseconds: int) -> None:
+    """A duration may have its unit, from milliseconds to weeks, or be a timedelta."""
     assert milliseconds == read("expireAfter", text)
 
 
