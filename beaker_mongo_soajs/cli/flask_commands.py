@@ -12,8 +12,7 @@ _EXTENSION = "beaker_mongo"
 
 
 def _find_store(context: click.Context) -> Any:
-    # The context of this group has another object.
-    info = (context.parent or context).ensure_object(ScriptInfo)
+    info = context.ensure_object(ScriptInfo)
     app = info.load_app()
     if _EXTENSION not in app.extensions:
         raise ConfigError(

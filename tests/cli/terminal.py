@@ -19,7 +19,6 @@ from tests.conftest import IMPORTS
 
 COLUMNS, LINES = 100, 40
 _SECONDS = 60.0
-_AGAIN_SECONDS = 5.0
 _TOKEN = re.compile(r"\x1b\[([0-9;?]*)([A-Za-z])|\r|\n|[^\x1b\r\n]+")
 _LEFT_OUT = ("CI", "COLORTERM", "FORCE_COLOR", "NO_COLOR", "PYTHONWARNINGS")
 _VARIABLES = {"TERM": "xterm-256color", "COLUMNS": str(COLUMNS), "LINES": str(LINES)}
@@ -82,21 +81,6 @@ class Terminal:
         while not re.search(pattern, self.output):
             assert time.monotonic() < deadline, f"{pattern} did not appear: {self.output}"
             assert self._read(), f"{pattern} did not appear: {self.output}"
-
-    def interrupt(self) -> int:
-        """Press Ctrl-C until the process ends; return its exit code.
-
-        Python misses the first one, if it comes just before the process waits for input.
-        """
-        self.type("\x03")
-        pressed = time.monotonic()
-        deadline = pressed + _SECONDS
-        while self._read():
-            assert time.monotonic() < deadline, f"it does not end: {self.output}"
-            if time.monotonic() > pressed + _AGAIN_SECONDS:
-                pressed = time.monotonic()
-                self.type("\x03")
-        return self._process.wait(_SECONDS)
 
     def finish(self) -> int:
         """Wait for the end of the process; return its exit code."""

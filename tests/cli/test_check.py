@@ -3,6 +3,8 @@
 import json
 from typing import Any
 
+import pytest
+
 from beaker_mongo_soajs.testing.process import free_port
 from tests.cli.conftest import Run
 from tests.cli.support import run
@@ -10,7 +12,7 @@ from tests.conftest import Db
 from tests.passwords import PASSWORD
 
 
-def test_text(command: Run, database: Db) -> None:
+def test_text(command: Run, database: Db, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each finding has a line with a mark, and what to do below it; warnings are no failure."""
     database.sessions.create_index("expires")
     database.sessions.drop_indexes()
@@ -20,6 +22,9 @@ def test_text(command: Run, database: Db) -> None:
     assert lines[0].startswith("✓ configuration ")
     assert any(line.startswith("! TTL index      expires_1 does not exist yet") for line in lines)
     assert any(line.strip().startswith("→ ") for line in lines)
+    for name in ("FORCE_COLOR", "NO_COLOR"):
+        monkeypatch.setenv(name, "1")
+        assert (name == "FORCE_COLOR") == ("\x1b[3" in command("check").stdout)
 
 
 def test_exit_codes(command: Run, database: Db) -> None:

@@ -1,8 +1,6 @@
-"""The command line on a terminal, in pipes, and interrupted."""
+"""The command line in pipes, and without its extra."""
 
-import datetime
 import fcntl
-import json
 import os
 import subprocess
 import sys
@@ -10,56 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from beaker_mongo_soajs import SessionStore
 from beaker_mongo_soajs.cli import failures, output, transfer
 from tests.cli.conftest import Run
-from tests.cli.terminal import Terminal, plain, screen
-from tests.conftest import IMPORTS, Db, FailPoint
+from tests.conftest import IMPORTS, Db
 
 
 @pytest.fixture
 def variables(url: str) -> dict[str, str]:
     """Return the environment variable of this test's database."""
     return {"BEAKER_MONGO_URL": url}
-
-
-class TestTerminal:
-    """A person at a terminal."""
-
-    def test_no_colours(
-        self, store: SessionStore, variables: dict[str, str], tmp_path: Path
-    ) -> None:
-        """With NO_COLOR, there are no colours; the pictures of the documentation have them."""
-        with Terminal("check", folder=tmp_path, env=variables | {"NO_COLOR": "1"}) as terminal:
-            assert 0 == terminal.finish()
-        assert "\x1b[3" not in terminal.output
-        assert "✓ configuration" in plain(terminal.output)
-
-    def test_interrupted_export(
-        self, database: Db, variables: dict[str, str], tmp_path: Path, fail_point: FailPoint
-    ) -> None:
-        """Ctrl-C in the middle of an export says how to continue; the next one continues."""
-        future = datetime.datetime(2100, 1, 1)
-        database.sessions.insert_many(
-            [{"_id": f"{n:06}", "session": {"n": n}, "expires": future} for n in range(1500)]
-        )
-        arguments = ("export", "all.jsonl")
-        with (
-            fail_point("getMore", block_ms=1500),
-            Terminal(*arguments, folder=tmp_path, env=variables) as terminal,
-        ):
-            terminal.wait_for("400/1500")
-            assert 130 == terminal.interrupt()
-        assert "Run the same command again to continue." in terminal.output
-        assert "Traceback" not in terminal.output
-        with Terminal(*arguments, folder=tmp_path, env=variables) as terminal:
-            assert 0 == terminal.finish()
-        shown = plain(screen(terminal.output))
-        assert "Exporting" in shown
-        assert "1500/1500" in shown
-        assert "of them before." in shown
-        lines = (tmp_path / "all.jsonl").read_text().splitlines()
-        assert [f"{n:06}" for n in range(1500)] == [json.loads(line)["_id"] for line in lines]
 
 
 class TestPipes:
@@ -112,15 +69,6 @@ class TestPipes:
         with pytest.raises(SystemExit, match="141"):
             output.Output().console.on_broken_pipe()
         assert ["once", "once"] == silenced
-
-    def test_no_progress(
-        self, store: SessionStore, variables: dict[str, str], tmp_path: Path
-    ) -> None:
-        """In a pipe, an export shows no progress."""
-        command = [sys.executable, "-m", "beaker_mongo_soajs", "export", "x.jsonl"]
-        env = {**os.environ, **IMPORTS, **variables}
-        result = subprocess.run(command, env=env, cwd=tmp_path, capture_output=True, check=True)
-        assert (b"Exported 4 sessions to x.jsonl.\n", b"") == (result.stdout, result.stderr)
 
 
 def _break(*_: object) -> None:

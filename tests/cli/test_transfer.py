@@ -88,7 +88,8 @@ class TestRoundTrip:
             ]
         )
         file = str(tmp_path / "x.jsonl")
-        assert f"Exported 3 sessions to {file}.\n" == command("export", file).stdout
+        exported = command("export", file)
+        assert (f"Exported 3 sessions to {file}.\n", "") == (exported.stdout, exported.stderr)
         assert 0 == command_there("import", file).exit_code
         assert stored(database) == stored(target)
         assert 3 == len(Path(file).read_text().splitlines())
@@ -155,7 +156,7 @@ def test_interrupted(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """After Ctrl-C, the same command continues, and says so; a damaged file is an error."""
+    """After Ctrl-C, the same command continues, for the same database; damage is an error."""
     path = tmp_path / "x.jsonl"
     for call, name, text in (
         (command, "export", f"Exported 4 sessions to {path}, 4 of them before.\n"),
@@ -175,6 +176,9 @@ def test_interrupted(
     monkeypatch.setattr(Output, "progress", _interrupted)
     command("export", str(path))
     [part] = tmp_path.iterdir()
+    target.sessions.delete_many({})
+    assert "Exported 0 sessions to" in command_there("export", str(path)).stdout
+    path.unlink()
     part.write_text("{}\n")
     result = command("export", str(path))
     assert (1, True) == (result.exit_code, "The unfinished file beside" in result.stderr)
@@ -316,17 +320,6 @@ class TestKills:
         many.sessions.delete_one({"_id": first})
         assert stored(many) == stored(target)
         assert [path] == list(tmp_path.iterdir())
-
-    def test_another_database(
-        self, many: Db, url: str, command_there: Run, tmp_path: Path, fail_point: FailPoint
-    ) -> None:
-        """An unfinished export of one database is not continued with the sessions of another."""
-        path = tmp_path / "x.jsonl"
-        with fail_point("getMore", block_ms=200), process(url, "export", str(path)) as child:
-            wait_until(lambda: _size(tmp_path.glob("*.part")) > 10_000, 30)
-            child.kill()
-        result = json.loads(command_there("export", str(path), "--format", "json").stdout)
-        assert (0, 0) == (result["sessions"], result["resumed"])
 
 
 @pytest.mark.parametrize("block", range(1, 30))
