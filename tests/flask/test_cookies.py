@@ -122,12 +122,6 @@ class TestAttributes:
         assert expected <= set(str(browser.set_cookie).split("; ")[1:])
         assert browser.cookie is None
 
-    def test_path_of_the_application(self, options: Options) -> None:
-        """``APPLICATION_ROOT`` is the path of the cookie, as in Flask."""
-        browser = Browser(make_app(options, APPLICATION_ROOT="/shop"))
-        browser.save(a=1)
-        assert "Path=/shop" in str(browser.set_cookie)
-
 
 class TestLifetime:
     """``PERMANENT_SESSION_LIFETIME`` and ``SESSION_REFRESH_EACH_REQUEST``."""

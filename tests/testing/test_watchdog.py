@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -91,42 +91,41 @@ class TestOwnership:
 class TestReaper:
     """The process that watches a server."""
 
-    @pytest.fixture(params=["linux", "darwin"])
-    def sleeping(
-        self, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
-    ) -> Iterator[subprocess.Popen[bytes]]:
-        """Return a process that is stopped, with and without descriptors of processes."""
-        with subprocess.Popen(["sleep", "60"]) as process:
-            process.send_signal(signal.SIGSTOP)
-            # A process that has ended exists until its parent waits for it.
-            threading.Thread(target=process.wait).start()
-            monkeypatch.setattr("sys.platform", request.param)
-            monkeypatch.setattr("os.kill", self._kill)
-            yield process
-            process.kill()
-
-    @staticmethod
-    def _kill(pid: int, number: int, kill: Callable[[int, int], None] = os.kill) -> None:
-        # The id 0 would end the tests.
-        assert pid > 0
-        assert number in (0, signal.SIGKILL)
-        kill(pid, number)
-
+    @pytest.mark.parametrize("platform", ["linux", "darwin"])
     @pytest.mark.parametrize(("lines", "ends"), [("{0}", True), ("{0} 0", False), ("0 {0}", True)])
     def test_the_last_line_counts(
         self,
-        sleeping: subprocess.Popen[bytes],
         tmp_path: Path,
         monkeypatch: pytest.MonkeyPatch,
+        platform: str,
         lines: str,
         *,
         ends: bool,
     ) -> None:
-        """When the input ends, the process of its last line has ended, and the folder is gone."""
-        text = "\n".join(lines.format(sleeping.pid).split())
-        monkeypatch.setattr("sys.stdin", io.StringIO(text))
-        reaper.main(str(tmp_path))
-        assert ends != alive(sleeping.pid)
+        """When the input ends, the process of its last line has ended, and the folder is gone.
+
+        It may be stopped. Only Linux has descriptors of processes.
+        """
+
+        def kill(pid: int, number: int, kill: Callable[[int, int], None] = os.kill) -> None:
+            # The id 0 would end the tests.
+            assert pid > 0
+            assert number in (0, signal.SIGKILL)
+            kill(pid, number)
+
+        with subprocess.Popen(["sleep", "60"]) as process:
+            process.send_signal(signal.SIGSTOP)
+            # A process that has ended exists until its parent waits for it.
+            threading.Thread(target=process.wait).start()
+            text = "\n".join(lines.format(process.pid).split())
+            for name, value in (("sys.stdin", io.StringIO(text)), ("sys.platform", platform)):
+                monkeypatch.setattr(name, value)
+            monkeypatch.setattr("os.kill", kill)
+            try:
+                reaper.main(str(tmp_path))
+                assert ends != alive(process.pid)
+            finally:
+                process.kill()
         assert not tmp_path.exists()
 
     def test_an_id_that_is_used_again(self, monkeypatch: pytest.MonkeyPatch) -> None:
