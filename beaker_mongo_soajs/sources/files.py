@@ -118,7 +118,6 @@ class DbmSource(FileSource):
                 return Entry(session_id, value, accessed)
             if not _is_without_index(path):
                 return None
-            problem = None
         if problem is not None and dbm.whichdb(str(path)) is not None:
             raise problem
         return None

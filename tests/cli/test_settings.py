@@ -34,10 +34,11 @@ class TestIniFiles:
 
     @pytest.mark.parametrize("prefix", ["session.", "beaker.session.", "session_", "shop.web."])
     def test_any_prefix(self, ini: Path, prefix: str) -> None:
-        """The session options are found by their type, whatever their prefix is."""
+        """The session options are found by their type, first those with a prefix of Beaker."""
         ini.write_text(
             f"[app:main]\nuse = egg:shop\nsqlalchemy.url = sqlite:///x\n"
             f"{prefix}type = ext:mongodb_soajs\n{prefix}name = shop\ncache.type = memory\n"
+            "second.type = ext:mongodb_soajs\n"
         )
         settings = find(ini)
         assert {"type": "ext:mongodb_soajs", "name": "shop"} == settings.options
@@ -139,7 +140,8 @@ class TestOtherSources:
         monkeypatch.chdir(tmp_path)
         monkeypatch.setattr("sys.path", [*sys.path])
         assert "shop" == find(settings="shop_conf:A.BEAKER").read().database
-        for wrong in ("shop_conf", "shop_conf:B", "no_such_module:A"):
+        assert str(tmp_path) == sys.path[0]
+        for wrong in ("shop_conf", "shop_conf:B", "no_such_module:A", ":A"):
             with pytest.raises(ConfigError, match=r"package\.module:NAME"):
                 find(settings=wrong)
 

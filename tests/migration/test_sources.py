@@ -66,15 +66,16 @@ def test_times(stored: Any, of_beaker: Any, of_django: Any) -> None:
 
 
 def test_long_ids(old: Old) -> None:
-    """Sessions are found by the longest ids that keys of memcached and files can hold."""
+    """Sessions are found by the longest ids that keys of memcached and files hold, and by dots."""
     source = source_of(old)
     source.close()
-    for length in (242, 243, 244 if old.source["type"] == "file" else 247):
-        session = Session({}, id="x" * length, **old.options)
+    longest = 244 if old.source["type"] == "file" else 247
+    for session_id in ("a.b", "x" * 242, "x" * 243, "x" * longest):
+        session = Session({}, id=session_id, **old.options)
         session["user"] = "ann"
         session.save()
-        assert source.find("x" * length) is not None
-        source.delete("x" * length)
+        assert source.find(session_id) is not None
+        source.delete(session_id)
     assert [None] * 20 == [source.find("x" * length) for length in range(240, 260)]
     source.close()
 
