@@ -100,7 +100,8 @@ class TestCheck:
         self, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
     ) -> None:
         """A warning says that no server is configured, also at the start."""
-        with override_settings(BEAKER_MONGO={"name": "core_session"}):
+        # It is logged once for each database.
+        with override_settings(BEAKER_MONGO={"name": "without_a_server_in_django"}):
             said = check(capsys)
             getattr(beaker_mongo_soajs.django, "SessionStore")  # noqa: B009
         assert "beaker_mongo.W002" in said

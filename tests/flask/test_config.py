@@ -54,7 +54,8 @@ class TestErrors:
 
     def test_options_without_effect(self, caplog: pytest.LogCaptureFixture) -> None:
         """An option that has no effect in Flask is named in the log; so is a missing server."""
-        make_app({"name": "core_session", "expireAfter": 60_000})
+        # A missing server is logged once for each database.
+        make_app({"name": "without_a_server_in_flask", "expireAfter": 60_000})
         expected = (
             'BEAKER_MONGO["expireAfter"] has no effect: PERMANENT_SESSION_LIFETIME sets the '
             "lifetime of sessions. Remove it."
