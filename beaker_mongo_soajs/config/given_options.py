@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -223,10 +224,8 @@ def _read_group(path: Path, value: Any) -> Mapping[Any, Any] | None:
     if isinstance(value, str) and value.strip().lower() in NULL_WORDS:
         return None
     if isinstance(value, str):
-        try:
+        with suppress(InvalidValue):
             value = parse_json(value)
-        except InvalidValue:
-            raise _not_an_object(path) from None
     if value is not None and not isinstance(value, Mapping):
         raise _not_an_object(path)
     return value
@@ -310,19 +309,19 @@ def add_url_options(given: GivenOptions, options: Iterable[tuple[str, str]]) -> 
     layer: _Layer = {}
     for path, values in texts.items():
         # A connection string may repeat this one option, in order of preference.
-        if len(values) > 1 and path[-1] != "readPreferenceTags":
+        if len(values) > 1 and path[1] != "readPreferenceTags":
             raise ConfigError(
-                f"url gives {path[-1]} {len(values)} times.",
+                f"url gives {path[1]} {len(values)} times.",
                 option="url",
                 hint="Keep one of them.",
             )
-        value = values if path[-1] == "readPreferenceTags" else values[0]
+        value = values if path[1] == "readPreferenceTags" else values[0]
         layer[path] = _Raw(value, "url")
     found = _read(layer, raise_error, (), ()).values
     for path, value in found.items():
         if given.values.get(path, value) != value:
             raise ConfigError(
-                f"url and {'.'.join(path)} set {path[-1]} to different values.",
+                f"url and {'.'.join(path)} set {path[1]} to different values.",
                 option=".".join(path),
                 value=TABLE[path].show(given.values[path]),
                 hint="Remove one of them.",

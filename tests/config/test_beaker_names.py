@@ -117,7 +117,9 @@ class TestBlankOptions:
             {"URLParam.ssl": "", "URLParam": {"ssl": True}},
             {"URLParam": {"ssl": True}, "URLPARAM.SSL": " "},
         ):
-            assert DbConfig.from_options({"name": "shop", **options}).keywords["tls"] is True
+            config = DbConfig.from_options({"name": "shop", **options})
+            assert config.keywords["tls"] is True
+        assert 'URLParam.ssl = "": the same as not given' in config.explain().splitlines()
 
     @pytest.mark.parametrize("value", [None, "", " "])
     @pytest.mark.parametrize("name", ["urls", "user", "password", "tenant", "URLParam.tenant"])

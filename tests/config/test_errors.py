@@ -110,7 +110,7 @@ def read(options: Options | None = None, **more: Any) -> DbConfig:
         ({"url": "mongodb+srv://a.example.com:1/shop"}, "url", None, "no port"),
         ({"url": "mongodb://db1/a.b"}, "url", None, "not contain a dot"),
         ({"url": "mongodb://db1/shop?w"}, "url", None, "name=value"),
-        ({"url": "mongodb://db1/shop?w=1&w=2"}, "url", None, "2 times"),
+        ({"url": "mongodb://db1/shop?w=1&w=2"}, "url", None, "url gives w 2 times"),
         ({"url": "mongodb://db1/shop?wat=1"}, "URLParam.wat", None, "no option"),
         ({"url": "mongodb://db1/shop", "servers": "db2"}, "servers", None, "both"),
         ({"url": "mongodb://db1/shop?w=1", "URLParam.w": 2}, "URLParam.w", None, "different"),

@@ -69,6 +69,7 @@ FORMS = {
     "dotted names": dotted(EXAMPLE),
     "object": {"dbConfig": EXAMPLE},
     "JSON text": {"dbConfig": json.dumps(EXAMPLE)},
+    "JSON text in quotes": {"dbConfig": f"'{json.dumps(EXAMPLE)}'"},
     "INI": through_ini(EXAMPLE),
     "short INI": short_ini(EXAMPLE),
     "partly each": {
