@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from pymongo import AsyncMongoClient
 
-from beaker_mongo_soajs.config import DbConfig
+from beaker_mongo_soajs.config import DbConfig, migrate_from
+from beaker_mongo_soajs.config.migrate_from import MigrateFrom
 from beaker_mongo_soajs.config.store_options import StoreOptions
 from beaker_mongo_soajs.exceptions import ConfigError
 from tests.config.reference_configs import EXAMPLE
@@ -74,6 +75,17 @@ def test_defaults_are_those_of_the_reference() -> None:
         "socketTimeoutMS": 0,
     }
     assert expected == dict(config.keywords)
+
+
+def test_defaults_of_a_migration(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By default, a migration loads no pickles; a module that it needs is looked for."""
+    old = {"type": "ext:redis", "url": "redis://db1"}
+    monkeypatch.setattr(migrate_from, "find_spec", lambda name: object())
+    config = read({"store.migrateFrom": old})
+    assert MigrateFrom("ext:redis", "redis://db1") == config.store.migrate_from
+    monkeypatch.setattr(migrate_from, "find_spec", lambda name: None)
+    with pytest.raises(ConfigError, match="needs the module redis"):
+        read({"store.migrateFrom": old})
 
 
 def test_server_selection_timeout_overrides_buffer_entries() -> None:

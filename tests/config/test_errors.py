@@ -103,6 +103,7 @@ def read(options: Options | None = None, **more: Any) -> DbConfig:
         ({"dbConfig": '{"expireAfter": NaN}'}, "dbConfig", None, "NaN"),
         ({"dbConfig": "no/such/file.json"}, "dbConfig", None, "No such file"),
         ({"dbConfig": 5}, "dbConfig", None, "object"),
+        ({"dbConfig": "'{}x"}, "dbConfig", None, "not valid"),
         ({"dbConfig": {"dbConfig": {}}}, "dbConfig", None, "outer"),
         ({"url": 5}, "url", None, "connection string"),
         ({"url": "mongodb://db1"}, "name", 190, "url names none"),
