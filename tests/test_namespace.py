@@ -3,6 +3,7 @@
 import base64
 import datetime
 import pickle
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from pymongo import MongoClient
 
 from beaker_mongo_soajs import (
     ConfigError,
+    DbConfig,
     MongoNamespaceManager,
     MongoSession,
     SerializationError,
@@ -142,6 +144,21 @@ class TestNamespaceManager:
             assert number % 2 == stores.config.store.touch_after
         assert len(registry._by_options) <= 16
         assert len(registry._by_identity._entries) <= 16
+
+    def test_equal_options_are_read_once(
+        self, options: Options, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Options made anew for each request are compared, and not read again."""
+        read: list[Options] = []
+
+        def from_options(given: Options, usage: Any) -> DbConfig:
+            read.append(given)
+            return DbConfig.from_options(given, usage)
+
+        monkeypatch.setattr(registry, "DbConfig", SimpleNamespace(from_options=from_options))
+        for number in (7, 8) * 3:
+            registry.find_stores(600, options | {"store.touchAfter": float(number)})
+        assert 2 == len(read)
 
     def test_stores_are_shared_by_equal_options(self, mongo_url: str, database_name: str) -> None:
         """Namespaces share stores if, and only if, their options are equal."""
