@@ -138,8 +138,11 @@ class TestOverlaps:
         assert session.session_key is None
 
     def test_locked_new_session(self, database: Db) -> None:
-        """A new session is stored when the block ends, unless nothing was set."""
-        with SessionStore().locked():
+        """A new session is stored when the block ends, unless nothing was set.
+
+        The locks of new sessions have nothing in common.
+        """
+        with SessionStore().locked(), SessionStore().locked(timeout=0.1):
             pass
         assert 0 == database.sessions.count_documents({})
         session = SessionStore()
