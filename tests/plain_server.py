@@ -81,9 +81,9 @@ class PlainServer:
         with socket.create_connection(("127.0.0.1", port)) as server:
             try:
                 while (message := _read_message(client)) is not None:
-                    refusal = self._refusal(message)
-                    if refusal is not None:
-                        client.sendall(refusal)
+                    own = self._own_answer(message)
+                    if own is not None:
+                        client.sendall(own)
                         continue
                     server.sendall(message)
                     # Every message is answered but those that ask for no answer.
@@ -96,18 +96,24 @@ class PlainServer:
                 # Either end is gone.
                 return
 
-    def _refusal(self, message: bytes) -> bytes | None:
-        _, request_id, _, kind = _HEADER.unpack_from(message)
-        if kind != _OP_MSG:
-            return None
-        command = _command(message)
+    def answer(self, command: Mapping[str, Any]) -> dict[str, Any] | None:
+        """Return the answer to a command that the real server does not get; else ``None``.
+
+        :param command: the command, whose name comes first.
+        """
         problem = _unsupported(command)
         if problem is None:
             return None
         text = f"Feature not supported: {problem}"
         self.refused.append(text)
-        answer = bson.encode({"ok": 0.0, "errmsg": text, "code": _UNSUPPORTED_FEATURE})
-        body = struct.pack("<IB", 0, 0) + answer
+        return {"ok": 0.0, "errmsg": text, "code": _UNSUPPORTED_FEATURE}
+
+    def _own_answer(self, message: bytes) -> bytes | None:
+        _, request_id, _, kind = _HEADER.unpack_from(message)
+        answer = self.answer(_command(message)) if kind == _OP_MSG else None
+        if answer is None:
+            return None
+        body = struct.pack("<IB", 0, 0) + bson.encode(answer)
         return _HEADER.pack(_HEADER.size + len(body), 0, request_id, _OP_MSG) + body
 
 

@@ -83,6 +83,14 @@ def test_table(command: Run, database: Db, monkeypatch: pytest.MonkeyPatch) -> N
     assert f"Building {'━' * 30} 2/2 0:00:00\n" in plain(command("create").stderr)
 
 
+def test_long_builds(options: Options, database: Db, fail_point: Any) -> None:
+    """An index may take longer than any time limit of the configuration."""
+    admin = IndexAdmin(DbConfig.from_options(options | {"URLParam.timeoutMS": 1000}))
+    with fail_point("createIndexes", block_ms=1200):
+        admin.create(lambda _: None)
+    assert "expires_1" in database.sessions.index_information()
+
+
 def test_builds(
     command: Run, options: Options, database: Db, mongo_client: Client, fail_point: Any
 ) -> None:

@@ -1,5 +1,6 @@
 """Commands that are sent without PyMongo's own methods."""
 
+from collections.abc import Mapping
 from contextlib import suppress
 from types import SimpleNamespace
 from typing import Any
@@ -9,9 +10,12 @@ import pytest
 from bson.raw_bson import RawBSONDocument
 
 from beaker_mongo_soajs import DbConfig, SessionStore, StoreError, StoreRefused
+from beaker_mongo_soajs.mongo.client import close_client
 from beaker_mongo_soajs.mongo.collection import StoreCollection
 from beaker_mongo_soajs.mongo.raw_commands import _only_document
+from beaker_mongo_soajs.testing import MongoServer
 from tests.conftest import Db, FailPoint, Options
+from tests.plain_server import PlainServer
 from tests.recorder import Commands
 
 FOUND = {"_id": "a", "session": {"n": 1}}
@@ -102,6 +106,22 @@ def test_refused_deletion(things: StoreCollection, code: int) -> None:
     with pytest.raises(StoreRefused) as caught:
         things.delete_within(query, 1000)
     assert code == caught.value.code
+
+
+class _Router(PlainServer):
+    """Answers each deletion like a router whose time is over."""
+
+    def answer(self, command: Mapping[str, Any]) -> dict[str, Any] | None:
+        error = {"index": 0, "code": 50, "errmsg": "operation exceeded time limit"}
+        return {"ok": 1.0, "n": 0, "writeErrors": [error]} if "delete" in command else None
+
+
+def test_time_limit_of_a_router(mongo_server: MongoServer, database_name: str) -> None:
+    """A deletion that a router ends at its time limit is not complete."""
+    with _Router(mongo_server.port) as router:
+        config = DbConfig.from_options({"url": router.url, "name": database_name})
+        assert not StoreCollection(config, "things").delete_within({}, 1000)
+        close_client(config)
 
 
 @pytest.mark.parametrize("w", [None, 1])

@@ -3,6 +3,7 @@
 import datetime
 import itertools
 import json
+from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any
 
@@ -18,6 +19,7 @@ from beaker_mongo_soajs.testing import MongoServer, ReplicaSet
 from beaker_mongo_soajs.testing.process import free_port
 from tests.conftest import Client, Db, FailPoint, Options
 from tests.passwords import PASSWORD
+from tests.plain_server import PlainServer
 from tests.recorder import Commands
 from tests.waiting import wait_until
 
@@ -86,6 +88,21 @@ class TestSound:
             (version,) = [each for each in check(**options) if each.topic == "version"]
             assert level is version.level
             assert version.text.startswith(f"MongoDB {major}.{minor}.")
+
+    def test_server_without_rights(self, mongo_server: MongoServer, database_name: str) -> None:
+        """Nothing is found about the rights of a server that does not know them."""
+
+        class Server(PlainServer):
+            def answer(self, command: Mapping[str, Any]) -> dict[str, Any] | None:
+                return {"ok": 1.0} if "connectionStatus" in command else None
+
+        with Server(mongo_server.port) as server:
+            found = check(url=server.url, name=database_name)
+        assert "rights" not in {each.topic for each in found}
+        address = server.url.split("/")[2]
+        assert f"{address} answers in" in next(
+            each.text for each in found if each.topic == "connection"
+        )
 
     def test_own_client(self, options: Options, mongo_client: Client) -> None:
         """With a client of the application, the server is that of the client."""
