@@ -11,8 +11,8 @@ from beaker.cache import Cache
 from pymongo.errors import OperationFailure
 
 from beaker_mongo_soajs import DbConfig, Locks, LockTimeout, MongoSession, SessionStore
+from beaker_mongo_soajs.mongo.admin_collection import AdminCollection
 from beaker_mongo_soajs.mongo.client import close_client
-from beaker_mongo_soajs.mongo.collection import StoreCollection
 from beaker_mongo_soajs.testing import MongoServer
 from tests.behaviour.scenarios import LOGOUT, Change, Site
 from tests.conftest import Client, Db, Options
@@ -53,17 +53,19 @@ def test_life_of_a_session(kind_options: Options, form: Options) -> None:
     assert {} == site.read(cookie)
 
 
-def test_first_requests_overlap(mongo_server: MongoServer, database_name: str) -> None:
+def test_first_requests_overlap(mongo_server: MongoServer, database: Db) -> None:
     """Each of several first commands is sent again without a collation."""
     with PlainServer(mongo_server.port) as server:
-        config = DbConfig.from_options({"url": server.url, "name": database_name})
-        collections = [StoreCollection(config, name) for name in ("one", "another", "last")]
+        config = DbConfig.from_options({"url": server.url, "name": database.name})
+        collections = [AdminCollection(config) for _ in range(4)]
         # All are ready to send a collation before the server has refused one.
         bound = [collection._binding.get() for collection in collections]
         assert all(each.exact for each in bound)
         assert collections[0].find_one("id") is None
         assert [] == list(collections[1].find({}))
         assert 0 == collections[2].delete({"_id": "id"})
+        database.sessions.insert_one({"_id": "id"})
+        assert 1 == len(list(collections[3].scan({})))
         close_client(config)
 
 

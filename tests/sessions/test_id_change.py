@@ -207,6 +207,24 @@ class TestBeforeTheClosing:
         assert session.request["set_cookie"]
         assert "ann" == visit(options, session.id)["user"]
 
+    def test_a_lost_answer(
+        self, store: SessionStore, options: Options, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """If the answer to the closing is lost, the session has its new id all the same."""
+        close = IdChanges._close_once
+
+        def lose_answer(changes: IdChanges, change: Any) -> bool | None:
+            monkeypatch.undo()
+            assert close(changes, change)
+            raise StoreUnavailable("The answer was lost.")
+
+        monkeypatch.setattr(IdChanges, "_close_once", lose_answer)
+        session = visit(options)
+        session.regenerate_id()
+        session.save()
+        assert session.request["set_cookie"]
+        assert "ann" == visit(options, session.id)["user"]
+
 
 class TestFailedInsert:
     """A new document that the server refuses."""
