@@ -144,7 +144,7 @@ class TestCommand:
         """Without click, it says what to install."""
         monkeypatch.setattr(sessions, "find_spec", lambda _: None)
         with pytest.raises(SystemExit, match="2"):
-            execute_from_command_line(["manage.py", "sessions"])
+            execute_from_command_line(["manage.py", "sessions", "explain"])
         assert 'run pip install "beaker_mongo_soajs[cli]"' in capsys.readouterr().err
 
 
