@@ -82,7 +82,7 @@ def raise_error(error: ConfigError) -> None:
 
 
 def gather(
-    options: Mapping[Any, object], on_error: OnError = raise_error, usage: Usage | None = None
+    options: Mapping[Any, object], on_error: OnError, usage: Usage | None = None
 ) -> GivenOptions:
     """Read the options from all forms.
 

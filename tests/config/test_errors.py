@@ -57,6 +57,7 @@ def read(options: Options | None = None, **more: Any) -> DbConfig:
         ({"URLParam.maxPoolSize": 5.5}, "URLParam.maxPoolSize", None, "whole number"),
         ({"URLParam.w": 0}, "URLParam.w", None, "relies on the server's answers"),
         ({"URLParam.w": {"dc": 1}}, "URLParam.w", None, "getLastErrorModes"),
+        ({"url": "mongodb://db1/shop?w=51"}, "URLParam.w", None, "1 to 50"),
         ({"URLParam.readPreference": "slave"}, "URLParam.readPreference", None, "one of primary"),
         ({"URLParam.readPreferenceTags": "ny"}, "URLParam.readPreferenceTags", None, "tag set"),
         ({"URLParam.authMechanism": "MONGODB-CR"}, "URLParam.authMechanism", None, "SCRAM"),

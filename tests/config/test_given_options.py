@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from beaker_mongo_soajs.config import DbConfig
-from beaker_mongo_soajs.config.given_options import gather
+from beaker_mongo_soajs.config.given_options import gather, raise_error
 from beaker_mongo_soajs.exceptions import ConfigError
 from beaker_mongo_soajs.options import coerce, kinds
 from beaker_mongo_soajs.options.option import Option, Refused, Setting
@@ -148,7 +148,7 @@ def test_equal_configurations() -> None:
 
 def test_repr_of_given_options() -> None:
     """The repr of the given options shows no values."""
-    given_options = gather({"url": f"mongodb://ann:{PASSWORD}@db1/shop"})
+    given_options = gather({"url": f"mongodb://ann:{PASSWORD}@db1/shop"}, raise_error)
     assert PASSWORD not in repr(given_options) + repr([given_options])
 
 

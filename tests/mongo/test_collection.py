@@ -6,7 +6,7 @@ from typing import Any
 import bson
 import pytest
 
-from beaker_mongo_soajs import DbConfig, SessionStore, StoreUnavailable
+from beaker_mongo_soajs import DbConfig, SessionStore, StoreRefused, StoreUnavailable
 from beaker_mongo_soajs.mongo.collection import StoreCollection
 from beaker_mongo_soajs.mongo.index_admin import IndexAdmin
 from tests.conftest import Db, FailPoint, Options
@@ -79,6 +79,11 @@ def test_collisions(
     assert ["update"] * (collisions + 1) == commands.names
     assert {"n": 1} == store.get("a")
     assert 1 == database.sessions.count_documents({})
+    with (
+        fail_point("update", error_code=11000, times=6, errorExtraInfo=known),
+        pytest.raises(StoreRefused),
+    ):
+        store.set("a", {"n": 2})
 
 
 def test_a_secondary_that_finds_nothing(options: Options, commands: Commands) -> None:

@@ -77,7 +77,7 @@ class TestSound:
         """A collection that does not exist yet is no problem."""
         found = check(**options)
         assert {} == problems(found)
-        assert "does not exist yet" in str(found)
+        assert f"{options['name']}.sessions does not exist yet" in str(found)
 
     def test_oldest_version(self, options: Options, monkeypatch: pytest.MonkeyPatch) -> None:
         """The oldest version that was tested is no problem, and an older one is a warning."""
