@@ -214,6 +214,8 @@ class CodecContract:
             {"__type__": "enum", "value": ["absent_module", "Color", "RED", None]},
             {"__type__": "named_tuple", "value": [Point.__module__, "Point", [1]]},
             {"__type__": "bson", "value": {"$oid": "zz"}},
+            {"__type__": "bson", "value": {"$oid": "ABCDEF0123456789ABCDEF01"}},
+            {"__type__": "bson", "value": {"$numberInt": "7"}},
             {"__type__": "set", "value": "ab"},
             {"__type__": "dict", "value": {"a": 1}},
             {"__type__": "decimal", "value": 1},
