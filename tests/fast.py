@@ -1,13 +1,14 @@
 """A pytest plugin for the loop while writing: ``pytest --fast``, which ``make test-fast`` runs.
 
-It leaves out tests that start processes or servers of their own, that pause the server, or that
-are marked as slow.
+It leaves out tests of the integrations and of the command line, tests that start processes or
+servers of their own, that pause the server, or that are marked as slow.
 """
 
 import pytest
 
 _FOLDERS = frozenset(
-    {"applications", "demo", "frameworks", "interleavings", "node", "testing", "tools"}
+    {"applications", "cli", "demo", "django", "flask", "frameworks", "interleavings", "metrics"}
+    | {"migration", "node", "testing", "tools"}
 )
 _FIXTURES = frozenset(
     {"auth_server", "distributions", "foreign_server", "fork_python", "mongo_server"}
@@ -34,7 +35,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def is_slow(item: pytest.Item) -> bool:
-    """Tell whether a test is left out: it starts processes or servers, or waits for seconds."""
+    """Tell whether a test is left out."""
     return bool(
         item.get_closest_marker("slow")
         or _FOLDERS.intersection(item.path.parts)

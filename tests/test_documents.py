@@ -180,6 +180,7 @@ class TestSite:
         assert 0 == process.returncode, process.stdout
         return folder / "html"
 
+    @pytest.mark.slow
     def test_every_page_is_in_the_navigation(self, site: Path) -> None:
         """The site builds without a warning, and its front page links to all other pages."""
         front = (site / "index.html").read_text()

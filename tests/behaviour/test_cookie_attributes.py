@@ -13,6 +13,8 @@ from tests.application import KEYS, Site, only_document
 from tests.conftest import Db, Options
 from tests.recorder import Commands
 
+pytestmark = pytest.mark.slow
+
 FORMS: dict[str, Options] = {
     "native": {},
     "text": {"stringify": True},

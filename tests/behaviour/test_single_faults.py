@@ -39,6 +39,7 @@ FAULTS: dict[str, dict[str, Any]] = {
 }
 
 
+@pytest.mark.slow
 class TestSingleFaults:
     """One command that fails."""
 

@@ -11,6 +11,8 @@ from tests.caches.doubles import Clock
 from tests.caches.support import move_with
 from tests.conftest import Options
 
+pytestmark = pytest.mark.slow
+
 
 class TestMemory(CacheContract):
     """Beaker's own backend passes, so the contract is Beaker's."""

@@ -108,6 +108,7 @@ class TestCreation:
         assert not another.get_creation_lock(b"key").acquire(wait=False)
         lock.release()
 
+    @pytest.mark.slow
     def test_long_creation_keeps_its_lock(
         self, options: Options, creator: Creator, commands: Commands
     ) -> None:

@@ -232,6 +232,7 @@ def test_idle_options_are_logged_once(caplog: pytest.LogCaptureFixture) -> None:
 @pytest.mark.parametrize(
     "options", [{}, {"URLParam.bufferMaxEntries": 0}, {"extraParam.db.bufferMaxEntries": 0}]
 )
+@pytest.mark.slow
 def test_without_a_server_an_operation_fails_within_two_seconds(options: dict[str, int]) -> None:
     """With bufferMaxEntries 0, as by default, an operation fails at once without a server."""
     client = get_client(nowhere(**options))
@@ -241,6 +242,7 @@ def test_without_a_server_an_operation_fails_within_two_seconds(options: dict[st
     assert time.monotonic() - start < 2
 
 
+@pytest.mark.slow
 def test_with_other_bufferentries_an_operation_waits_for_its_server() -> None:
     """With bufferMaxEntries -1, an operation waits until its server is there."""
     port = free_port()

@@ -56,6 +56,7 @@ COMMANDS = (
         *(pytest.param(send, "may or may not", id=name) for name, send in WRITES.items()),
     ],
 )
+@pytest.mark.slow
 def test_failures(options: Options, fail_point: FailPoint, send: Send, hint: str) -> None:
     """The error of a command says whether the command may have changed anything."""
     sessions = IndexAdmin(DbConfig.from_options(options))

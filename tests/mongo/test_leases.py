@@ -21,6 +21,8 @@ from tests.conftest import Db, FailPoint, ForkPython, Options
 from tests.recorder import Commands
 from tests.waiting import wait_for_indexes, wait_until
 
+pytestmark = pytest.mark.slow
+
 ODD_NAMES = ["", "a", "a.b", "$a", "\0", "\ud800", "naïve 名前 🔒", "x" * 100_000]
 _HOUR = datetime.timedelta(hours=1)
 

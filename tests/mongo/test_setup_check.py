@@ -23,6 +23,8 @@ from tests.plain_server import PlainServer
 from tests.recorder import Commands
 from tests.waiting import wait_until
 
+pytestmark = pytest.mark.slow
+
 _BRIEF_SECONDS = 1.0
 
 

@@ -223,12 +223,14 @@ class TestRegenerate:
             visitor.request(login)
         assert {"n": 1} == visitor.read()
 
+    @pytest.mark.slow
     def test_a_lost_connection_keeps_the_old_session(
         self, make_site: MakeSite, fail_point: FailPoint, database: Db, variant: Options
     ) -> None:
         """If the connection is lost during a change of id, the old id stays the only valid one."""
         self.check_lost_connection(make_site(**variant), fail_point, database, "insert")
 
+    @pytest.mark.slow
     def test_a_lost_connection_at_the_last_command(
         self, make_site: MakeSite, fail_point: FailPoint, database: Db
     ) -> None:

@@ -11,6 +11,8 @@ from beaker_mongo_soajs.backend.response_headers import add_cache_headers
 from tests.conftest import Options
 from tests.mongo_session.hosts import HOSTS, make_host
 
+pytestmark = pytest.mark.slow
+
 # Beaker's middleware and pyramid_beaker save nothing in these requests, and so call nothing of this
 # package.
 PROXIED = ("SessionMiddleware", "Paste", "Pyramid")
