@@ -17,6 +17,8 @@ from tests.caches.doubles import Creator
 from tests.caches.support import open_cache
 from tests.conftest import Db, Options
 
+pytestmark = pytest.mark.slow
+
 
 class TestValues:
     """Values and keys that can be stored, and those that cannot."""

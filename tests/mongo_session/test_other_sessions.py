@@ -15,6 +15,8 @@ from tests.mongo_session.support import VARIANTS, MakeSite
 from tests.plain_server import needs_mongodb
 from tests.recorder import Commands
 
+pytestmark = pytest.mark.slow
+
 
 def site(host: str, options: Options) -> Any:
     """Return an application with MongoSession in a host."""
